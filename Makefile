@@ -1,0 +1,37 @@
+# make demo and make test set up everything they need on a fresh machine.
+
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
+
+.PHONY: demo test install lint clean
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+demo: install
+	$(BIN)/segbench run --backbone mobilenet --dataset streets --weights none \
+	  --results demo/results --output demo/run
+	$(BIN)/segbench latency --checkpoint demo/run/best.safetensors --runtime eager \
+	  --results demo/results
+	$(BIN)/segbench leaderboard --results demo/results
+
+install: $(STAMP)
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+
+$(STAMP):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet "setuptools>=77"
+	$(BIN)/pip install --quiet --editable ".[test]"
+	rm -f $(VENV)/segbench-*
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo

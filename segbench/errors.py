@@ -1,0 +1,30 @@
+"""What a user did wrong, in one sentence; everything else is a bug and keeps its traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+import click
+
+
+class SegbenchError(click.ClickException):
+    """A problem the user can mend: the message says what is wrong, where, and what to do."""
+
+
+class PluginError(SegbenchError):
+    """A plugin is unknown, broken, doubled, or lacks a package it needs."""
+
+
+class DataError(SegbenchError):
+    """An image, a label, a prediction or a folder of them is missing or wrong."""
+
+
+class RecordError(SegbenchError):
+    """A file in the results folder is not a segbench record."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a name that does not exist, with the nearest one that does."""
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known) or 'none'}."
+    return f"No {kind} named {name!r}. {hint}"

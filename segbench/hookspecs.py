@@ -1,0 +1,55 @@
+"""The three hooks through which segbench finds backbones, datasets and runtimes.
+
+A plugin is a module with one or more of these functions, each marked ``@hookimpl``, and named by
+an entry point of the group ``segbench``. ``docs/plugins.md`` has a whole example of every kind.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from segbench.types import Backbone, Dataset, Runtime
+
+hookspec = pluggy.HookspecMarker("segbench")
+hookimpl = pluggy.HookimplMarker("segbench")
+
+
+@hookspec
+def segbench_backbones() -> Iterable["Backbone"]:
+    """Give the networks that turn an image into features at strides 8, 16 and 32.
+
+    Called once, when the registry is loaded, so import torch inside ``build`` and not here::
+
+        @hookimpl
+        def segbench_backbones():
+            yield Backbone(name="tiny", summary="Three convolutions", build=build)
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def segbench_datasets() -> Iterable["Dataset"]:
+    """Give the data sets to train and score on.
+
+    Called once, when the registry is loaded; nothing is read from disk before ``locate``::
+
+        @hookimpl
+        def segbench_datasets():
+            yield Dataset(name="mine", summary="My street", classes=("road", "car"), ...)
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def segbench_runtimes() -> Iterable["Runtime"]:
+    """Give the engines that run a trained network; the name carries the precision.
+
+    Called once, when the registry is loaded, so import the engine inside ``open``::
+
+        @hookimpl
+        def segbench_runtimes():
+            yield Runtime(name="eager-bf16", summary="PyTorch in bfloat16", open=open_session)
+    """
+    raise AssertionError("a specification is never called")

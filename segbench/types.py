@@ -1,0 +1,200 @@
+"""The nouns of segbench: what a plugin gives and what the harness passes around.
+
+Sizes are (height, width) in pixels everywhere. Images are uint8 RGB of shape (H, W, 3). A *class
+map* is uint8 of shape (H, W) and holds indices into ``Dataset.classes``; in ground truth
+``IGNORED`` marks the pixels that no score counts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from segbench.fcn8s import FCN8s
+
+IGNORED = 255
+
+Size = tuple[int, int]
+Color = tuple[int, int, int]
+ClassMap = NDArray[np.uint8]
+Image = NDArray[np.uint8]
+Counts = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image of a data set and the files that belong to it.
+
+    ``id`` is unique in its split and names the frame in messages and outputs. The paths follow
+    the data set's layout; whoever needs a file checks that it is there. ``label`` is None where
+    the benchmark keeps its labels to itself.
+    """
+
+    id: str
+    image: Path
+    label: Path | None = None
+    instances: Path | None = None
+    calibration: Path | None = None
+
+
+@dataclass(frozen=True)
+class InputConvention:
+    """How a backbone's weights want to be fed: (RGB in 0..255 - mean) / std, and the padding."""
+
+    mean: Color | tuple[float, float, float] = (123.675, 116.28, 103.53)
+    std: Color | tuple[float, float, float] = (58.395, 57.12, 57.375)
+    padding: Literal["symmetric", "same"] = "symmetric"
+
+
+class Encoder(Protocol):
+    """A torch module: (N, 3, H, W) normalised -> features at strides 8, 16 and 32.
+
+    ``channels`` are the depths of the three features. H and W are multiples of 32.
+    """
+
+    channels: tuple[int, int, int]
+
+    def __call__(self, images: "Tensor") -> "tuple[Tensor, Tensor, Tensor]": ...
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network for FCN8s to stand on.
+
+    ``build`` makes the encoder (a torch module that is an ``Encoder``) with fresh weights and the
+    padding its input convention names. ``imagenet`` downloads a state dict that fits it, or is
+    None where there is none. Keys of the encoder that start with one of ``may_start_fresh`` may
+    be missing from a weights file; ``adapt`` translates a foreign state dict's keys first.
+    """
+
+    name: str
+    summary: str
+    build: "Callable[[InputConvention], nn.Module]"
+    convention: InputConvention = InputConvention()
+    imagenet: "Callable[[], Mapping[str, Tensor]] | None" = None
+    adapt: "Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None" = None
+    may_start_fresh: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ("torch",)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to a training batch; the defaults change nothing.
+
+    ``scale`` is the range of the zoom, followed by a random crop to the training size (or by
+    padding with ignored pixels). ``brightness`` is added in levels of 0..255, ``contrast``
+    multiplies about 128, ``saturation`` mixes with grey; each is a (low, high) range.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    flip: bool = False
+    brightness: tuple[float, float] = (0.0, 0.0)
+    contrast: tuple[float, float] = (1.0, 1.0)
+    saturation: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: everything about a run that is neither the network nor the data."""
+
+    name: str
+    size: Size
+    epochs: int
+    batch_size: int
+    lr: float
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
+    schedule: Literal["plateau", "one-cycle", "poly"] = "one-cycle"
+    weight_decay: float = 0.0
+    encoder_lr_scale: float = 1.0
+    patience: int | None = None
+    class_weights: bool = False
+    precision: Literal["fp32", "fp16", "bf16", "auto"] = "fp32"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+class Benchmark(Protocol):
+    """A benchmark's official measure, in two steps so that frames can be counted anywhere.
+
+    ``score_name`` names the headline figure ("miou", "MaxF"). A prediction is a uint8 (H, W)
+    array at label size: for ``output`` "labels" the official ids (``ids[class]``), for
+    "probability" the probability of class 1 as uint8(p * 255 + 0.5).
+    """
+
+    score_name: str
+    output: Literal["labels", "probability"]
+    ids: tuple[int, ...]
+
+    def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
+        """One frame's counts; counts of several frames are added key by key."""
+        ...
+
+    def summarise(self, counts: Counts) -> dict[str, Any]:
+        """The official result of summed counts, as JSON values with None for absent classes."""
+        ...
+
+    def score(self, summary: Mapping[str, Any]) -> float | None:
+        """The headline figure of ``summarise``'s result, a fraction."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Road scenes with labels.
+
+    ``locate`` takes the data root and gives the data set's own folder, or raises DataError that
+    says what was looked for and where to get it. ``frames`` takes that folder and a split and
+    lists its frames in a fixed order. ``read_label`` gives a frame's class map, IGNORED where no
+    score counts, and raises DataError on a value that is not legal.
+    """
+
+    name: str
+    summary: str
+    classes: tuple[str, ...]
+    palette: tuple[Color, ...]
+    recipes: Mapping[str, Recipe]
+    locate: Callable[[Path], Path]
+    frames: Callable[[Path, str], Sequence[Frame]]
+    read_label: Callable[[Frame], ClassMap]
+    benchmark: Benchmark
+    splits: tuple[str, ...] = ("train", "val", "test")
+    score_split: str = "val"
+    requires: tuple[str, ...] = ()
+
+
+class Session(Protocol):
+    """A network loaded on one engine, fixed in size and batch.
+
+    ``engine`` says what really runs, for the record. The steps are apart so that each can be
+    timed: ``prepare`` copies uint8 images (N, H, W, 3) to the device, ``run`` gives logits
+    (N, classes, H, W) there, ``fetch`` copies them to the host as float32.
+    """
+
+    engine: str
+
+    def prepare(self, images: NDArray[np.uint8]) -> Any: ...
+
+    def run(self, inputs: Any) -> Any: ...
+
+    def fetch(self, outputs: Any) -> NDArray[np.float32]: ...
+
+    def synchronize(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
+
+    ``open`` takes the network, the size, the batch size and the device ("auto", "cpu", "cuda",
+    "cuda:1") and gives a Session.
+    """
+
+    name: str
+    summary: str
+    open: "Callable[[FCN8s, Size, int, str], Session]"
+    requires: tuple[str, ...] = ()

@@ -1,0 +1,34 @@
+"""What every test shares: where real data lies, and a cache folder of the test's own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the user's cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("SEGBENCH_CACHE", str(cache))
+    return cache
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with real data: ``$SEGBENCH_DATA``, else the one beside the project."""
+    root = Path(os.environ.get("SEGBENCH_DATA", SHARED / "data"))
+    if not root.is_dir():
+        pytest.skip("needs real data: set SEGBENCH_DATA to a folder with camvid/, kitti_road/, ...")
+    return root
+
+
+@pytest.fixture(scope="session")
+def weights_root() -> Path:
+    """The folder with ImageNet weights as safetensors."""
+    root = Path(os.environ.get("SEGBENCH_WEIGHTS", SHARED / "weights"))
+    if not root.is_dir():
+        pytest.skip("needs ImageNet weights: set SEGBENCH_WEIGHTS to a folder of safetensors")
+    return root
