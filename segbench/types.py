@@ -71,6 +71,8 @@ class Backbone:
     padding its input convention names. ``imagenet`` downloads a state dict that fits it, or is
     None where there is none. Keys of the encoder that start with one of ``may_start_fresh`` may
     be missing from a weights file; ``adapt`` translates a foreign state dict's keys first.
+    ``modern_lr_scale`` multiplies the modern recipe's learning rate, which suits networks with
+    batch normalisation.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Backbone:
     imagenet: "Callable[[], Mapping[str, Tensor]] | None" = None
     adapt: "Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None" = None
     may_start_fresh: tuple[str, ...] = ()
+    modern_lr_scale: float = 1.0
     requires: tuple[str, ...] = ("torch",)
 
 
@@ -121,14 +124,24 @@ class Recipe:
 class Benchmark(Protocol):
     """A benchmark's official measure, in two steps so that frames can be counted anywhere.
 
-    ``score_name`` names the headline figure ("miou", "MaxF"). A prediction is a uint8 (H, W)
-    array at label size: for ``output`` "labels" the official ids (``ids[class]``), for
-    "probability" the probability of class 1 as uint8(p * 255 + 0.5).
+    A prediction is a uint8 (H, W) array at label size: for ``output`` "labels" the official ids
+    (``ids[class]``), for "probability" the probability of class 1 as uint8(p * 255 + 0.5).
     """
 
-    score_name: str
-    output: Literal["labels", "probability"]
-    ids: tuple[int, ...]
+    @property
+    def score_name(self) -> str:
+        """The name of the headline figure: "miou", "MaxF"."""
+        ...
+
+    @property
+    def output(self) -> Literal["labels", "probability"]:
+        """What a prediction holds."""
+        ...
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The official id of each class."""
+        ...
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """One frame's counts; counts of several frames are added key by key."""
@@ -150,7 +163,9 @@ class Dataset:
     ``locate`` takes the data root and gives the data set's own folder, or raises DataError that
     says what was looked for and where to get it. ``frames`` takes that folder and a split and
     lists its frames in a fixed order. ``read_label`` gives a frame's class map, IGNORED where no
-    score counts, and raises DataError on a value that is not legal.
+    score counts, and raises DataError on a value that is not legal. ``sizes`` are the legal sizes
+    of images where they differ; where it is empty all images have one size. A network is scored
+    on ``score_split``, a folder of predictions on ``predictions_split`` or else the same.
     """
 
     name: str
@@ -164,6 +179,8 @@ class Dataset:
     benchmark: Benchmark
     splits: tuple[str, ...] = ("train", "val", "test")
     score_split: str = "val"
+    predictions_split: str | None = None
+    sizes: tuple[Size, ...] = ()
     requires: tuple[str, ...] = ()
 
 

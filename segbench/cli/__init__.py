@@ -3,6 +3,12 @@
 import click
 
 import segbench
+from segbench.cli.data import data
+from segbench.cli.latency import latency
+from segbench.cli.leaderboard import leaderboard
+from segbench.cli.plugins import plugins
+from segbench.cli.run import run
+from segbench.cli.score import score
 from segbench.plugins import Registry
 
 
@@ -12,3 +18,11 @@ from segbench.plugins import Registry
 def main(ctx: click.Context) -> None:
     """Which backbone, on which runtime, gives which accuracy at which latency?"""
     ctx.obj = ctx.obj or Registry.load()
+
+
+main.add_command(data)
+main.add_command(latency)
+main.add_command(leaderboard)
+main.add_command(plugins)
+main.add_command(run)
+main.add_command(score)

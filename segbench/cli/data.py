@@ -1,0 +1,52 @@
+"""``segbench data``: look after the frames themselves."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from segbench.check import Checked, check
+from segbench.cli import options
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+
+
+@click.group()
+def data() -> None:
+    """Check data sets and draw new ones."""
+
+
+@data.command("check")
+@click.option("--dataset", "name", required=True, metavar="NAME", help="The data set.")
+@options.data_root
+@click.option("--split", "splits", multiple=True, help="Only this split; may be repeated.")
+@click.pass_obj
+def check_command(registry: Registry, name: str, data_root: Path, splits: tuple[str, ...]) -> None:
+    """Decode every file of a data set and name everything that is wrong with it."""
+    dataset = registry.dataset(name)
+    checked = check(dataset, dataset.locate(data_root), splits, Reporter())
+    _print(checked, title=dataset.name)
+    if not checked.whole:
+        raise click.exceptions.Exit(1)
+
+
+def _print(checked: Checked, title: str) -> None:
+    console = Console(highlight=False)
+    for message in checked.absent:
+        console.print(escape(message), style="red", soft_wrap=True)
+    for frame, messages in checked.faults.items():
+        for message in messages:
+            console.print(f"[bold]{escape(frame.id)}[/]: {escape(message)}", soft_wrap=True)
+    table = Table("split", title=title)
+    for column in ("frames", "with labels", "faulty"):
+        table.add_column(column, justify="right")
+    for split, frames in checked.splits.items():
+        labelled = sum(frame.label is not None and frame.label.is_file() for frame in frames)
+        faulty = sum(frame in checked.faults for frame in frames)
+        table.add_row(split, *map(str, (len(frames), labelled, faulty)))
+    console.print(table)
+    sizes = ", ".join(f"{h}x{w} ({count})" for (h, w), count in checked.sizes.items())
+    console.print(f"Image sizes (height x width): {sizes or 'none'}")
+    console.print("Everything is in order." if checked.whole else "Not in order: see above.")

@@ -1,0 +1,47 @@
+"""Option types that several commands share."""
+
+from pathlib import Path
+
+import click
+
+from segbench.types import Size
+
+
+class SizeType(click.ParamType):
+    """``HxW``: height and width in pixels, both above zero."""
+
+    name = "HxW"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Size:
+        """Parse "352x480" to (352, 480)."""
+        height, cross, width = str(value).partition("x")
+        if not (cross and height.isdecimal() and width.isdecimal()):
+            self.fail(f"{value!r} is no size; write height x width, such as 360x480.", param, ctx)
+        if int(height) == 0 or int(width) == 0:
+            self.fail(f"{value!r} is empty; height and width are at least 1.", param, ctx)
+        return int(height), int(width)
+
+
+SIZE = SizeType()
+COUNT = click.IntRange(min=1)
+
+data_root = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    envvar="SEGBENCH_DATA",
+    default=Path("data"),
+    show_default="$SEGBENCH_DATA, else ./data",
+    help="Folder that holds the data sets, or the data set's own folder.",
+)
+results = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the records.",
+)
+device = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
+)

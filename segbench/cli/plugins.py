@@ -1,0 +1,27 @@
+"""``segbench plugins``: what is on offer here, and why something is not."""
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from segbench.plugins import Registry
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.pass_obj
+def plugins(registry: Registry, as_json: bool) -> None:
+    """List every backbone, data set and runtime, and what mends the unusable ones."""
+    listing = registry.listing()
+    if as_json:
+        click.echo(json.dumps([asdict(line) for line in listing], indent=2))
+        return
+    table = Table("kind", "name", "distribution", "version", "status")
+    for line in listing:
+        table.add_row(line.kind, line.name, line.distribution, line.version, line.status)
+    Console(markup=False, highlight=False).print(table)
+    for problem in dict.fromkeys(line.problem for line in listing if line.problem):
+        click.echo(problem)

@@ -1,0 +1,103 @@
+"""``segbench run``: train, score, draw and record every combination asked for."""
+
+import itertools
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segbench.cli import options
+from segbench.errors import SegbenchError
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+
+RECIPE_OPTIONS = (
+    "epochs",
+    "size",
+    "batch_size",
+    "lr",
+    "optimizer",
+    "patience",
+    "class_weights",
+    "precision",
+)
+
+
+@click.command()
+@click.option("--backbone", "backbones", multiple=True, default=["mobilenet"], show_default=True)
+@click.option("--dataset", "datasets", multiple=True, required=True)
+@options.data_root
+@click.option(
+    "--weights",
+    default="imagenet",
+    show_default=True,
+    metavar="imagenet|none|FILE",
+    help="First weights of the encoder; FILE is a safetensors file or a torch state dict.",
+)
+@click.option(
+    "--recipe", type=click.Choice(["modern", "seed"]), default="modern", show_default=True
+)
+@click.option("--epochs", type=options.COUNT, help="Default: the recipe's, as for all below.")
+@click.option("--size", type=options.SIZE, help="Training size.")
+@click.option("--batch-size", type=options.COUNT)
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
+@click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd", "rmsprop"]))
+@click.option("--early-stop/--no-early-stop", default=None, help="Stop when it no longer improves.")
+@click.option("--patience", type=options.COUNT, help="Epochs without improvement before a stop.")
+@click.option("--class-weights/--no-class-weights", default=None, help="Weigh rare classes more.")
+@click.option(
+    "--precision", type=click.Choice(["fp32", "fp16", "bf16", "auto"]), help="Training's."
+)
+@click.option(
+    "--decoder", type=click.Choice(["bilinear", "seed"]), default="bilinear", show_default=True
+)
+@click.option("--label-scale", type=options.COUNT, default=1, help="Score every Nth label pixel.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seeds", type=options.COUNT, default=1, help="Repeat with this many seeds.")
+@options.device
+@click.option("--limit", type=options.COUNT, help="Frames a split; such a run is never ranked.")
+@options.results
+@click.option("--output", type=click.Path(path_type=Path), help="Default: runs/<name>.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--force", is_flag=True, help="Repeat a run that has a record.")
+@click.pass_obj
+def run(
+    registry: Registry,
+    backbones: tuple[str, ...],
+    datasets: tuple[str, ...],
+    recipe: str,
+    early_stop: bool | None,
+    seed: int,
+    seeds: int,
+    **given: Any,
+) -> None:
+    """Train FCN8s, score it, write overlays and a record; once for each combination."""
+    from segbench.run import RunOptions, choose_recipe
+    from segbench.run import run as do_run
+
+    reporter = Reporter()
+    changes = {name: given.pop(name) for name in RECIPE_OPTIONS}
+    combinations = [
+        (registry.backbone(backbone), registry.dataset(dataset), seed + offset)
+        for backbone, dataset, offset in itertools.product(backbones, datasets, range(seeds))
+    ]
+    if len(combinations) > 1 and given["output"] is not None:
+        raise click.UsageError("--output takes one run; leave it out to run several.")
+    failures = []
+    for backbone, dataset, number in combinations:
+        chosen = choose_recipe(backbone, dataset, recipe, changes, early_stop)
+        try:
+            record = do_run(
+                RunOptions(backbone, dataset, chosen, seed=number, argv=sys.argv, **given),
+                registry,
+                reporter,
+            )
+        except SegbenchError as error:
+            if len(combinations) == 1:
+                raise
+            failures.append(f"{backbone.name} on {dataset.name}: {error.message}")
+            continue
+        click.echo(record)
+    if failures:
+        raise SegbenchError("; ".join(failures))

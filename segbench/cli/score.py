@@ -1,0 +1,104 @@
+"""``segbench score``: the official score of any system's predictions."""
+
+import json
+import os
+from pathlib import Path
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from segbench.cli import options
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.score_tables import means, score_tables, show
+from segbench.scoring import Score, labelled_frames, score_predictions, with_options
+
+SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspective", "bev")}
+
+
+@click.command()
+@click.option("--dataset", "name", required=True, metavar="NAME", help="The data set.")
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of prediction PNGs, named like the frames; searched with its subfolders.",
+)
+@options.data_root
+@click.option("--split", help="Which frames.  [default: the data set's own choice]")
+@click.option(
+    "--json",
+    "output",
+    type=click.File("w", encoding="utf-8", atomic=True),
+    help="File to write the benchmark's own JSON to.",
+)
+@click.option(
+    "--label-scale",
+    type=options.COUNT,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Score every N-th pixel each way; such a score is no official one.",
+)
+@click.option(
+    "--encoding",
+    type=click.Choice(["labelids", "trainids"]),
+    help="What Cityscapes predictions hold.  [default: labelids]",
+)
+@click.option("--space", type=click.Choice(list(SPACES)), help="For KITTI Road.  [default: both]")
+@click.option(
+    "--workers",
+    type=options.COUNT,
+    default=min(8, os.cpu_count() or 1),
+    show_default="one a CPU core, at most 8",
+    metavar="N",
+    help="Frames scored side by side.",
+)
+@click.pass_obj
+def score(
+    registry: Registry,
+    name: str,
+    predictions: Path,
+    data_root: Path,
+    split: str | None,
+    output: IO[str] | None,
+    label_scale: int,
+    encoding: str | None,
+    space: str | None,
+    workers: int,
+) -> None:
+    """Score a folder of prediction PNGs, from any system, as the benchmark itself does.
+
+    Cityscapes: label ids, 8-bit, named <city>_<sequence>_<frame>*.png. KITTI Road: probability
+    maps, 8-bit, named like the ground truth. CamVid: class ids 0 to 11, named like the image.
+    """
+    dataset = with_options(
+        registry.dataset(name), encoding=encoding, spaces=SPACES[space] if space else None
+    )
+    split = split or dataset.predictions_split or dataset.score_split
+    frames = labelled_frames(dataset, dataset.locate(data_root), split)
+    result = score_predictions(dataset, frames, predictions, label_scale, workers, Reporter())
+    scale = f", labels at 1/{label_scale}: no official score" if label_scale > 1 else ""
+    _print(result, f"{dataset.name} {split}, {result.frames} frames{scale}")
+    if output:
+        output.write(json.dumps(result.official, indent=2, allow_nan=False) + "\n")
+
+
+def _print(result: Score, title: str) -> None:
+    console = Console(highlight=False)
+    console.print(escape(title), style="bold", soft_wrap=True)
+    for table in score_tables(result):
+        shown = Table(table.title, box=None, padding=(0, 2, 0, 0))
+        for column in table.columns:
+            shown.add_column(column, justify="right")
+        for row, figures in table.rows.items():
+            shown.add_row(escape(row), *map(show, figures))
+        console.print(shown)
+        console.print()
+    if line := means(result):
+        console.print(line, soft_wrap=True)
+    for note in result.notes:
+        console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=True)

@@ -1,0 +1,234 @@
+"""Find every plugin, keep the broken ones from harming the rest, and answer for names.
+
+Each entry point of the group ``segbench`` gets a pluggy manager of its own: whatever goes wrong
+in one plugin (at import, at registration, in a hook) is that plugin's error and nobody else's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Literal, NamedTuple, TypeVar
+
+import pluggy
+
+from segbench import hookspecs
+from segbench.errors import PluginError, unknown_name
+from segbench.types import Backbone, Dataset, Runtime
+
+GROUP = "segbench"
+HOOKS: dict[str, type] = {
+    "segbench_backbones": Backbone,
+    "segbench_datasets": Dataset,
+    "segbench_runtimes": Runtime,
+}
+
+Item = Backbone | Dataset | Runtime
+ItemT = TypeVar("ItemT", Backbone, Dataset, Runtime)
+
+
+class Origin(NamedTuple):
+    """The installed distribution that an item comes from."""
+
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point, named "distribution:entry point": what it offers, or why it is broken."""
+
+    name: str
+    origin: Origin
+    items: tuple[Item, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of the listing; ``problem`` says why it is not usable and what mends that."""
+
+    kind: str
+    name: str
+    summary: str
+    distribution: str
+    version: str
+    status: Literal["usable", "unusable", "broken"]
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Everything the installed plugins offer."""
+
+    plugins: tuple[Plugin, ...] = ()
+
+    @classmethod
+    def load(cls) -> "Registry":
+        """Load every installed plugin; a broken one is listed and never raised."""
+        plugins = (_load(point) for point in entry_points(group=GROUP))
+        return cls(tuple(sorted(plugins, key=lambda plugin: plugin.name)))
+
+    @classmethod
+    def of(
+        cls,
+        backbones: Iterable[Backbone] = (),
+        datasets: Iterable[Dataset] = (),
+        runtimes: Iterable[Runtime] = (),
+    ) -> "Registry":
+        """A registry of just these items, for tests and scripts."""
+        items: list[Item] = [*backbones, *datasets, *runtimes]
+        return cls((Plugin("unpackaged", Origin("unpackaged", "0"), tuple(items)),))
+
+    @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """Every backbone on offer, usable here or not, by name."""
+        return self._all(Backbone)
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        """Every data set on offer, usable here or not, by name."""
+        return self._all(Dataset)
+
+    @property
+    def runtimes(self) -> tuple[Runtime, ...]:
+        """Every runtime on offer, usable here or not, by name."""
+        return self._all(Runtime)
+
+    def backbone(self, name: str) -> Backbone:
+        """The backbone of that name; PluginError if it is unknown, doubled or lacks a package."""
+        return self._one(Backbone, name)
+
+    def dataset(self, name: str) -> Dataset:
+        """The data set of that name; PluginError if it is unknown, doubled or lacks a package."""
+        return self._one(Dataset, name)
+
+    def runtime(self, name: str) -> Runtime:
+        """The runtime of that name; PluginError if it is unknown, doubled or lacks a package."""
+        return self._one(Runtime, name)
+
+    def origin(self, item: Item) -> Origin:
+        """The distribution, with its version, that offers ``item``."""
+        return self._offering(item)[0].origin
+
+    def problem(self, item: Item) -> str | None:
+        """Why ``item`` cannot be used here and what mends that; None when it can."""
+        what = f"{_kind(type(item))} {item.name!r}"
+        offering = self._offering(item)
+        if len(offering) > 1:
+            names = " and ".join(plugin.name for plugin in offering)
+            return f"More than one plugin offers the {what}: {names}. Uninstall all but one."
+        missing = [name for name, found in required_versions(item).items() if found is None]
+        if missing:
+            packages = " ".join(missing)
+            return f"The {what} needs packages that are not installed: pip install {packages}"
+        return None
+
+    def listing(self) -> tuple[Listed, ...]:
+        """Every item by kind and name, then the broken plugins."""
+        offered = [self._listed(item, p.origin) for p in self.plugins for item in p.items]
+        offered.sort(key=lambda line: (line.kind, line.name))
+        broken = [_listed_as_broken(plugin) for plugin in self.plugins if plugin.error]
+        return (*offered, *broken)
+
+    def _listed(self, item: Item, origin: Origin) -> Listed:
+        problem = self.problem(item)
+        return Listed(
+            kind=_kind(type(item)),
+            name=item.name,
+            summary=item.summary,
+            distribution=origin.distribution,
+            version=origin.version,
+            status="unusable" if problem else "usable",
+            problem=problem,
+        )
+
+    def _all(self, kind: type[ItemT]) -> tuple[ItemT, ...]:
+        items = [i for plugin in self.plugins for i in plugin.items if isinstance(i, kind)]
+        return tuple(sorted(items, key=lambda item: item.name))
+
+    def _one(self, kind: type[ItemT], name: str) -> ItemT:
+        items = self._all(kind)
+        found = next((item for item in items if item.name == name), None)
+        if found is None:
+            broken = [plugin.name for plugin in self.plugins if plugin.error]
+            hint = f" Broken plugins (see `segbench plugins`): {', '.join(broken)}."
+            known = {item.name for item in items}
+            raise PluginError(unknown_name(_kind(kind), name, known) + (hint if broken else ""))
+        if problem := self.problem(found):
+            raise PluginError(problem)
+        return found
+
+    def _offering(self, wanted: Item) -> list[Plugin]:
+        return [
+            plugin
+            for plugin in self.plugins
+            for item in plugin.items
+            if type(item) is type(wanted) and item.name == wanted.name
+        ]
+
+
+def required_versions(item: Item) -> dict[str, str | None]:
+    """The installed version of each distribution ``item`` requires, None for a missing one."""
+    return {name: _installed(name) for name in item.requires}
+
+
+def _load(point: EntryPoint) -> Plugin:
+    distribution = point.dist.name if point.dist else "unknown"
+    origin = Origin(distribution, point.dist.version if point.dist else "unknown")
+    name = f"{distribution}:{point.name}"
+    try:
+        return Plugin(name, origin, items=_items(point.load(), name))
+    except (Exception, SystemExit) as error:  # a stranger's code may raise anything
+        return Plugin(name, origin, error=_one_line(error))
+
+
+def _items(module: object, name: str) -> tuple[Item, ...]:
+    manager = pluggy.PluginManager("segbench")
+    manager.add_hookspecs(hookspecs)
+    manager.register(module, name)
+    manager.check_pending()
+    if not manager.get_hookcallers(module):
+        raise PluginError(f"it has none of the hooks {', '.join(HOOKS)} marked with @hookimpl")
+    items = []
+    for hook, kind in HOOKS.items():
+        for result in getattr(manager.hook, hook)():
+            items += [_checked(item, hook, kind) for item in result]
+    return tuple(items)
+
+
+def _checked(item: Item, hook: str, kind: type) -> Item:
+    if not isinstance(item, kind):
+        raise PluginError(f"{hook} gives {item!r}, which is no {kind.__name__}")
+    if not (isinstance(item.name, str) and item.name):
+        raise PluginError(f"{hook} gives an item with the name {item.name!r}: give it a word")
+    names = item.requires
+    if not isinstance(names, tuple) or not all(isinstance(n, str) and n for n in names):
+        raise PluginError(f"requires of {item.name!r} is {names!r}: give a tuple of package names")
+    return item
+
+
+def _listed_as_broken(plugin: Plugin) -> Listed:
+    distribution, release = plugin.origin
+    problem = (
+        f"The plugin {plugin.name} is broken ({plugin.error}): update it with "
+        f"`pip install --upgrade {distribution}` or remove it with `pip uninstall {distribution}`."
+    )
+    return Listed("plugin", plugin.name, "", distribution, release, "broken", problem)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, PluginError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _kind(kind: type) -> str:
+    return kind.__name__.lower()
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
