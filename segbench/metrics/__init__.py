@@ -1,0 +1,1 @@
+"""Official measures, without a model and without torch."""

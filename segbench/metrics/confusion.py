@@ -1,0 +1,123 @@
+"""Confusion matrices and what is read off them.
+
+A confusion matrix here is int64 (C, C + 1) for C classes: rows are the ground truth, columns the
+prediction, and the last column counts predictions that are none of the classes. Those are misses
+of the row's class and false positives of nobody. The functions that read a matrix take any
+(..., C, K) with K >= C, so a plain square one will do.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import DataError
+from segbench.types import ClassMap, Counts
+
+CONFUSION = "confusion"
+"""Where the counts of a benchmark with mean IoU keep their confusion matrix."""
+
+
+def at_label_scale(
+    truth: NDArray[Any], prediction: NDArray[np.uint8], label_scale: int
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Every ``label_scale``-th pixel of both; a prediction already of that size is taken as it is.
+
+    DataError for a prediction of any other size.
+    """
+    sampled = truth[::label_scale, ::label_scale]
+    if prediction.shape == truth.shape:
+        return sampled, prediction[::label_scale, ::label_scale]
+    if prediction.shape == sampled.shape:
+        return sampled, prediction
+    raise DataError(
+        f"the prediction is {_size(prediction)} (height x width), but the label is {_size(truth)}"
+    )
+
+
+def pair_counts(
+    truth: NDArray[Any], prediction: NDArray[Any], rows: int, columns: int
+) -> NDArray[np.int64]:
+    """How often each pair of values occurs, int64 (rows, columns).
+
+    The caller has made sure that values lie in 0..rows-1 and 0..columns-1.
+    """
+    key = np.multiply(truth.ravel(), columns, dtype=np.intp)
+    key += prediction.ravel()
+    return np.bincount(key, minlength=rows * columns).reshape(rows, columns)
+
+
+def confusion_matrix(label: ClassMap, prediction: ClassMap, classes: int) -> NDArray[np.int64]:
+    """The (classes, classes + 1) matrix of one frame.
+
+    Labels that are no class are ignored; a prediction that is none falls into the last column.
+    """
+    outside = np.uint8(classes)
+    truth, predicted = np.minimum(label, outside), np.minimum(prediction, outside)
+    return pair_counts(truth, predicted, classes + 1, classes + 1)[:classes]
+
+
+def iou(matrix: NDArray[Any]) -> NDArray[np.float64]:
+    """TP / (TP + FP + FN) of each class, float64 (..., C); NaN for a class that nowhere occurs."""
+    true_positives, truth, predicted = marginals(matrix)
+    return ratio(true_positives, truth + predicted - true_positives)
+
+
+def mean_iou(matrix: NDArray[Any]) -> float | None:
+    """The mean over the classes that occur, None where none does."""
+    return _mean(iou(matrix))
+
+
+def summary(matrix: NDArray[Any], class_names: Sequence[str]) -> dict[str, Any]:
+    """Every usual figure of one matrix (C, K), as JSON values with None for what is undefined.
+
+    ``fw_iou`` weighs each class by its share of the ground truth; ``accuracy`` is its recall.
+    """
+    true_positives, truth, _ = marginals(matrix)
+    class_iou, accuracy = iou(matrix), ratio(true_positives, truth)
+    frequency = ratio(truth, truth.sum())
+    pixel_accuracy = ratio(true_positives.sum(), truth.sum())
+    weighted = float(np.nansum(frequency * class_iou)) if truth.any() else None
+    return {
+        "miou": _mean(class_iou),
+        "pixel_accuracy": number(pixel_accuracy),
+        "mean_accuracy": _mean(accuracy),
+        "fw_iou": weighted,
+        "per_class": {
+            "iou": dict(zip(class_names, map(number, class_iou), strict=True)),
+            "accuracy": dict(zip(class_names, map(number, accuracy), strict=True)),
+        },
+    }
+
+
+def add_counts(one: Counts, other: Counts) -> Counts:
+    """The sum key by key; a key that one of them lacks counts as zero."""
+    return one | {key: one[key] + value if key in one else value for key, value in other.items()}
+
+
+def number(value: Any) -> float | None:
+    """A JSON number; None for NaN."""
+    return None if np.isnan(value) else float(value)
+
+
+def marginals(matrix: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """True positives, ground truth and prediction of each class, (..., C) each."""
+    classes = matrix.shape[-2]
+    square = matrix[..., :classes]
+    return square.diagonal(axis1=-2, axis2=-1), matrix.sum(-1), square.sum(-2)
+
+
+def ratio(part: Any, whole: Any) -> NDArray[np.float64]:
+    """``part / whole``, element by element; NaN where ``whole`` is zero."""
+    part, whole = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole != 0)
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if defined.size else None
+
+
+def _size(array: NDArray[Any]) -> str:
+    return "x".join(map(str, array.shape))

@@ -1,0 +1,84 @@
+"""Prediction PNGs of any system: which file belongs to which frame, and reading one.
+
+A file belongs to the frame whose id its name starts with, if the name ends there or goes on with
+something other than a digit: ``frankfurt_000000_000294_pred.png`` is a prediction of
+``frankfurt_000000_000294``. Folders below the given one are searched too.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import DataError
+from segbench.layouts import read_picture
+from segbench.types import Frame
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The frames that have exactly one prediction, in order, and what is wrong with the rest."""
+
+    pairs: tuple[tuple[Frame, Path], ...]
+    faults: tuple[str, ...]
+
+
+def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
+    """Find each frame's prediction in ``folder``.
+
+    DataError if there is no such folder, it holds no PNG, or none of its PNGs is of these frames.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; name the folder of the predictions.")
+    files = sorted(path for path in folder.rglob("*.png") if not path.name.startswith("."))
+    if not files:
+        raise DataError(f"{folder} holds no PNG; name the folder of the predictions.")
+    found: dict[str, list[Path]] = {frame.id: [] for frame in frames}
+    extra: list[Path] = []
+    for path in files:
+        owner = _owner(path.stem, found)
+        (extra if owner is None else found[owner]).append(path)
+    if len(extra) == len(files):
+        raise DataError(
+            f"None of the {len(files)} PNGs in {folder} belongs to a frame of the split, "
+            f"unlike {frames[0].id}.png would; look at the folder, the names and --split."
+        )
+    return Matched(
+        pairs=tuple((frame, found[frame.id][0]) for frame in frames if len(found[frame.id]) == 1),
+        faults=(
+            *(f"{name}: no prediction" for name, paths in found.items() if not paths),
+            *(
+                f"{name}: {len(paths)} predictions, {' and '.join(map(str, paths))}"
+                for name, paths in found.items()
+                if len(paths) > 1
+            ),
+            *(f"{path}: belongs to no frame of the split" for path in extra),
+        ),
+    )
+
+
+def read_prediction(path: Path) -> NDArray[np.uint8]:
+    """The values (H, W) of a PNG with a single channel of 8 bits; DataError for any other file."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(26)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(header) < 26 or not header.startswith(_PNG):
+        raise DataError(f"{path}: is no PNG")
+    depth, color_type = header[24], header[25]
+    if (depth, color_type) != (8, 0):
+        given = f"{depth}-bit {_COLOR_TYPES.get(color_type, 'unknown')}"
+        raise DataError(f"{path}: is {given}, but a prediction is single-channel 8-bit (grey)")
+    return np.asarray(read_picture(path))
+
+
+def _owner(stem: str, ids: Iterable[str]) -> str | None:
+    ends = range(len(stem), 0, -1)
+    whole = (stem[:end] for end in ends if not stem[end : end + 1].isdigit())
+    return next((prefix for prefix in whole if prefix in ids), None)
