@@ -1,0 +1,57 @@
+"""Pictures that people look at: class colours over an image, and a legend under it."""
+
+import numpy as np
+import PIL.Image
+from PIL import ImageDraw, ImageFont
+
+from segbench.types import IGNORED, ClassMap, Color, Image
+
+PAPER = (250, 250, 250)
+INK = (30, 30, 30)
+
+
+def overlay(
+    image: Image, class_map: ClassMap, palette: tuple[Color, ...], opacity: float = 0.5
+) -> Image:
+    """The image (H, W, 3) with each pixel of ``class_map`` (H, W) tinted in its class's colour.
+
+    ``opacity`` runs from 0 (the image alone) to 1 (the colours alone). IGNORED pixels stay as
+    they are.
+    """
+    weight = round(opacity * 256)
+    weights = np.zeros(256, np.uint16)
+    weights[: len(palette)] = weight
+    weights[IGNORED] = 0
+    tints = np.zeros((256, 3), np.uint16)
+    tints[: len(palette)] = np.array(palette, np.uint16) * weight
+    mixed = image * (256 - weights)[class_map][..., None] + tints[class_map]
+    return ((mixed + 128) >> 8).astype(np.uint8)
+
+
+def legend(
+    image: Image, class_map: ClassMap, classes: tuple[str, ...], palette: tuple[Color, ...]
+) -> Image:
+    """The image with a strip below that names the classes present in ``class_map``."""
+    height, width = image.shape[:2]
+    present = [index for index in np.unique(class_map) if index < len(classes)]
+    if not present:
+        return image
+    text_size = max(11, width // 50)
+    font = ImageFont.load_default(text_size)
+    row = text_size * 3 // 2
+    swatch = text_size
+    gap = text_size // 2
+    longest = max(font.getlength(classes[index]) for index in present)
+    column = swatch + 3 * gap + int(longest)
+    columns = max(1, (width - gap) // column)
+    rows = -(-len(present) // columns)
+    picture = PIL.Image.new("RGB", (width, height + rows * row + gap), PAPER)
+    picture.paste(PIL.Image.fromarray(image), (0, 0))
+    draw = ImageDraw.Draw(picture)
+    for place, index in enumerate(present):
+        x = gap + place % columns * column
+        y = height + gap + place // columns * row
+        draw.rectangle((x, y, x + swatch - 1, y + swatch - 1), palette[index], INK)
+        middle = (x + swatch + gap, y + swatch // 2)
+        draw.text(middle, classes[index], INK, font, anchor="lm")
+    return np.array(picture)

@@ -1,0 +1,208 @@
+"""Every registered plugin keeps the contract, and the contract notices one that does not."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from segbench_plugins.runtimes.eager import EagerSession
+from tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
+from torch import nn
+
+from segbench.errors import DataError
+from segbench.metrics.camvid import CamVid
+from segbench.plugins import Item, Registry
+from segbench.testing import check_backbone, check_dataset, check_runtime
+from segbench.types import Backbone, Dataset, InputConvention, Runtime
+
+REGISTRY = Registry.load()
+
+
+def names(items: tuple[Item, ...]) -> list[str]:
+    return [item.name for item in items]
+
+
+def skip_unusable(item: Item) -> None:
+    if problem := REGISTRY.problem(item):
+        pytest.skip(problem)
+
+
+def test_no_built_in_plugin_is_broken() -> None:
+    errors = {plugin.name: plugin.error for plugin in REGISTRY.plugins if plugin.error}
+    assert not {name: e for name, e in errors.items() if name.startswith("segbench:")}
+
+
+@pytest.mark.parametrize("backbone", REGISTRY.backbones, ids=names(REGISTRY.backbones))
+def test_backbone(backbone: Backbone) -> None:
+    skip_unusable(backbone)
+    check_backbone(backbone)
+
+
+@pytest.mark.parametrize("dataset", REGISTRY.datasets, ids=names(REGISTRY.datasets))
+def test_dataset(dataset: Dataset) -> None:
+    skip_unusable(dataset)
+    check_dataset(dataset)
+
+
+@pytest.mark.parametrize("dataset", REGISTRY.datasets, ids=names(REGISTRY.datasets))
+def test_dataset_on_real_files(dataset: Dataset, data_root: Path) -> None:
+    skip_unusable(dataset)
+    try:
+        dataset.locate(data_root)
+    except DataError as error:
+        pytest.skip(error.message)
+    check_dataset(dataset, data_root)
+
+
+@pytest.mark.parametrize("runtime", REGISTRY.runtimes, ids=names(REGISTRY.runtimes))
+def test_runtime(runtime: Runtime) -> None:
+    skip_unusable(runtime)
+    check_runtime(runtime)
+
+
+class WrongChannels(TinyEncoder):
+    channels = (8, 8, 16)
+
+
+class WrongStride(TinyEncoder):
+    def forward(self, images):
+        tap8, tap16, _ = super().forward(images)
+        return tap8, tap16, tap16
+
+
+class TwoFeatures(TinyEncoder):
+    def forward(self, images):
+        return super().forward(images)[1:]
+
+
+class DeadLayer(TinyEncoder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.classifier = nn.Linear(8, 1000)
+
+
+class HiddenState(TinyEncoder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.rand(())
+
+    def forward(self, images):
+        return super().forward(images * self.gain)
+
+
+class NotANumber(TinyEncoder):
+    def forward(self, images):
+        tap8, tap16, tap32 = super().forward(images)
+        return tap8, tap16, tap32 / 0
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        (WrongChannels, "stride 32"),
+        (WrongStride, "stride 32"),
+        (TwoFeatures, "gives 2 features"),
+        (DeadLayer, "'classifier.weight' gets no gradient"),
+        (HiddenState, "state dict"),
+        (NotANumber, "not finite"),
+    ],
+)
+def test_a_faulty_encoder_is_noticed(encoder: type[nn.Module], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_backbone(replace(tiny_backbone(), build=lambda convention: encoder()))
+
+
+def build_unless_same(convention: InputConvention) -> nn.Module:
+    return WrongStride() if convention.padding == "same" else TinyEncoder()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "Tiny Net"}, "'Tiny Net'"),
+        ({"summary": ""}, "summary"),
+        ({"may_start_fresh": ("fc6.",)}, "'fc6.'"),
+        ({"adapt": lambda state: {}}, "adapt loses"),
+        ({"build": build_unless_same}, "stride 32"),
+    ],
+)
+def test_a_faulty_backbone_is_noticed(change: dict[str, Any], message: str) -> None:
+    check_backbone(tiny_backbone())
+    with pytest.raises(AssertionError, match=message):
+        check_backbone(replace(tiny_backbone(), **change))
+
+
+class ScoresNothing(CamVid):
+    def score(self, summary):
+        return 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": ("road", "road")}, "different names"),
+        ({"palette": ((0, 0, 0),)}, "one colour a class"),
+        ({"palette": ((0, 0, 256),) * 11}, "levels"),
+        ({"recipes": {"modern": tiny_dataset().recipes["modern"]}}, "recipes"),
+        ({"recipes": dict.fromkeys(["modern", "seed"], tiny_dataset().recipes["seed"])}, "modern"),
+        ({"score_split": "trial"}, "splits"),
+        ({"locate": lambda root: root / "tiny"}, "locate"),
+        ({"frames": lambda folder, split: tiny_dataset().frames(folder, "train")}, "in train too"),
+        ({"frames": lambda folder, split: tiny_dataset().frames(folder, split) * 2}, "twice"),
+        ({"frames": lambda folder, split: ()}, "no frame has a label"),
+        ({"read_label": lambda frame: np.zeros((4, 4), np.uint8)}, "label is"),
+        ({"read_label": lambda frame: np.full((32, 64), 11, np.uint8)}, "11 is neither"),
+        ({"benchmark": ScoresNothing()}, "scores 0.0"),
+    ],
+)
+def test_a_faulty_dataset_is_noticed(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    root = None if message == "locate" else write_tiny(tmp_path)
+    check_dataset(tiny_dataset(), root)
+    faulty = replace(tiny_dataset(), **change)
+    with pytest.raises(AssertionError, match=message):
+        check_dataset(faulty, root)
+
+
+class Reversed(EagerSession):
+    def prepare(self, images):
+        return super().prepare(images[..., ::-1].copy())
+
+
+class Remembers(EagerSession):
+    def prepare(self, images):
+        self.first = getattr(self, "first", images)
+        return super().prepare(255 - self.first)
+
+
+class Halves(EagerSession):
+    def __init__(self, model, device) -> None:
+        super().__init__(model, device)
+        model.score8.weight.data /= 2
+
+
+class Doubles(EagerSession):
+    def fetch(self, outputs):
+        return super().fetch(outputs).astype(np.float64)
+
+
+@pytest.mark.parametrize(
+    ("session", "message"),
+    [
+        (Reversed, "off eager FP32"),
+        (Remembers, "off eager FP32"),
+        (Halves, "off eager FP32"),
+        (Doubles, "float64"),
+    ],
+)
+def test_a_faulty_session_is_noticed(session: type[EagerSession], message: str) -> None:
+    runtime = Runtime("faulty", "Faulty", open=lambda model, s, n, device: session(model, device))
+    with pytest.raises(AssertionError, match=message):
+        check_runtime(runtime)
+
+
+def test_a_runtime_that_takes_any_device_is_noticed() -> None:
+    runtime = Runtime("faulty", "Faulty", open=lambda model, s, n, d: EagerSession(model, "cpu"))
+    with pytest.raises(AssertionError, match="no-such-device"):
+        check_runtime(runtime)

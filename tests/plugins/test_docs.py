@@ -1,0 +1,96 @@
+"""The plugins that docs/plugins.md teaches are written to disk, found, and pass their tests."""
+
+import importlib
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from segbench import hookspecs
+from segbench.plugins import HOOKS, Registry
+
+PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
+FILES = {
+    title: code
+    for title, code in re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```$', PAGE, re.M | re.S)
+}
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The documented distribution on the import path, as ``pip install`` would leave it."""
+    root = tmp_path_factory.mktemp("site")
+    for title, code in {**FILES, "segbench_scenes/__init__.py": ""}.items():
+        path = root / title
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(code, encoding="utf-8")
+    project = tomllib.loads(FILES["pyproject.toml"])["project"]
+    points = [f"{name} = {module}" for name, module in project["entry-points"]["segbench"].items()]
+    info = root / "segbench_scenes-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    (info / "entry_points.txt").write_text("\n".join(["[segbench]", *points]))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.syspath_prepend(root)
+        yield root
+    for name in [name for name in sys.modules if name.startswith("segbench_scenes")]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def its_tests(installed: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("scenes", installed / "tests/test_contract.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_documented_plugins_are_listed_as_usable(installed: Path) -> None:
+    lines = [
+        (line.kind, line.name, line.version, line.status)
+        for line in Registry.load().listing()
+        if line.distribution == "segbench-scenes"
+    ]
+    assert lines == [
+        ("backbone", "resnet18", "1.0", "usable"),
+        ("dataset", "drives", "1.0", "usable"),
+        ("runtime", "eager-fp64", "1.0", "usable"),
+    ]
+
+
+def test_the_documented_backbone_passes_its_test(its_tests: ModuleType) -> None:
+    its_tests.test_backbone()
+
+
+def test_the_documented_dataset_passes_its_test(its_tests: ModuleType, tmp_path: Path) -> None:
+    its_tests.test_dataset(tmp_path)
+
+
+def test_the_documented_runtime_passes_its_test(its_tests: ModuleType) -> None:
+    its_tests.test_runtime()
+
+
+def test_every_hook_has_a_heading_with_its_signature_and_an_example() -> None:
+    hooks = {name: hook for name, hook in vars(hookspecs).items() if name in HOOKS}
+    declared = {name for name, f in vars(hookspecs).items() if hasattr(f, "segbench_spec")}
+    assert declared == HOOKS.keys() == hooks.keys()
+    signatures = {f"{name}{inspect.signature(hook)}" for name, hook in hooks.items()}
+    headings = set(re.findall(r"^## `(.+)`$", PAGE, re.M))
+    assert headings == {re.sub(r"collections\.abc\.|'", "", text) for text in signatures}
+    for name in hooks:
+        assert any(f"@hookimpl\ndef {name}():" in code for code in FILES.values())
+
+
+def test_a_backbone_takes_about_thirty_lines() -> None:
+    assert len(FILES["segbench_scenes/resnet18.py"].splitlines()) <= 32
+
+
+def test_the_layout_on_the_page_is_that_of_the_files() -> None:
+    assert all(title in PAGE.split("```")[1] for title in FILES)

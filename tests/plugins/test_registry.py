@@ -1,0 +1,144 @@
+"""Third-party plugins, good and bad, as fake distributions on the import path."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from segbench.errors import PluginError
+from segbench.plugins import Registry, required_versions
+from segbench.types import Backbone, Runtime
+
+GOOD = """
+from segbench.hookspecs import hookimpl
+from segbench.types import Runtime
+
+@hookimpl
+def segbench_runtimes():
+    yield Runtime(name="warp", summary="Faster than light", open=print)
+"""
+
+Install = Callable[[str, str], None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """``install(distribution, code)``: a distribution of that one module, version 2.0."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(distribution: str, code: str) -> None:
+        module = distribution.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(code)
+        info = tmp_path / f"{module}-2.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 2.0\n"
+        )
+        (info / "entry_points.txt").write_text(f"[segbench]\nfast = {module}\n")
+        sys.modules.pop(module, None)
+        importlib.invalidate_caches()
+
+    return install
+
+
+def broken(registry: Registry) -> dict[str, str]:
+    return {plugin.name: plugin.error for plugin in registry.plugins if plugin.error}
+
+
+def test_a_third_partys_items_stand_beside_the_built_in_ones(install: Install) -> None:
+    install("warp-drive", GOOD)
+    registry = Registry.load()
+    warp = registry.runtime("warp")
+    assert registry.origin(warp) == ("warp-drive", "2.0")
+    assert registry.origin(registry.runtime("eager")).distribution == "segbench"
+    names = [runtime.name for runtime in registry.runtimes]
+    assert names == sorted(names)
+
+
+def test_two_distributions_may_share_an_entry_point_name(install: Install) -> None:
+    install("warp-drive", GOOD)
+    install("impulse", GOOD.replace('"warp"', '"impulse"'))
+    assert {"warp", "impulse"} <= {runtime.name for runtime in Registry.load().runtimes}
+
+
+MISTAKES = {
+    "raises_at_import": ("import no_such_module_at_all", "ModuleNotFoundError"),
+    "leaves_at_import": ("raise SystemExit('bye')", "SystemExit: bye"),
+    "syntax_error": ("def", "SyntaxError"),
+    "no_hook": ("x = 1", "none of the hooks"),
+    "misspelt_hook": (GOOD.replace("segbench_runtimes", "segbench_runtime"), "segbench_runtime"),
+    "unknown_argument": (GOOD.replace("runtimes()", "runtimes(size)"), "size"),
+    "hook_raises": (GOOD.replace("yield", "raise KeyError('oops')\n    yield"), "oops"),
+    "raises_while_iterating": (GOOD + "    raise OSError('late')", "OSError: late"),
+    "not_iterable": (GOOD.replace("yield", "return"), "not iterable"),
+    "wrong_type": (GOOD + "    yield 'warp2'", "segbench_runtimes gives 'warp2'"),
+    "wrong_hook": (GOOD.replace("segbench_runtimes", "segbench_datasets"), "no Dataset"),
+    "no_name": (GOOD.replace('"warp"', "None"), "the name None"),
+    "requires_a_string": (GOOD.replace("open=print", "open=print, requires='numpy'"), "tuple"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_broken_plugin_is_listed_with_its_error_and_harms_no_other(
+    mistake: str, install: Install
+) -> None:
+    code, error = MISTAKES[mistake]
+    before = Registry.load()
+    install(f"bad-{mistake}", code)
+    after = Registry.load()
+    name = f"bad-{mistake}:fast"
+    assert error in broken(after)[name]
+    assert "\n" not in broken(after)[name]
+    assert [runtime.name for runtime in after.runtimes] == [r.name for r in before.runtimes]
+    [line] = [line for line in after.listing() if line.name == name]
+    assert line.status == "broken"
+    assert f"pip uninstall bad-{mistake}" in (line.problem or "")
+
+
+def test_a_name_on_offer_twice_is_an_error_that_names_both(install: Install) -> None:
+    install("warp-drive", GOOD)
+    install("warp-copy", GOOD)
+    registry = Registry.load()
+    with pytest.raises(PluginError) as caught:
+        registry.runtime("warp")
+    assert "warp-drive:fast" in caught.value.message
+    assert "warp-copy:fast" in caught.value.message
+    lines = [line for line in registry.listing() if line.name == "warp"]
+    assert [line.status for line in lines] == ["unusable", "unusable"]
+    assert {line.distribution for line in lines} == {"warp-drive", "warp-copy"}
+    assert registry.runtime("eager").name == "eager"
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
+    runtime = Runtime("warp", "Fast", open=print, requires=("numpy", "dilithium"))  # type: ignore
+    registry = Registry.of(runtimes=[runtime])
+    assert registry.runtimes == (runtime,)
+    with pytest.raises(PluginError, match="pip install dilithium"):
+        registry.runtime("warp")
+    [line] = registry.listing()
+    assert line.status == "unusable"
+    versions = required_versions(runtime)
+    assert versions["numpy"]
+    assert versions["dilithium"] is None
+
+
+def test_an_unknown_name_comes_with_the_nearest_one() -> None:
+    registry = Registry.of(backbones=[Backbone("vgg16", "VGG16", build=print)])  # type: ignore
+    with pytest.raises(PluginError) as caught:
+        registry.backbone("vg16")
+    assert caught.value.message == "No backbone named 'vg16'. Did you mean 'vgg16'?"
+
+
+def test_an_unknown_name_may_be_that_of_a_broken_plugin(install: Install) -> None:
+    install("warp-drive", "import no_such_module_at_all")
+    with pytest.raises(PluginError, match="warp-drive:fast"):
+        Registry.load().runtime("warp")
+
+
+def test_a_registry_of_given_items_holds_nothing_else() -> None:
+    registry = Registry.of(backbones=[Backbone("a", "A", build=print, requires=())])  # type: ignore
+    assert registry.backbone("a").name == "a"
+    assert registry.datasets == registry.runtimes == ()
+    assert registry.origin(registry.backbone("a")).distribution == "unpackaged"
