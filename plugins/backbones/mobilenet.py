@@ -1,0 +1,48 @@
+"""The MobileNets, from timm: their own keys, so timm's weights files fit as they are."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from segbench.hookspecs import hookimpl
+from segbench.types import Backbone, InputConvention
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def build(architecture: str, convention: InputConvention) -> "nn.Module":
+    """timm's feature extractor at strides 8, 16 and 32."""
+    import timm
+
+    padding = {"pad_type": "same"} if convention.padding == "same" else {}
+    encoder: nn.Module = timm.create_model(
+        architecture, features_only=True, out_indices=(2, 3, 4), **padding
+    )
+    encoder.channels = tuple(encoder.feature_info.channels())
+    return encoder
+
+
+def imagenet(architecture: str) -> "Mapping[str, Tensor]":
+    """timm's ImageNet weights."""
+    import timm
+
+    state: Mapping[str, Tensor] = timm.create_model(architecture, pretrained=True).state_dict()
+    return state
+
+
+@hookimpl
+def segbench_backbones() -> Iterable[Backbone]:
+    """``mobilenet`` is version 2, and versions 1 and 3 stand beside it."""
+    for name, architecture, title in (
+        ("mobilenet", "mobilenetv2_100", "MobileNetV2 1.0 (2 M parameters)"),
+        ("mobilenetv1", "mobilenetv1_100", "MobileNetV1 1.0 (3 M parameters)"),
+        ("mobilenetv3", "mobilenetv3_large_100", "MobileNetV3 large 1.0 (3 M parameters)"),
+    ):
+        yield Backbone(
+            name=name,
+            summary=title,
+            build=partial(build, architecture),
+            imagenet=partial(imagenet, architecture),
+            requires=("torch", "timm"),
+        )

@@ -1,0 +1,84 @@
+"""VGG16 with its first two classifier layers as convolutions, as FCN8s was published."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from segbench.hookspecs import hookimpl
+from segbench.types import Backbone, InputConvention
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+DROPOUT = 0.2
+
+
+def build(convention: InputConvention) -> "nn.Module":
+    """The 13 convolutions, fc6 (7x7) and fc7 (1x1); padding is symmetric whatever the weights."""
+    from torch import nn
+    from torchvision.models.vgg import cfgs, make_layers
+
+    class VGG16(nn.Module):
+        channels = (256, 512, 4096)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = make_layers(cfgs["D"], batch_norm=False)
+            self.fc6 = nn.Conv2d(512, 4096, 7, padding=3)
+            self.fc7 = nn.Conv2d(4096, 4096, 1)
+            self.relu = nn.ReLU(inplace=True)
+            self.dropout = nn.Dropout(DROPOUT)
+            for layer in self.modules():
+                if isinstance(layer, nn.Conv2d):
+                    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                    nn.init.zeros_(layer.bias)
+
+        def forward(self, images: "Tensor") -> "tuple[Tensor, Tensor, Tensor]":
+            pool3 = self.features[:17](images)
+            pool4 = self.features[17:24](pool3)
+            pool5 = self.features[24:](pool4)
+            fc6 = self.dropout(self.relu(self.fc6(pool5)))
+            fc7 = self.dropout(self.relu(self.fc7(fc6)))
+            return pool3, pool4, fc7
+
+    return VGG16()
+
+
+def imagenet() -> "Mapping[str, Tensor]":
+    """torchvision's ImageNet weights."""
+    from torchvision.models import VGG16_Weights
+
+    state: Mapping[str, Tensor] = VGG16_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True)
+    return state
+
+
+def adapt(state: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
+    """Rename the classifier of torchvision (linear) or timm (convolutions) to fc6 and fc7."""
+    names = {
+        "classifier.0": "fc6",
+        "classifier.3": "fc7",
+        "pre_logits.fc1": "fc6",
+        "pre_logits.fc2": "fc7",
+    }
+    kernels = {"fc6.weight": (4096, 512, 7, 7), "fc7.weight": (4096, 4096, 1, 1)}
+    adapted = {}
+    for key, tensor in state.items():
+        layer, _, parameter = key.rpartition(".")
+        name = f"{names.get(layer, layer)}.{parameter}"
+        is_linear = name in kernels and tensor.ndim == 2
+        adapted[name] = tensor.reshape(kernels[name]) if is_linear else tensor
+    return adapted
+
+
+@hookimpl
+def segbench_backbones() -> Iterable[Backbone]:
+    """One backbone, ``vgg16``."""
+    yield Backbone(
+        name="vgg16",
+        summary="VGG16 with fc6 and fc7 as convolutions (134 M parameters)",
+        build=build,
+        imagenet=imagenet,
+        adapt=adapt,
+        may_start_fresh=("fc6.", "fc7."),
+        modern_lr_scale=0.1,
+        requires=("torch", "torchvision"),
+    )

@@ -1,0 +1,50 @@
+"""The torch device that ``--device`` names, and what it can do."""
+
+import platform
+from typing import TYPE_CHECKING
+
+from segbench.errors import SegbenchError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def resolve_device(name: str) -> "torch.device":
+    """``auto`` is CUDA when there is one, else the CPU; raises SegbenchError for one not there."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise SegbenchError(f"--device {name!r} is no device; use auto, cpu, cuda or cuda:1.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SegbenchError(
+            f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices that "
+            "torch can use; try --device cpu."
+        )
+    return device
+
+
+def describe(device: "torch.device") -> str:
+    """The device's name for a record: the card, or the processor's architecture."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({platform.machine()})"
+
+
+def training_dtype(precision: str, device: "torch.device") -> "torch.dtype":
+    """The autocast type of ``--precision``; ``auto`` is 16 bits where the device gains from it."""
+    import torch
+
+    if precision == "auto":
+        if device.type == "cuda":
+            precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        else:
+            precision = "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]

@@ -1,0 +1,125 @@
+"""FCN8s: three score layers on an encoder's taps, fused and brought back to the image's size.
+
+Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation",
+CVPR 2015. The normalisation is inside, so whoever feeds the network needs to know no mean.
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from segbench.types import Encoder, InputConvention
+
+STRIDE = 32
+DECODERS = ("bilinear", "seed")
+
+
+class FCN8s(nn.Module):
+    """RGB in 0..255, (N, 3, H, W) of any H and W, to logits (N, classes, H, W).
+
+    ``encoder`` is a module that is an ``Encoder``. ``decoder`` "bilinear" is the paper's: two
+    learned 2x transposed convolutions that start as bilinear interpolation, then a fixed 8x.
+    "seed" is the 2017 project's: three learned ones (2x, 2x, 8x) that start as noise.
+    """
+
+    mean: Tensor
+    std: Tensor
+    tap_scale: Tensor
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        classes: int,
+        convention: InputConvention,
+        decoder: str = "bilinear",
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.classes = classes
+        self.convention = convention
+        self.decoder = decoder
+        channels8, channels16, channels32 = cast(Encoder, encoder).channels
+        self.score8 = nn.Conv2d(channels8, classes, 1)
+        self.score16 = nn.Conv2d(channels16, classes, 1)
+        self.score32 = nn.Conv2d(channels32, classes, 1)
+        self.up32 = _upsampling(classes, 2)
+        self.up16 = _upsampling(classes, 2)
+        if decoder == "seed":
+            self.up8: nn.Module = _upsampling(classes, 8)
+        else:
+            self.up8 = nn.Upsample(scale_factor=8, mode="bilinear", align_corners=False)
+        for layer in (self.score8, self.score16, self.score32, self.up32, self.up16, self.up8):
+            layer.apply(_start_as_noise if decoder == "seed" else _start_as_the_paper)
+        self.register_buffer("mean", _per_channel(convention.mean), persistent=False)
+        self.register_buffer("std", _per_channel(convention.std), persistent=False)
+        self.register_buffer("tap_scale", torch.ones(3))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits at the size of ``images``; sizes not divisible by 32 are padded and cropped."""
+        height, width = images.shape[-2:]
+        tap8, tap16, tap32 = self._taps(images)
+        scale8, scale16, scale32 = self.tap_scale
+        fused = self.score16(tap16 * scale16) + self.up32(self.score32(tap32 * scale32))
+        fused = self.score8(tap8 * scale8) + self.up16(fused)
+        logits: Tensor = self.up8(fused)
+        return logits[..., :height, :width]
+
+    @torch.no_grad()
+    def normalise_taps(self, images: Tensor) -> None:
+        """Scale each tap to unit deviation on ``images``, once, before training.
+
+        Encoders differ in the size of their activations by orders of magnitude (VGG16 with Caffe
+        weights: hundreds), and so would the steps of the score layers. The paper's code scales
+        pool3 by 0.0001 and pool4 by 0.01 for the same reason; measuring serves every encoder.
+        """
+        was_training = self.training
+        self.eval()
+        deviations = torch.stack([tap.float().std() for tap in self._taps(images)])
+        self.tap_scale.copy_(1 / deviations.clamp_min(1e-6))
+        self.train(was_training)
+
+    def _taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        height, width = images.shape[-2:]
+        normalised = (images - self.mean) / self.std
+        padded = functional.pad(normalised, (0, -width % STRIDE, 0, -height % STRIDE))
+        tap8, tap16, tap32 = self.encoder(padded)
+        return tap8, tap16, tap32
+
+
+def _per_channel(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+
+
+def _upsampling(classes: int, factor: int) -> nn.ConvTranspose2d:
+    """A learned transposed convolution that enlarges by exactly ``factor``."""
+    return nn.ConvTranspose2d(
+        classes, classes, kernel_size=2 * factor, stride=factor, padding=factor // 2
+    )
+
+
+def _start_as_the_paper(layer: nn.Module) -> None:
+    """Score layers start at zero and transposed convolutions as bilinear interpolation."""
+    if isinstance(layer, nn.ConvTranspose2d):
+        factor = layer.stride[0]
+        centre = factor - 0.5
+        line = 1 - (torch.arange(2 * factor) - centre).abs() / factor
+        nn.init.zeros_(layer.weight)
+        with torch.no_grad():
+            for channel in range(layer.in_channels):
+                layer.weight[channel, channel] = torch.outer(line, line)
+    if isinstance(layer, nn.Conv2d):
+        nn.init.zeros_(layer.weight)
+    _start_bias(layer)
+
+
+def _start_as_noise(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.trunc_normal_(layer.weight, std=0.001)
+    _start_bias(layer)
+
+
+def _start_bias(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -1,0 +1,32 @@
+"""Between images on the host and tensors on a device."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from segbench.types import ClassMap
+
+
+def memory_format(dtype: torch.dtype) -> torch.memory_format:
+    """Channels last goes with 16 bits: CPUs and cards alike gain from the two together."""
+    return torch.contiguous_format if dtype == torch.float32 else torch.channels_last
+
+
+def to_device(images: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Images (N, H, W, 3) as float32 (N, 3, H, W) in the layout that suits ``dtype``."""
+    tensor = torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float()
+    return tensor.contiguous(memory_format=memory_format(dtype))
+
+
+def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Bilinear, (N, classes, h, w) to (N, classes, H, W)."""
+    if logits.shape[-2:] == size:
+        return logits
+    return functional.interpolate(logits, size, mode="bilinear", align_corners=False)
+
+
+def class_map(logits: Tensor) -> ClassMap:
+    """The likeliest class of every pixel, (classes, H, W) to uint8 (H, W)."""
+    return logits.argmax(0).to(torch.uint8).cpu().numpy()

@@ -1,0 +1,63 @@
+"""FCN8s: any size, any number of classes, the paper's and the original project's decoder."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from segbench.fcn8s import FCN8s
+from segbench.types import InputConvention
+from tests.tiny import TinyEncoder
+
+
+def network(classes: int = 5, decoder: str = "bilinear") -> FCN8s:
+    torch.manual_seed(0)
+    return FCN8s(TinyEncoder(), classes, InputConvention(), decoder).eval()
+
+
+@pytest.mark.parametrize("decoder", ["bilinear", "seed"])
+@pytest.mark.parametrize("size", [(64, 64), (33, 95), (1, 1), (100, 64)])
+def test_logits_have_the_size_of_the_image(decoder: str, size: tuple[int, int]) -> None:
+    logits = network(7, decoder)(torch.zeros(2, 3, *size))
+    assert logits.shape == (2, 7, *size)
+
+
+def test_upsampling_starts_as_bilinear_interpolation() -> None:
+    coarse = torch.rand(1, 5, 6, 9)
+    inner = (..., slice(1, -1), slice(1, -1))
+    expected = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
+    assert torch.allclose(network().up16(coarse)[inner], expected[inner], atol=1e-6)
+
+
+def test_score_layers_start_at_zero_and_so_do_logits() -> None:
+    assert network()(torch.rand(1, 3, 32, 32) * 255).abs().max() == 0
+
+
+def test_seed_decoder_has_three_transposed_convolutions_that_start_as_noise() -> None:
+    model = network(decoder="seed")
+    layers = [model.up32, model.up16, model.up8]
+    assert [layer.stride[0] for layer in layers] == [2, 2, 8]
+    assert all(0.0003 < layer.weight.std() < 0.0015 for layer in layers)
+
+
+def test_normalisation_is_inside() -> None:
+    seen = []
+
+    class Spy(TinyEncoder):
+        def forward(self, images):
+            seen.append(images)
+            return super().forward(images)
+
+    convention = InputConvention(mean=(10.0, 20.0, 30.0), std=(2.0, 4.0, 5.0))
+    image = torch.tensor([14.0, 16.0, 30.0]).view(1, 3, 1, 1).expand(1, 3, 32, 32)
+    FCN8s(Spy(), 2, convention).eval()(image)
+    assert seen[0][0, :, 0, 0].tolist() == [2.0, -1.0, 0.0]
+
+
+def test_taps_are_scaled_to_unit_deviation_and_the_scale_is_kept() -> None:
+    model = network()
+    images = torch.rand(4, 3, 64, 64) * 255
+    model.normalise_taps(images)
+    taps = model.encoder((images - model.mean) / model.std)
+    for tap, scale in zip(taps, model.tap_scale, strict=True):
+        assert (tap * scale).std().item() == pytest.approx(1, abs=1e-4)
+    assert "tap_scale" in model.state_dict()

@@ -1,0 +1,127 @@
+"""Weights from files: what fits is loaded, what does not is named."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from segbench.errors import SegbenchError
+from segbench.types import Backbone, InputConvention
+from segbench.weights import build_encoder, weights_label
+from segbench_plugins.backbones import mobilenet, vgg16
+from tests.tiny import TinyEncoder, tiny_backbone
+
+
+def tiny_state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    return TinyEncoder().state_dict()
+
+
+def save(path: Path, state: dict[str, torch.Tensor], **metadata: str) -> str:
+    save_file(state, path, metadata=metadata)
+    return str(path)
+
+
+def test_a_safetensors_file_is_loaded_and_its_surplus_counted(tmp_path: Path) -> None:
+    state = tiny_state()
+    path = save(tmp_path / "w.safetensors", state | {"classifier.weight": torch.ones(3)})
+    encoder, loaded = build_encoder(tiny_backbone(), path)
+    assert torch.equal(encoder.state_dict()["to8.0.weight"], state["to8.0.weight"])
+    assert (loaded.source, loaded.ignored, loaded.fresh) == ("w.safetensors", 1, ())
+
+
+def test_the_input_convention_belongs_to_the_weights(tmp_path: Path) -> None:
+    path = save(tmp_path / "w.safetensors", tiny_state(), mean="1,2,3", std="4,5,6", padding="same")
+    assert build_encoder(tiny_backbone(), path)[1].convention == InputConvention(
+        (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "same"
+    )
+
+
+@pytest.mark.parametrize("metadata", [{"mean": "1,2"}, {"std": "a,b,c"}, {"padding": "odd"}])
+def test_wrong_metadata_is_refused(tmp_path: Path, metadata: dict[str, str]) -> None:
+    path = save(tmp_path / "w.safetensors", tiny_state(), **metadata)
+    with pytest.raises(SegbenchError, match="metadata"):
+        build_encoder(tiny_backbone(), path)
+
+
+def test_a_torch_state_dict_is_read_weights_only(tmp_path: Path) -> None:
+    torch.save({"state_dict": tiny_state()}, tmp_path / "w.pth")
+    assert build_encoder(tiny_backbone(), str(tmp_path / "w.pth"))[1].ignored == 0
+    torch.save({"model": TinyEncoder()}, tmp_path / "whole.pth")
+    with pytest.raises(SegbenchError, match="cannot be read|can be read"):
+        build_encoder(tiny_backbone(), str(tmp_path / "whole.pth"))
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    state = tiny_state()
+    del state["to16.0.bias"]
+    path = save(tmp_path / "w.safetensors", state)
+    with pytest.raises(SegbenchError, match=r"1 keys are missing, first 'to16\.0\.bias'"):
+        build_encoder(tiny_backbone(), path)
+
+
+def test_a_wrong_shape_is_named(tmp_path: Path) -> None:
+    path = save(tmp_path / "w.safetensors", tiny_state() | {"to8.0.bias": torch.ones(9)})
+    with pytest.raises(SegbenchError, match=r"'to8\.0\.bias' has shape \(9,\), not \(8,\)"):
+        build_encoder(tiny_backbone(), path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights at all"])
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+def test_a_file_that_is_no_weights_file_is_refused(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SegbenchError, match="is not a weights file"):
+        build_encoder(tiny_backbone(), str(tmp_path / name))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for use in (lambda path: build_encoder(tiny_backbone(), path), weights_label):
+        with pytest.raises(SegbenchError, match=r"There is no file .*w\.pth; give --weights"):
+            use(str(tmp_path / "w.pth"))
+
+
+def test_a_download_that_fails_names_the_option() -> None:
+    def offline() -> dict:
+        raise ConnectionError("no route to host")
+
+    backbone = Backbone("b", "", lambda convention: TinyEncoder(), imagenet=offline)
+    with pytest.raises(SegbenchError, match=r"no route to host.*--weights FILE or --weights none"):
+        build_encoder(backbone, "imagenet")
+    with pytest.raises(SegbenchError, match="offers no ImageNet weights"):
+        build_encoder(tiny_backbone(), "imagenet")
+
+
+def test_vgg16_takes_the_classifier_of_torchvision_and_of_timm() -> None:
+    fc6 = torch.arange(4096.0).unsqueeze(1).expand(4096, 25088)
+    torchvision = {"classifier.0.weight": fc6, "classifier.3.bias": torch.ones(4096)}
+    adapted = vgg16.adapt(torchvision)
+    assert adapted["fc6.weight"].shape == (4096, 512, 7, 7)
+    assert adapted["fc6.weight"][5].unique().tolist() == [5.0]
+    assert "fc7.bias" in adapted
+    timm = {"pre_logits.fc1.weight": torch.ones(4096, 512, 7, 7), "features.0.bias": torch.ones(1)}
+    assert set(vgg16.adapt(timm)) == {"fc6.weight", "features.0.bias"}
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "ignored"),
+    [
+        ("mobilenet", "mobilenetv2_100.imagenet.safetensors", 7),
+        ("mobilenetv1", "mobilenetv1_100.imagenet.safetensors", 0),
+    ],
+)
+def test_real_mobilenet_weights_fit(weights_root: Path, name: str, file: str, ignored: int) -> None:
+    backbones = {backbone.name: backbone for backbone in mobilenet.segbench_backbones()}
+    _, loaded = build_encoder(backbones[name], str(weights_root / file))
+    assert loaded.convention == InputConvention((127.5,) * 3, (127.5,) * 3, "same")
+    assert (loaded.ignored, loaded.fresh) == (ignored, ())
+
+
+def test_real_vgg16_weights_leave_fc6_and_fc7_fresh(weights_root: Path) -> None:
+    (backbone,) = vgg16.segbench_backbones()
+    _, loaded = build_encoder(backbone, str(weights_root / "vgg16.imagenet.safetensors"))
+    assert loaded.convention.mean == (123.68, 116.779, 103.939)
+    assert loaded.convention.std == (1.0, 1.0, 1.0)
+    assert loaded.fresh == ("fc6", "fc7")
