@@ -1,0 +1,162 @@
+"""Images decoded once: a memory-mapped cache of every split at training size.
+
+The cache lies under the user's cache folder and is keyed by the content of the files and the
+size. It is written beside its place and renamed into it, so two runs may build it at once.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from segbench.cache import cache_dir
+from segbench.errors import DataError
+from segbench.progress import Reporter
+from segbench.types import ClassMap, Dataset, Frame, Image, Size
+
+CHUNK = 64
+
+
+@dataclass(frozen=True)
+class Split:
+    """The frames of a split at one size: ``images`` (N, H, W, 3) and ``labels`` (N, H, W)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+def read_image(path: Path) -> Image:
+    """An image file as RGB (H, W, 3); raises DataError when it cannot be decoded."""
+    try:
+        with PIL.Image.open(path) as file:
+            return np.asarray(file.convert("RGB"))
+    except FileNotFoundError as error:
+        raise DataError(f"There is no image {path}; check the data root.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"The image {path} cannot be decoded ({error}); replace it.") from error
+
+
+def resize_image(image: Image, size: Size) -> Image:
+    """Bilinear with antialiasing; the one way in which images reach the network's size."""
+    if image.shape[:2] == size:
+        return image
+    height, width = size
+    resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def resize_label(label: ClassMap, size: Size) -> ClassMap:
+    """Nearest neighbour."""
+    if label.shape == size:
+        return label
+    height, width = size
+    resized = PIL.Image.fromarray(label).resize((width, height), PIL.Image.Resampling.NEAREST)
+    return np.asarray(resized)
+
+
+def read_pair(dataset: Dataset, frame: Frame) -> tuple[Image, ClassMap]:
+    """A frame's image and label; raises DataError when their sizes differ."""
+    image, label = read_image(frame.image), dataset.read_label(frame)
+    if image.shape[:2] != label.shape:
+        raise DataError(
+            f"{frame.label} is {_by(label.shape)}, but its image {frame.image} is "
+            f"{_by(image.shape[:2])} (height x width); run segbench data check."
+        )
+    return image, label
+
+
+def labelled_frames(
+    dataset: Dataset, folder: Path, split: str, limit: int | None = None
+) -> tuple[Frame, ...]:
+    """The first ``limit`` frames of a split, each of which has an image and a label on disk."""
+    frames = tuple(dataset.frames(folder, split))[:limit]
+    without = [f for f in frames if f.label is None or not f.label.exists()]
+    without += [f for f in frames if not f.image.exists()]
+    if without or not frames:
+        first = f", first {without[0].id}" if without else ""
+        raise DataError(
+            f"Split {split!r} of {dataset.name} in {folder} has {len(frames)} frames and "
+            f"{len(without)} files missing{first}; run segbench data check."
+        )
+    return frames
+
+
+def fingerprint(frames: Sequence[Frame], reporter: Reporter) -> str:
+    """A hex digest of the frames' ids and their files' contents, whatever the folder."""
+
+    def digest(frame: Frame) -> bytes:
+        whole = hashlib.sha256(frame.id.encode())
+        for path in (frame.image, frame.label):
+            if path is not None:
+                with path.open("rb") as file:
+                    whole.update(hashlib.file_digest(file, "sha256").digest())
+        return whole.digest()
+
+    total = hashlib.sha256()
+    with ThreadPoolExecutor() as pool:
+        for part in reporter.track(pool.map(digest, frames), len(frames), "fingerprint"):
+            total.update(part)
+    return total.hexdigest()[:16]
+
+
+def cached_split(
+    dataset: Dataset, frames: Sequence[Frame], size: Size, content: str, reporter: Reporter
+) -> Split:
+    """The frames at ``size``, decoded unless the cache has them; ``content`` is a fingerprint."""
+    place = cache_dir("frames") / f"{dataset.name}-{content}-{size[0]}x{size[1]}"
+    if not place.exists():
+        _decode(dataset, frames, size, place, reporter)
+    return Split(
+        np.load(place / "images.npy", mmap_mode="r"), np.load(place / "labels.npy", mmap_mode="r")
+    )
+
+
+def _decode(
+    dataset: Dataset, frames: Sequence[Frame], size: Size, place: Path, reporter: Reporter
+) -> None:
+    def decode(frame: Frame) -> tuple[Image, ClassMap]:
+        image, label = read_pair(dataset, frame)
+        return resize_image(image, size), resize_label(label, size)
+
+    draft = Path(mkdtemp(prefix=f"{place.name}.", suffix=".tmp", dir=place.parent))
+    try:
+        count = len(frames)
+        images = _new_array(draft / "images.npy", (count, *size, 3))
+        labels = _new_array(draft / "labels.npy", (count, *size))
+        with ThreadPoolExecutor() as pool:
+            chunks = (frames[start : start + CHUNK] for start in range(0, count, CHUNK))
+            pairs = chain.from_iterable(pool.map(decode, chunk) for chunk in chunks)
+            tracked = reporter.track(pairs, count, f"decode {dataset.name}")
+            for index, (image, label) in enumerate(tracked):
+                images[index], labels[index] = image, label
+        images.flush()
+        labels.flush()
+        _move_into_place(draft, place)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _new_array(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def _move_into_place(draft: Path, place: Path) -> None:
+    """Rename; when another run was faster its copy, equal to ours, stays."""
+    try:
+        draft.rename(place)
+    except OSError:
+        if not place.exists():
+            raise
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

@@ -1,0 +1,78 @@
+"""How long work shows itself: a bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+Step = Callable[[str], None]
+
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class Reporter:
+    """Tells the user what happens; ``Reporter(quiet=True)`` says nothing, for tests and tools."""
+
+    def __init__(self, quiet: bool = False, log: Path | None = None) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
+        self.log = log
+
+    def say(self, message: str) -> None:
+        """One line that stays, also at the end of ``log``."""
+        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        if self.log is not None:
+            with self.log.open("a", encoding="utf-8") as file:
+                file.write(message + "\n")
+
+    def logging_to(self, log: Path) -> "Reporter":
+        """The same, but for the lines also going to ``log``."""
+        return Reporter(self.console.quiet, log)
+
+    def track(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
+        """Yield ``items`` while a bar, or a line now and then, shows how far they are."""
+        with self.steps(total, what) as step:
+            for item in items:
+                yield item
+                step("")
+
+    @contextmanager
+    def steps(self, total: int, what: str) -> Iterator[Step]:
+        """A function to call after each of ``total`` steps, with a note such as the loss."""
+        if self.console.is_terminal and not self.console.quiet:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
+            with Progress(*columns, console=self.console, transient=True) as progress:
+                task = progress.add_task(what, total=total, note="")
+                yield lambda note: progress.update(task, advance=1, note=note)
+        else:
+            yield _Lines(self, total, what)
+
+
+class _Lines:
+    """A line at most every half minute, for logs."""
+
+    def __init__(self, reporter: Reporter, total: int, what: str) -> None:
+        self.reporter, self.total, self.what = reporter, total, what
+        self.done, self.last = 0, time.monotonic()
+
+    def __call__(self, note: str) -> None:
+        self.done += 1
+        if time.monotonic() - self.last > SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            self.reporter.say(f"{self.what}: {self.done}/{self.total} {note}".rstrip())

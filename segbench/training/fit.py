@@ -1,0 +1,167 @@
+"""The training loop, read from top to bottom.
+
+Every random number follows from (seed, epoch), and the state after each epoch is on disk before
+the next begins. So a run that was stopped goes on and ends with the weights it would have had.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from segbench.data import Split
+from segbench.device import training_dtype
+from segbench.fcn8s import FCN8s
+from segbench.metrics.confusion import mean_iou
+from segbench.progress import Reporter
+from segbench.tensors import memory_format, to_device
+from segbench.training.augment import augment
+from segbench.training.optimizer import class_weights, make_optimizer, set_rate
+from segbench.training.schedule import rate, should_stop
+from segbench.training.state import Epoch, Job, Learner, load_state, save_state
+from segbench.training.validation import Validation
+from segbench.types import IGNORED
+
+SCORE_STRIDE = 4
+STEPS_BETWEEN_LOSSES = 10
+"""Reading the loss waits for the device, so it is read now and then."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass over the training split gave."""
+
+    loss: float
+    miou: float
+    lr: float
+
+
+def fit(
+    model: FCN8s,
+    split: Split,
+    validate: Callable[[FCN8s], Validation],
+    job: Job,
+    reporter: Reporter,
+    resume: bool = False,
+) -> list[Epoch]:
+    """Train until the last epoch or an early stop and give the learning curve.
+
+    Leaves ``best.safetensors`` (by validation mIoU), ``last.safetensors`` and ``state.pt`` in
+    ``job.output``. With ``resume`` it goes on from the state there.
+    """
+    recipe = job.recipe
+    dtype = training_dtype(recipe.precision, job.device)
+    model.to(job.device, memory_format=memory_format(dtype))
+    scaler = torch.amp.GradScaler(job.device.type, enabled=dtype == torch.float16)
+    learner = Learner(model, make_optimizer(model, recipe, job.fresh), scaler)
+    curve: list[Epoch] = []
+    if resume:
+        curve = load_state(job, learner)
+    else:
+        model.normalise_taps(to_device(split.images[: recipe.batch_size], job.device, dtype))
+    weights = class_weights(split.labels, model.classes) if recipe.class_weights else None
+
+    for epoch in range(len(curve), recipe.epochs):
+        scores = [entry.val_miou for entry in curve]
+        if should_stop(scores, recipe.patience):
+            reporter.say(f"early stop: no better validation mIoU in {recipe.patience} epochs")
+            break
+        started = time.perf_counter()
+        trained = train_epoch(learner, split, weights, job, epoch, scores, reporter)
+        validation = validate(model)
+        seconds = time.perf_counter() - started
+        curve.append(
+            Epoch(
+                epoch=epoch + 1,
+                train_loss=trained.loss,
+                train_miou=trained.miou,
+                val_loss=validation.loss,
+                val_miou=validation.miou,
+                lr=trained.lr,
+                seconds=seconds,
+            )
+        )
+        save_state(job, learner, curve)
+        reporter.say(_line(curve[-1], recipe.epochs))
+    return curve
+
+
+def train_epoch(
+    learner: Learner,
+    split: Split,
+    weights: Tensor | None,
+    job: Job,
+    epoch: int,
+    scores: list[float],
+    reporter: Reporter,
+) -> Pass:
+    """One pass over the split in random order; a last, smaller batch is left out.
+
+    ``weights`` are the classes' in the loss, ``scores`` the validation mIoU of past epochs.
+    """
+    recipe, model = job.recipe, learner.model
+    dtype = training_dtype(recipe.precision, job.device)
+    weights = None if weights is None else weights.to(job.device)
+    generator = _seeded(job.seed, epoch)
+    order = torch.randperm(len(split.images), generator=generator).numpy()
+    batch_size = min(recipe.batch_size, len(order))
+    steps = len(order) // batch_size
+    total_loss = torch.zeros((), device=job.device)
+    matrix = torch.zeros(model.classes**2, dtype=torch.int64, device=job.device)
+    started = time.perf_counter()
+    model.train()
+    with reporter.steps(steps, f"epoch {epoch + 1}/{recipe.epochs}") as show:
+        for step in range(steps):
+            chosen = order[step * batch_size : (step + 1) * batch_size]
+            images = to_device(split.images[chosen], job.device, dtype)
+            labels = torch.from_numpy(split.labels[chosen]).to(job.device)
+            images, labels = augment(images, labels, recipe.augmentation, generator)
+            factor = rate(recipe.schedule, (epoch + step / steps) / recipe.epochs, scores)
+            set_rate(learner.optimizer, factor)
+
+            with torch.autocast(job.device.type, dtype, enabled=dtype != torch.float32):
+                logits = model(images)
+            loss = functional.cross_entropy(
+                logits.float(), labels.long(), weights, ignore_index=IGNORED
+            )
+            learner.optimizer.zero_grad(set_to_none=True)
+            learner.scaler.scale(loss).backward()
+            learner.scaler.step(learner.optimizer)
+            learner.scaler.update()
+
+            total_loss += loss.detach()
+            matrix += _sampled_confusion(logits.detach(), labels.long())
+            speed = (step + 1) * batch_size / (time.perf_counter() - started)
+            if step % STEPS_BETWEEN_LOSSES == 0:
+                shown_loss = float(loss.detach())
+            show(f"loss {shown_loss:.3f}, lr {recipe.lr * factor:.2g}, {speed:.1f} images/s")
+    square = matrix.cpu().numpy().reshape(model.classes, model.classes)
+    return Pass(float(total_loss) / steps, mean_iou(square) or 0.0, recipe.lr * factor)
+
+
+def _seeded(seed: int, epoch: int) -> torch.Generator:
+    """A generator for order and augmentation; dropout draws from torch's own, seeded alike."""
+    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    torch.manual_seed(mixed)
+    return torch.Generator().manual_seed(mixed)
+
+
+def _sampled_confusion(logits: Tensor, labels: Tensor) -> Tensor:
+    """Counts (classes * classes) of every 4th pixel each way, on the device."""
+    classes = logits.shape[1]
+    predicted = logits[..., ::SCORE_STRIDE, ::SCORE_STRIDE].argmax(1)
+    labels = labels[..., ::SCORE_STRIDE, ::SCORE_STRIDE]
+    valid = labels != IGNORED
+    return torch.bincount(labels[valid] * classes + predicted[valid], minlength=classes**2)
+
+
+def _line(entry: Epoch, epochs: int) -> str:
+    return (
+        f"epoch {entry.epoch}/{epochs}: train loss {entry.train_loss:.4f}, "
+        f"mIoU {entry.train_miou:.4f}; validation loss {entry.val_loss:.4f}, "
+        f"mIoU {entry.val_miou:.4f}; lr {entry.lr:.2e}; {entry.seconds:.1f} s"
+    )

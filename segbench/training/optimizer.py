@@ -1,0 +1,57 @@
+"""What is minimised and how: the optimizer's groups and the weights of the classes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from segbench.fcn8s import FCN8s
+from segbench.types import IGNORED, Recipe
+
+
+def make_optimizer(
+    model: FCN8s, recipe: Recipe, fresh: Sequence[str] = ()
+) -> torch.optim.Optimizer:
+    """Up to four groups: pretrained or fresh layers, with weight decay or (1-d tensors) without.
+
+    ``fresh`` names encoder layers without pretrained weights, ("all",) every one; they and the
+    decoder learn at the full rate. Each group keeps its rate in ``base_lr`` for the schedule.
+    """
+    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        layer = name.removeprefix("encoder.").rpartition(".")[0]
+        pretrained = name.startswith("encoder.") and not ("all" in fresh or layer in fresh)
+        groups.setdefault((pretrained, parameter.ndim > 1), []).append(parameter)
+    described = []
+    for (pretrained, decays), parameters in groups.items():
+        lr = recipe.lr * (recipe.encoder_lr_scale if pretrained else 1)
+        decay = recipe.weight_decay if decays else 0.0
+        described.append({"params": parameters, "lr": lr, "base_lr": lr, "weight_decay": decay})
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(described, momentum=0.9, fused=True)
+    if recipe.optimizer == "rmsprop":
+        return torch.optim.RMSprop(described, momentum=0.9)
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(described, fused=True)
+    return torch.optim.AdamW(described, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Give every group ``factor`` times its base rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_lr"] * factor
+
+
+def class_weights(labels: NDArray[np.uint8], classes: int) -> Tensor:
+    """1 / ln(1.02 + p) for the share p of each class in the labels (N, H, W).
+
+    Source: Paszke et al., "ENet: A Deep Neural Network Architecture for Real-Time Semantic
+    Segmentation", 2016.
+    """
+    counts = np.zeros(IGNORED + 1, np.int64)
+    for label in labels:
+        counts += np.bincount(label.ravel(), minlength=IGNORED + 1)
+    share = counts[:classes] / max(1, counts[:classes].sum())
+    return torch.from_numpy(1 / np.log(1.02 + share)).float()

@@ -1,0 +1,91 @@
+"""What a training leaves on disk after every epoch, and how it goes on from there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from segbench.checkpoint import save_checkpoint
+from segbench.errors import SegbenchError
+from segbench.fcn8s import FCN8s
+from segbench.training.schedule import improvements
+from segbench.types import Recipe
+
+BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the learning curve; ``train_miou`` is of every 4th pixel each way."""
+
+    epoch: int
+    train_loss: float
+    train_miou: float
+    val_loss: float
+    val_miou: float
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train and where to leave it.
+
+    ``config`` goes into the checkpoints and must be the same on resuming; ``fresh`` names the
+    encoder layers that start from random numbers.
+    """
+
+    recipe: Recipe
+    seed: int
+    device: torch.device
+    output: Path
+    config: Mapping[str, Any]
+    fresh: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The three things that change while training."""
+
+    model: FCN8s
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+
+
+def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
+    """Checkpoints first, the state that names their epoch last.
+
+    So a kill in between repeats one epoch, which ends the same and writes the same again.
+    """
+    latest = curve[-1]
+    config = dict(job.config) | {"epoch": latest.epoch, "val_miou": latest.val_miou}
+    if improvements([epoch.val_miou for epoch in curve])[-1]:
+        save_checkpoint(job.output / BEST, learner.model, config)
+    save_checkpoint(job.output / LAST, learner.model, config)
+    state = {
+        "config": dict(job.config),
+        "model": learner.model.state_dict(),
+        "optimizer": learner.optimizer.state_dict(),
+        "scaler": learner.scaler.state_dict(),
+        "curve": [asdict(epoch) for epoch in curve],
+    }
+    draft = job.output / f"{STATE}.tmp"
+    torch.save(state, draft)
+    draft.replace(job.output / STATE)
+
+
+def load_state(job: Job, learner: Learner) -> list[Epoch]:
+    """Put the learner where ``save_state`` left it; SegbenchError if it was another training."""
+    state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
+    changed = sorted(key for key, value in job.config.items() if state["config"].get(key) != value)
+    if changed:
+        raise SegbenchError(
+            f"--resume: {job.output} was trained with another {', '.join(changed)}; give the "
+            "same options, or another --output."
+        )
+    learner.model.load_state_dict(state["model"])
+    learner.optimizer.load_state_dict(state["optimizer"])
+    learner.scaler.load_state_dict(state["scaler"])
+    return [Epoch(**epoch) for epoch in state["curve"]]

@@ -1,0 +1,103 @@
+"""The cache of decoded frames: right, keyed by content, safe under races."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from segbench.data import cached_split, fingerprint, labelled_frames, read_image, resize_image
+from segbench.errors import DataError
+from segbench.progress import Reporter
+from tests.tiny import SIZE, draw, tiny_dataset, write_tiny
+
+QUIET = Reporter(quiet=True)
+TINY = tiny_dataset()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return TINY.locate(write_tiny(tmp_path))
+
+
+def test_the_cache_holds_every_frame_as_decoded(folder: Path) -> None:
+    frames = labelled_frames(TINY, folder, "train")
+    split = cached_split(TINY, frames, SIZE, "key", QUIET)
+    assert split.images.shape == (6, *SIZE, 3)
+    assert np.array_equal(split.images[2], draw(2).image)
+    assert np.array_equal(split.labels[2], TINY.read_label(frames[2]))
+
+
+def test_another_size_is_another_cache_and_labels_stay_labels(folder: Path) -> None:
+    frames = labelled_frames(TINY, folder, "val")
+    small = cached_split(TINY, frames, (16, 32), "key", QUIET)
+    assert small.images.shape == (2, 16, 32, 3)
+    assert set(np.unique(small.labels)) <= set(np.unique(TINY.read_label(frames[0]))) | set(
+        np.unique(TINY.read_label(frames[1]))
+    )
+
+
+def test_the_second_time_nothing_is_decoded(folder: Path) -> None:
+    frames = labelled_frames(TINY, folder, "val")
+    first = cached_split(TINY, frames, SIZE, "key", QUIET)
+    for frame in frames:
+        frame.image.unlink()
+    assert np.array_equal(cached_split(TINY, frames, SIZE, "key", QUIET).images, first.images)
+
+
+def test_two_runs_may_build_at_once(folder: Path, own_cache: Path) -> None:
+    frames = labelled_frames(TINY, folder, "train")
+    with ThreadPoolExecutor(4) as pool:
+        splits = list(pool.map(lambda _: cached_split(TINY, frames, SIZE, "key", QUIET), range(4)))
+    assert all(np.array_equal(split.images, splits[0].images) for split in splits)
+    assert [path.name for path in (own_cache / "frames").iterdir()] == ["tiny-key-32x64"]
+
+
+def test_a_failed_build_leaves_nothing(folder: Path, own_cache: Path) -> None:
+    frames = labelled_frames(TINY, folder, "train")
+    frames[3].image.write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"003\.png cannot be decoded"):
+        cached_split(TINY, frames, SIZE, "key", QUIET)
+    assert not list((own_cache / "frames").iterdir())
+
+
+def test_the_fingerprint_follows_content_and_not_place(tmp_path: Path) -> None:
+    prints = []
+    for name in ("a", "b"):
+        frames = labelled_frames(TINY, TINY.locate(write_tiny(tmp_path / name)), "train")
+        prints.append(fingerprint(frames, QUIET))
+    assert prints[0] == prints[1]
+    PIL.Image.fromarray(draw(99).image).save(frames[0].image)
+    assert fingerprint(frames, QUIET) != prints[0]
+
+
+def test_limit_takes_the_first_frames(folder: Path) -> None:
+    assert [frame.id for frame in labelled_frames(TINY, folder, "train", 2)] == ["000", "001"]
+
+
+def test_missing_files_are_counted_and_the_first_is_named(folder: Path) -> None:
+    frames = labelled_frames(TINY, folder, "train")
+    frames[1].label.unlink()
+    with pytest.raises(DataError, match="1 files missing, first 001; run segbench data check"):
+        labelled_frames(TINY, folder, "train")
+    with pytest.raises(DataError, match="0 frames"):
+        labelled_frames(TINY, folder, "none such")
+
+
+def test_a_label_of_another_size_is_named(folder: Path) -> None:
+    frames = labelled_frames(TINY, folder, "val")
+    PIL.Image.fromarray(np.zeros((8, 8), np.uint8)).save(frames[0].label)
+    with pytest.raises(DataError, match=r"000\.label\.png is 8x8.*is 32x64"):
+        cached_split(TINY, frames, SIZE, "key", QUIET)
+
+
+def test_images_become_rgb(tmp_path: Path) -> None:
+    PIL.Image.new("L", (5, 4), 7).save(tmp_path / "grey.png")
+    assert read_image(tmp_path / "grey.png").shape == (4, 5, 3)
+
+
+def test_shrinking_is_antialiased() -> None:
+    stripes = np.zeros((8, 8, 3), np.uint8)
+    stripes[:, ::2] = 200
+    assert abs(int(resize_image(stripes, (4, 4))[2, 2, 0]) - 100) < 30

@@ -1,0 +1,109 @@
+"""Training: it learns, it repeats, and it goes on after a stop as if there had been none."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from segbench.data import cached_split, labelled_frames
+from segbench.errors import SegbenchError
+from segbench.fcn8s import FCN8s
+from segbench.progress import Reporter
+from segbench.training.fit import fit
+from segbench.training.optimizer import class_weights, make_optimizer
+from segbench.training.state import BEST, LAST, Epoch, Job
+from segbench.training.validation import Validation, Validator
+from segbench.types import InputConvention, Recipe
+from tests.tiny import CLASSES, MODERN, SEED, SIZE, TinyEncoder, tiny_dataset, write_tiny
+
+QUIET = Reporter(quiet=True)
+TINY = tiny_dataset()
+
+
+class Killed(Exception):
+    """Stands for whatever ends a process."""
+
+
+def train(
+    root: Path, recipe: Recipe = MODERN, die_in: int | None = None, resume: bool = False
+) -> list[Epoch]:
+    """Train into ``root/out``; ``die_in`` kills the run in the validation of that epoch."""
+    if not (root / "tiny").exists():
+        write_tiny(root)
+    folder = TINY.locate(root)
+    frames = {split: labelled_frames(TINY, folder, split) for split in ("train", "val")}
+    splits = {name: cached_split(TINY, f, SIZE, name, QUIET) for name, f in frames.items()}
+    torch.manual_seed(0)
+    model = FCN8s(TinyEncoder(), len(CLASSES), InputConvention())
+    config = {"backbone": "tiny", "dataset": "tiny", "epochs": recipe.epochs}
+    job = Job(recipe, 0, torch.device("cpu"), root / "out", config)
+    job.output.mkdir(exist_ok=True)
+    validator = Validator(TINY, frames["val"], splits["val"].images, job.device, "fp32")
+    done = []
+
+    def validate(model: FCN8s) -> Validation:
+        done.append(model)
+        if die_in is not None and len(done) == die_in:
+            raise Killed
+        return validator(model)
+
+    return fit(model, splits["train"], validate, job, QUIET, resume)
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    curve = train(tmp_path, replace(MODERN, epochs=25))
+    assert curve[-1].val_miou > 0.5 > curve[0].val_miou
+    assert curve[-1].train_loss < curve[0].train_loss
+
+
+@pytest.mark.parametrize("recipe", [MODERN, SEED, replace(MODERN, optimizer="sgd")])
+@pytest.mark.parametrize("die_in", [1, 2, 3])
+def test_a_stopped_run_ends_with_the_same_weights(
+    tmp_path: Path, recipe: Recipe, die_in: int
+) -> None:
+    whole = train(tmp_path / "whole", recipe) if (tmp_path / "whole").mkdir() is None else None
+    (tmp_path / "halves").mkdir()
+    with pytest.raises(Killed):
+        train(tmp_path / "halves", recipe, die_in=die_in)
+    resumed = train(tmp_path / "halves", recipe, resume=die_in > 1)
+    assert [replace(e, seconds=0) for e in resumed] == [replace(e, seconds=0) for e in whole]
+    for name in (BEST, LAST):
+        one, other = (load_file(tmp_path / run / "out" / name) for run in ("whole", "halves"))
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_resuming_with_other_options_is_refused(tmp_path: Path) -> None:
+    train(tmp_path)
+    with pytest.raises(SegbenchError, match="trained with another epochs"):
+        train(tmp_path, replace(MODERN, epochs=9), resume=True)
+
+
+def test_early_stop(tmp_path: Path) -> None:
+    recipe = replace(SEED, epochs=50, lr=1e-9, patience=2)
+    assert len(train(tmp_path, recipe)) == 3
+
+
+def test_bfloat16_trains_too(tmp_path: Path) -> None:
+    curve = train(tmp_path, replace(MODERN, precision="bf16", epochs=25))
+    assert curve[-1].val_miou > 0.5
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
+def test_pretrained_layers_learn_slower_and_biases_do_not_decay(optimizer: str) -> None:
+    model = FCN8s(TinyEncoder(), 3, InputConvention())
+    recipe = replace(MODERN, optimizer=optimizer)
+    groups = make_optimizer(model, recipe, fresh=("to32.0",)).param_groups
+    rates = {(group["base_lr"], group["weight_decay"]) for group in groups}
+    assert rates == {(0.005, 0.01), (0.005, 0.0), (0.01, 0.01), (0.01, 0.0)}
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+    fresh = make_optimizer(model, recipe, fresh=("all",)).param_groups
+    assert {group["base_lr"] for group in fresh} == {0.01}
+
+
+def test_class_weights_follow_enet() -> None:
+    labels = torch.tensor([[[0, 0, 0, 1], [255, 255, 255, 255]]], dtype=torch.uint8).numpy()
+    weights = class_weights(labels, 3)
+    expected = [1 / torch.log(torch.tensor(1.02 + share)).item() for share in (0.75, 0.25, 0.0)]
+    assert weights.tolist() == pytest.approx(expected, rel=1e-6)
