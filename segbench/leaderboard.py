@@ -1,0 +1,202 @@
+"""Records -> ranked rows: the official score of a network beside its latency.
+
+A *network* here is a checkpoint on one runtime at one size. Its score is the same on every
+device, so a latency joins it wherever each of them was measured. A table holds what may be
+compared: one data set and split, labels at one scale, latencies of one device.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from statistics import fmean, stdev
+from typing import Any
+
+from segbench.records import Record, config_hash
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+
+NETWORK = ("dataset", "backbone", "decoder", "weights", "recipe", "precision", "epochs", "seed")
+INPUT = ("height", "width", "runtime", "checkpoint_sha256")
+SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
+SEEDS = ("seeds", "seeds_mean", "seeds_std")
+QUERY = ("scope", "scenario", "batch_size", "threads")
+LATENCY = ("p50_ms", "p90_ms", "p99_ms", "fps", "speedup", "verdict", "reasons")
+COLUMNS = (
+    "table",
+    "rank",
+    *NETWORK,
+    *INPUT,
+    "parameters",
+    "split",
+    "label_scale",
+    "limit",
+    *SCORE,
+    *SEEDS,
+    "device",
+    *(f"query_{name}" for name in QUERY),
+    *LATENCY,
+    "commit",
+    "dirty",
+    "record",
+    "latency_record",
+)
+
+
+def leaderboard(records: Iterable[Record]) -> Tables:
+    """Tables by title, rows best score first, every row with all ``COLUMNS``.
+
+    ``records`` come oldest first; of two that measure the same the newer counts. ``rank`` is a
+    network's place by score: its rows share it, and a row without a score or with a ``limit``
+    has none and stands last. A row without a latency has no device, and stands in the largest
+    of the tables that differ in nothing but the device.
+    """
+    boards = defaultdict(list)
+    for row in _join(records):
+        board = (row["dataset"], row["split"], row["score_name"])
+        boards[(*(name or "" for name in board), row["label_scale"] or 0)].append(row)
+    tables: Tables = {}
+    for key in sorted(boards):
+        for device, rows in _by_device(boards[key]):
+            title = _title(rows[0], device)
+            tables[title] = [row | {"table": title} for row in _rank(rows)]
+    return tables
+
+
+def device_name(record: Record) -> str:
+    """The hardware that a latency belongs to: the card, or the CPU with its usable cores."""
+    device = record.config.get("device") or "cpu"
+    origin = record.provenance
+    if device.startswith("cuda"):
+        return origin.get("gpu") or device
+    if device.startswith("cpu"):
+        cores = origin.get("cores")
+        return (origin.get("cpu") or device) + (f", {cores} cores" if cores else "")
+    return device
+
+
+def _join(records: Iterable[Record]) -> Iterator[Row]:
+    """A row for each score with each latency of its network, and for what lacks the other."""
+    scores: dict[Any, Record] = {}
+    latencies: dict[Any, Record] = {}
+    parameters: dict[str, int] = {}
+    for record in records:
+        network = _network(record)
+        if record.kind == "latency":
+            how = (device_name(record), *(record.config.get(name) for name in QUERY))
+            latencies[network, how] = record
+        else:
+            names = ("dataset", "split", "label_scale", "limit")
+            scores[network, tuple(record.config.get(name) for name in names)] = record
+        if record.metrics.get("parameters"):
+            parameters[_checkpoint(record)] = record.metrics["parameters"]
+
+    timed = defaultdict(list)
+    for (network, _), record in latencies.items():
+        timed[network].append(record)
+    seeds = _scores_by_seed(list(scores.values()))
+    for ((network, _), record), by_seed in zip(scores.items(), seeds, strict=True):
+        row = _of_network(record, parameters) | _of_score(record, by_seed)
+        for latency in timed.get(network, ()):
+            yield row | _of_latency(latency)
+        if network not in timed:
+            yield row
+    for network in timed.keys() - {network for network, _ in scores}:
+        for latency in timed[network]:
+            yield _of_network(latency, parameters) | _of_latency(latency)
+
+
+def _network(record: Record) -> tuple[Any, ...]:
+    """What a score and a latency of the same network have in common."""
+    config = record.config
+    return _checkpoint(record), config["runtime"], config["height"], config["width"]
+
+
+def _checkpoint(record: Record) -> str:
+    """Fresh weights have no checkpoint: then the configuration stands for it."""
+    return record.config.get("checkpoint_sha256") or record.config_hash
+
+
+def _of_network(record: Record, parameters: dict[str, int]) -> Row:
+    config = record.config
+    return (
+        dict.fromkeys(COLUMNS)
+        | {name: config.get(name) for name in (*NETWORK, *INPUT)}
+        | {"parameters": parameters.get(_checkpoint(record))}
+        | {name: record.provenance.get(name) for name in ("commit", "dirty")}
+    )
+
+
+def _of_score(record: Record, by_seed: dict[Any, float]) -> Row:
+    row = {name: record.metrics.get(name) for name in SCORE}
+    row |= {name: record.config.get(name) for name in ("split", "limit")}
+    row |= {"label_scale": record.config.get("label_scale") or 1, "record": _file(record)}
+    if len(by_seed) > 1:
+        scores = list(by_seed.values())
+        row |= dict(zip(SEEDS, (len(scores), fmean(scores), stdev(scores)), strict=True))
+    return row
+
+
+def _of_latency(record: Record) -> Row:
+    row = {name: record.metrics.get(name) for name in LATENCY}
+    row |= {f"query_{name}": record.config.get(name) for name in QUERY}
+    return row | {"device": device_name(record), "latency_record": _file(record)}
+
+
+def _file(record: Record) -> str | None:
+    """The record's file below the results folder."""
+    return "/".join(record.path.parts[-2:]) if record.path else None
+
+
+def _scores_by_seed(records: Sequence[Record]) -> list[dict[Any, float]]:
+    """For each record, by seed, the scores of those that differ from it in nothing else."""
+    groups: dict[str, dict[Any, float]] = defaultdict(dict)
+    keys = [config_hash(r.config | {"seed": None, "checkpoint_sha256": None}) for r in records]
+    for key, record in zip(keys, records, strict=True):
+        if record.metrics.get("score") is not None:
+            groups[key][record.config.get("seed")] = record.metrics["score"]
+    return [groups[key] for key in keys]
+
+
+def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows by latency device, sorted; those without one join the device with the most rows."""
+    sizes = Counter(row["device"] for row in rows if row["device"])
+    largest = max(sorted(sizes), key=sizes.__getitem__, default="")
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["device"] or largest].append(row)
+    return sorted(groups.items())
+
+
+def _rank(rows: Iterable[Row]) -> list[Row]:
+    """The rows best score first; networks of equal score share a rank: 1, 1, 3."""
+    rows = sorted(rows, key=_order)
+    ranked: list[Row] = []
+    rank = 1
+    for (unranked, _), tied in groupby(rows, key=lambda row: _order(row)[:2]):
+        group = list(tied)
+        ranked += [row | {"rank": None if unranked else rank} for row in group]
+        rank += len({tuple(row[name] for name in INPUT) for row in group})
+    return ranked
+
+
+def _order(row: Row) -> tuple[bool, float, str, float]:
+    """Ranked rows first; then by score, by network, and the fastest first."""
+    score, latency = row["score"], row["p50_ms"]
+    return (
+        score is None or row["limit"] is not None,
+        -(score or 0.0),
+        row["checkpoint_sha256"] or "",
+        float("inf") if latency is None else latency,
+    )
+
+
+def _title(row: Row, device: str) -> str:
+    latency = f"latency on {device}" if device else ""
+    if row["score_name"] is None:
+        return f"{row['dataset'] or 'no data set'}: {latency or 'no score'}, not scored"
+    name = "mIoU" if row["score_name"] == "miou" else row["score_name"]
+    scale = row["label_scale"]
+    labels = "at full label size" if scale == 1 else f"on labels [::{scale}, ::{scale}]"
+    score = f"{row['dataset']} {row['split']}: {name} {labels}"
+    return f"{score}, {latency}" if latency else score

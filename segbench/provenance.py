@@ -1,0 +1,133 @@
+"""Where a record comes from, in enough detail to repeat it and without naming anybody.
+
+No host name, no user name and no folder goes into a record.
+"""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from segbench.plugins import Item, Registry
+
+SOURCE = Path(__file__).parents[1]
+
+
+def provenance(
+    started: datetime,
+    argv: Sequence[str],
+    registry: Registry,
+    plugins: Sequence[Item],
+    engine: str,
+    dataset_fingerprint: str | None = None,
+    packages: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The record's ``provenance``, made when the work is done.
+
+    ``started`` is aware of its time zone; ``plugins`` are the items that took part, and the
+    distributions they require are recorded with those in ``packages``. A long job calls
+    ``source_state`` as it starts, so that a commit made meanwhile is not taken for its own.
+    """
+    commit, dirty = source_state()
+    required = {name for item in plugins for name in item.requires}
+    return {
+        "started_at": started.astimezone(UTC).isoformat(timespec="seconds"),
+        "duration_s": round((datetime.now(UTC) - started).total_seconds(), 3),
+        "argv": [without_folders(argument) for argument in argv],
+        "commit": commit,
+        "dirty": dirty,
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "cpu": cpu_model(),
+        "cores": usable_cores(),
+        **_gpu(),
+        "engine": engine,
+        "versions": {name: _version(name) for name in sorted({"segbench", *required, *packages})},
+        "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
+        "dataset_fingerprint": dataset_fingerprint,
+    }
+
+
+@cache
+def source_state(source: Path = SOURCE) -> tuple[str | None, bool | None]:
+    """The Git commit of the checkout at ``source``, and whether its tracked files differ from it.
+
+    Records and leaderboards under ``results`` do not count. (None, None) when ``source`` is an
+    installed package rather than a checkout. Asked once a process.
+    """
+    module = Path(__file__).relative_to(SOURCE)
+    git = ("git", "--no-optional-locks", "-C", str(source))
+    if _output(*git, "ls-files", "--error-unmatch", str(module)) is None:
+        return None, None
+    commit = _output(*git, "rev-parse", "--verify", "HEAD")
+    changes = _output(
+        *git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results"
+    )
+    return commit, None if changes is None else bool(changes)
+
+
+def without_folders(argument: str) -> str:
+    """A command-line argument with every path cut down to its last component."""
+    option, equals, value = argument.partition("=")
+    if not (equals and option.startswith("-")):
+        option, equals, value = "", "", argument
+    return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+
+
+def cpu_model() -> str:
+    """The processor's name as its maker gives it, else its architecture."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
+
+
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """How many CPUs this process may keep busy: its affinity, or its container's quota if less."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    try:
+        quota, period = cgroup.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+
+
+def _gpu() -> dict[str, str | None]:
+    """The CUDA device, if this process has used torch; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {"gpu": None, "driver": None, "cuda": None}
+    driver = _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    return {
+        "gpu": torch.cuda.get_device_name(),
+        "driver": driver.splitlines()[0] if driver else None,
+        "cuda": torch.version.cuda,
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _output(*command: str) -> str | None:
+    """What a command prints, stripped; None when it fails or is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,69 @@
+"""Whether parsed JSON is a record, judged by the fields and types of ``record.schema.json``.
+
+A whole JSON Schema validator takes milliseconds a record, and a leaderboard reads thousands; so
+this looks at types alone, which is what keeps everything behind the loader from stumbling.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+KINDS = ("run", "evaluate", "latency")
+SCHEMA = 1
+TOO_LARGE = 1e100
+JSON_TYPES: dict[str, set[type]] = {
+    "null": {type(None)},
+    "boolean": {bool},
+    "integer": {int},
+    "number": {int, float},
+    "string": {str},
+    "array": {list},
+    "object": {dict},
+}
+
+
+def problem(data: Any) -> str | None:
+    """What keeps parsed JSON from being a record; None when it is one."""
+    if type(data) is not dict:
+        return "it holds no JSON object"
+    if type(data.get("schema")) is int and data["schema"] > SCHEMA:
+        return f"its schema {data['schema']} is newer than {SCHEMA}: update segbench"
+    for section, (required, types) in _sections().items():
+        fields = data[section] if section else data
+        for name in required:
+            if name not in fields:
+                return f"{_dotted(section, name)} is missing"
+        for name, value in fields.items():
+            if name in types and type(value) not in types[name]:
+                return f"{_dotted(section, name)} has the wrong type: {value!r:.40}"
+            if type(value) in (int, float) and not abs(value) < TOO_LARGE:
+                return f"{_dotted(section, name)} is out of range"
+    if data["kind"] not in KINDS:
+        return f"its kind is {data['kind']!r:.40} and not one of {', '.join(KINDS)}"
+    return None
+
+
+def _dotted(section: str, name: str) -> str:
+    return f"{section}.{name}" if section else name
+
+
+@cache
+def _sections() -> dict[str, tuple[list[str], dict[str, set[type]]]]:
+    """By section of the schema ("" is the whole): the required fields, and types by field."""
+    schema = json.loads(files("segbench").joinpath("record.schema.json").read_text("utf-8"))
+    sections = {"": schema} | {
+        name: schema["properties"][name] for name in ("config", "metrics", "provenance")
+    }
+    return {
+        name: (
+            section.get("required", []),
+            {key: _types(value["type"]) for key, value in section["properties"].items()},
+        )
+        for name, section in sections.items()
+    }
+
+
+def _types(names: str | list[str]) -> set[type]:
+    names = [names] if isinstance(names, str) else names
+    return {python for name in names for python in JSON_TYPES[name]}

@@ -1,0 +1,73 @@
+"""A score as people read it: tables with class names, and one line of means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from segbench.scoring import Score
+
+Figures = tuple[float | int | None, ...]
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Rows of figures by name; fractions, counts of frames, or None for what is undefined."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Mapping[str, Figures]
+
+
+def score_tables(score: Score) -> list[ScoreTable]:
+    """Classes and categories, or for a benchmark without classes a table for each space."""
+    official = score.official
+    if score.summary is None:
+        return [_nested(title, rows) for title, rows in official.items() if isinstance(rows, dict)]
+    tables = [_classes(score.summary, official)]
+    if "categoryScores" in official:
+        tables.append(_categories(official))
+    return tables
+
+
+def means(score: Score) -> str | None:
+    """One line of means with the bootstrap interval; None without classes."""
+    figures = score.summary
+    if figures is None:
+        return None
+    low, high = score.interval or (None, None)
+    return (
+        f"mIoU {show(figures['miou'])} (95% interval over frames {show(low)} to {show(high)}), "
+        f"frequency-weighted IoU {show(figures['fw_iou'])}, "
+        f"pixel accuracy {show(figures['pixel_accuracy'])}, "
+        f"mean accuracy {show(figures['mean_accuracy'])}"
+    )
+
+
+def show(figure: float | int | None) -> str:
+    """Four decimals for a fraction, and "-" for what is undefined."""
+    if figure is None:
+        return "-"
+    return str(figure) if isinstance(figure, int) else f"{figure:.4f}"
+
+
+def _classes(summary: Mapping[str, Any], official: Mapping[str, Any]) -> ScoreTable:
+    per_class = summary["per_class"]
+    columns = {"IoU": per_class["iou"], "accuracy": per_class["accuracy"]}
+    mean: Figures = (summary["miou"], summary["mean_accuracy"])
+    if "classInstScores" in official:
+        columns["iIoU"] = official["classInstScores"]
+        mean = (*mean, official["averageScoreInstClasses"])
+    rows = {name: tuple(column[name] for column in columns.values()) for name in per_class["iou"]}
+    return ScoreTable("class", tuple(columns), rows | {"mean": mean})
+
+
+def _categories(official: Mapping[str, Any]) -> ScoreTable:
+    iou, iiou = official["categoryScores"], official["categoryInstScores"]
+    rows = {name: (iou[name], iiou[name]) for name in iou if name != "void"}
+    mean = (official["averageScoreCategories"], official["averageScoreInstCategories"])
+    return ScoreTable("category", ("IoU", "iIoU"), rows | {"mean": mean})
+
+
+def _nested(title: str, rows: Mapping[str, Mapping[str, Any]]) -> ScoreTable:
+    columns = tuple(next(iter(rows.values()), {}))
+    return ScoreTable(title, columns, {name: tuple(row.values()) for name, row in rows.items()})

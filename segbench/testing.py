@@ -1,0 +1,244 @@
+"""The contract of each kind of plugin, as checks that a plugin's own tests can call.
+
+Each check returns None or raises AssertionError with a sentence that says what is broken.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from segbench.data import read_image
+from segbench.errors import DataError, SegbenchError
+from segbench.fcn8s import FCN8s
+from segbench.types import (
+    IGNORED,
+    Backbone,
+    Dataset,
+    Encoder,
+    Frame,
+    InputConvention,
+    Runtime,
+    Size,
+)
+
+SIZES: tuple[Size, Size] = ((64, 96), (96, 64))
+ODD_SIZE: Size = (50, 70)
+
+
+def check_backbone(backbone: Backbone) -> None:
+    """The encoder keeps its promises: strides, channels, gradients, state dict, both paddings."""
+    _check_name(backbone.name, backbone.summary)
+    encoder = _seeded(lambda: backbone.build(backbone.convention), seed=1).eval()
+    for height, width in SIZES:
+        _check_features(encoder, torch.randn(2, 3, height, width))
+    images = torch.randn(2, 3, *SIZES[0])
+    _check_state(backbone, encoder, images)
+    _check_gradients(encoder, images)
+    for padding in ("symmetric", "same"):
+        convention = replace(backbone.convention, padding=padding)
+        if convention != backbone.convention:
+            _check_features(backbone.build(convention).eval(), images)
+    logits = FCN8s(encoder.eval(), 3, backbone.convention)(torch.rand(1, 3, *ODD_SIZE) * 255)
+    assert logits.shape == (1, 3, *ODD_SIZE), f"FCN8s over it gives logits {tuple(logits.shape)}"
+
+
+def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
+    """The description is whole; with a data root, frames, labels and the official score fit too."""
+    _check_name(dataset.name, dataset.summary)
+    classes = len(dataset.classes)
+    assert classes == len(set(dataset.classes)) > 1, "classes are two or more different names"
+    assert len(dataset.palette) == classes, "the palette has one colour a class"
+    levels = [level for color in dataset.palette for level in color]
+    assert len(levels) == 3 * classes, "a colour is (red, green, blue)"
+    assert all(0 <= level <= 255 for level in levels), "a colour's levels are 0 to 255"
+    assert {"modern", "seed"} <= dataset.recipes.keys(), "recipes has 'modern' and 'seed'"
+    for name, recipe in dataset.recipes.items():
+        assert recipe.name == name, f"the recipe under {name!r} calls itself {recipe.name!r}"
+    assert {"train", "val", dataset.score_split} <= set(dataset.splits), (
+        "splits has train, val and the score_split"
+    )
+    _check_ids(dataset)
+    if root is None:
+        _check_missing_root(dataset)
+    else:
+        _check_frames(dataset, dataset.locate(root))
+
+
+def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto") -> None:
+    """A session gives the logits of FCN8s in eager FP32, at any size, and leaves the model alone.
+
+    ``tolerance`` bounds the root mean square of the error over that of the reference's logits:
+    reduced precision needs a larger one.
+    """
+    _check_name(runtime.name, runtime.summary)
+    model = tiny_network()
+    for batch_size, (height, width) in ((2, SIZES[0]), (1, ODD_SIZE)):
+        images = np.random.default_rng(0).integers(0, 256, (batch_size, height, width, 3), np.uint8)
+        expected = _reference(model, images)
+        session = runtime.open(model, (height, width), batch_size, device)
+        assert session.engine, "engine names what really runs"
+        for query in (images, 255 - images, images):
+            outputs = session.run(session.prepare(query))
+            session.synchronize()
+            logits = session.fetch(outputs)
+        assert logits.dtype == np.float32, f"fetch gives {logits.dtype}, not float32"
+        assert logits.shape == expected.shape, f"logits are {logits.shape}, not {expected.shape}"
+        error = np.sqrt(np.mean((logits - expected) ** 2) / np.mean(expected**2))
+        assert error <= tolerance, f"logits are {error:.2g} off eager FP32, over {tolerance:g}"
+        assert np.array_equal(_reference(model, images), expected), "open changed the model"
+    try:
+        runtime.open(model, SIZES[0], 1, "no-such-device")
+    except SegbenchError:
+        return
+    raise AssertionError("open accepts the device 'no-such-device' instead of a SegbenchError")
+
+
+def tiny_network(classes: int = 3) -> FCN8s:
+    """A network of a few thousand seeded weights, none of them zero, for tests of sessions."""
+
+    def build() -> FCN8s:
+        model = FCN8s(TinyEncoder(), classes, InputConvention())
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, std=0.1)
+        return model.eval()
+
+    return _seeded(build, seed=0)
+
+
+class TinyEncoder(nn.Module):
+    """Three strided convolutions: the least that is an ``Encoder``."""
+
+    channels = (8, 16, 32)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to8 = nn.Conv2d(3, 8, 9, stride=8, padding=4)
+        self.to16 = nn.Conv2d(8, 16, 3, stride=2, padding=1)
+        self.to32 = nn.Conv2d(16, 32, 3, stride=2, padding=1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features at strides 8, 16 and 32."""
+        tap8 = self.to8(images).relu()
+        tap16 = self.to16(tap8).relu()
+        return tap8, tap16, self.to32(tap16).relu()
+
+
+def _seeded(build, seed):  # type: ignore[no-untyped-def]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+def _check_name(name: str, summary: str) -> None:
+    assert re.fullmatch("[a-z0-9._-]+", name), f"{name!r}: a name has a-z, 0-9, '.', '_' and '-'"
+    assert re.fullmatch(".+", summary), f"{name!r}: a summary is one line"
+
+
+def _check_features(encoder: nn.Module, images: Tensor) -> None:
+    batch, _, height, width = images.shape
+    with torch.no_grad():
+        features = encoder(images)
+    assert len(features) == 3, f"the encoder gives {len(features)} features, not 3"
+    channels_of = cast(Encoder, encoder).channels
+    for feature, channels, stride in zip(features, channels_of, (8, 16, 32), strict=True):
+        expected = (batch, channels, height // stride, width // stride)
+        found = tuple(feature.shape)
+        assert found == expected, f"stride {stride}: the feature is {found}, not {expected}"
+        assert feature.isfinite().all(), f"stride {stride}: the feature is not finite"
+
+
+def _check_state(backbone: Backbone, encoder: nn.Module, images: Tensor) -> None:
+    state = encoder.state_dict()
+    for prefix in backbone.may_start_fresh:
+        assert any(key.startswith(prefix) for key in state), f"no weight starts with {prefix!r}"
+    if backbone.adapt is not None:
+        assert backbone.adapt(state).keys() == state.keys(), "adapt loses the encoder's own keys"
+    twin = _seeded(lambda: backbone.build(backbone.convention), seed=2).eval()
+    twin.load_state_dict(state)
+    with torch.no_grad():
+        for ours, theirs in zip(encoder(images), twin(images), strict=True):
+            assert_close(theirs, ours, msg="the state dict does not determine the features")
+
+
+def _check_gradients(encoder: nn.Module, images: Tensor) -> None:
+    encoder.train()
+    torch.stack([feature.square().mean() for feature in encoder(images)]).sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None, f"{name!r} gets no gradient: FCN8s has no use for it"
+        assert parameter.grad.isfinite().all(), f"the gradient of {name!r} is not finite"
+
+
+def _check_ids(dataset: Dataset) -> None:
+    benchmark, classes = dataset.benchmark, len(dataset.classes)
+    assert benchmark.score_name, "the benchmark names its headline figure"
+    if benchmark.output == "probability":
+        assert classes == 2, "a probability is that of class 1 of two"
+        return
+    assert len(set(benchmark.ids)) == len(benchmark.ids) == classes, "ids has one id a class"
+    assert all(0 <= value <= 255 for value in benchmark.ids), "ids are 0 to 255"
+
+
+def _check_missing_root(dataset: Dataset) -> None:
+    with tempfile.TemporaryDirectory() as empty:
+        try:
+            folder = dataset.locate(Path(empty))
+        except DataError:
+            return
+        assert folder.is_dir(), "locate raises DataError for a root without the data set"
+
+
+def _check_frames(dataset: Dataset, folder: Path) -> None:
+    images = {}
+    for split in ("train", "val", dataset.score_split):
+        frames = dataset.frames(folder, split)
+        ids = [frame.id for frame in frames]
+        again = [frame.id for frame in dataset.frames(folder, split)]
+        assert ids == again, f"{split}: the order of the frames changes"
+        assert len(set(ids)) == len(ids), f"{split}: an id is there twice"
+        assert any(frame.label for frame in frames), f"{split}: no frame has a label"
+        _check_labels(dataset, [frame for frame in frames if frame.label][:2])
+        images[split] = {frame.image for frame in frames}
+    for split in images.keys() - {"train"}:
+        assert not images["train"] & images[split], f"{split}: a frame is in train too"
+
+
+def _check_labels(dataset: Dataset, frames: Sequence[Frame]) -> None:
+    benchmark = dataset.benchmark
+    for frame in frames:
+        label = dataset.read_label(frame)
+        assert label.dtype == np.uint8, f"{frame.id}: the class map is {label.dtype}, not uint8"
+        size = read_image(frame.image).shape[:2]
+        assert label.shape == size, f"{frame.id}: the label is {label.shape}, the image {size}"
+        legal = (label < len(dataset.classes)) | (label == IGNORED)
+        assert legal.all(), f"{frame.id}: {label[~legal][0]} is neither a class nor IGNORED"
+        counts = benchmark.count(frame, _as_prediction(dataset, label))
+        summary = benchmark.summarise(counts)
+        json.dumps(summary, allow_nan=False)
+        score = benchmark.score(summary)
+        assert score is None or score > 0.999, f"{frame.id}: its own label scores {score}"
+
+
+def _as_prediction(dataset: Dataset, label: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if dataset.benchmark.output == "probability":
+        return np.where(label == 1, 255, 0).astype(np.uint8)
+    ids = np.full(256, dataset.benchmark.ids[0], np.uint8)
+    ids[: len(dataset.classes)] = dataset.benchmark.ids
+    return ids[label]
+
+
+def _reference(model: FCN8s, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        tensor = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()
+        logits: NDArray[np.float32] = model(tensor).float().cpu().numpy()
+    return logits

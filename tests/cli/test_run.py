@@ -1,0 +1,154 @@
+"""``segbench run`` on a tiny data set: what it leaves, what it skips, what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+from click.testing import CliRunner, Result
+
+from segbench.cli import main
+from segbench.plugins import Registry
+from segbench.records import read_arrays, read_record
+from segbench_plugins.runtimes.eager import segbench_runtimes
+from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+
+REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_tiny(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEGBENCH_DATA", raising=False)
+    return tmp_path
+
+
+def segbench(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, obj=REGISTRY)
+
+
+def run(*more: str, dataset: str = "tiny", backbone: str = "tiny", weights: str = "none") -> Result:
+    named = ("--backbone", backbone, "--dataset", dataset, "--weights", weights)
+    return segbench("run", *named, *more)
+
+
+def records() -> list[Path]:
+    return sorted(Path("results/run").glob("*.json"))
+
+
+def test_a_run_leaves_a_record_checkpoints_and_overlays() -> None:
+    result = run("--epochs", "2", "--output", "out")
+    assert result.exit_code == 0, result.output
+    (path,) = records()
+    record = read_record(path)
+    assert record.config["backbone"] == "tiny"
+    assert record.config["epochs"] == 2
+    assert (record.metrics["score_name"], record.metrics["frames"]) == ("miou", 2)
+    assert record.metrics["score"] == record.metrics["miou"] == record.official["miou"]
+    assert [entry["epoch"] for entry in record.curve] == [1, 2]
+    matrices = read_arrays(path)["confusion"]
+    assert matrices.sum() == 2 * 30 * 64
+    assert {p.name for p in Path("out").iterdir()} >= {
+        "best.safetensors",
+        "last.safetensors",
+        "state.pt",
+        "train.log",
+        "overlays",
+    }
+    assert len(list(Path("out/overlays").glob("*.png"))) == 2
+    assert "epoch 2/2: train loss" in Path("out/train.log").read_text()
+
+
+def test_the_same_seed_gives_the_same_record() -> None:
+    for name in ("a", "b"):
+        result = run("--epochs", "2", "--results", name, "--output", f"out-{name}")
+        assert result.exit_code == 0, result.output
+    one, other = (
+        json.loads(next(Path(name).glob("run/*.json")).read_text()) for name in ("a", "b")
+    )
+    for record in (one, other):
+        del record["provenance"]
+        for entry in record["curve"]:
+            del entry["seconds"]
+    assert one == other
+
+
+def test_a_configuration_that_has_a_record_is_skipped() -> None:
+    assert run("--epochs", "1").exit_code == 0
+    again = run("--epochs", "1")
+    assert again.exit_code == 0
+    assert "skipped" in again.output
+    assert len(records()) == 1
+    assert run("--epochs", "1", "--force").exit_code == 0
+    assert len(records()) == 2
+
+
+def test_seeds_repeat_the_training() -> None:
+    assert run("--epochs", "1", "--seeds", "2").exit_code == 0
+    assert [read_record(path).config["seed"] for path in records()] == [0, 1]
+
+
+def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    other = run("--epochs", "2", "--output", "out")
+    assert other.exit_code == 1
+    assert "--resume" in other.output
+    changed = run("--epochs", "2", "--output", "out", "--resume")
+    assert changed.exit_code == 1
+    assert "another epochs" in changed.output
+    fresh = run("--epochs", "2", "--output", "new", "--resume")
+    assert "holds no run to go on with" in fresh.output
+
+
+def test_a_finished_training_is_scored_again_on_resume() -> None:
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    records()[0].unlink()
+    result = run("--epochs", "1", "--output", "out", "--resume")
+    assert result.exit_code == 0, result.output
+    assert len(records()) == 1
+
+
+def test_a_failing_combination_leaves_the_others() -> None:
+    PIL.Image.fromarray(np.zeros((4, 4), np.uint8)).save("data/tiny/train/000.label.png")
+    result = run("--epochs", "1", "--seeds", "2")
+    assert result.exit_code == 1
+    assert "is 4x4" in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size", "0x64"], "is empty"),
+        (["--size", "64"], "is no size"),
+        (["--batch-size", "0"], "0 is not in the range"),
+        (["--epochs", "0"], "0 is not in the range"),
+        (["--lr", "0"], "is not in the range"),
+        (["--device", "tpu"], "is no device"),
+        (["--device", "cuda:7"], "CUDA devices"),
+        (["--data-root", "nowhere"], "No tiny data in nowhere"),
+    ],
+)
+def test_bad_options_are_named_in_one_sentence(options: list[str], message: str) -> None:
+    result = run("--epochs", "1", *options)
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert not records()
+
+
+def test_unknown_names_get_a_suggestion() -> None:
+    assert "Did you mean 'tiny'?" in run(dataset="tinny").output
+    assert "Did you mean 'tiny'?" in run(backbone="tin").output
+
+
+def test_imagenet_weights_that_are_not_offered_name_the_option() -> None:
+    assert "--weights" in run(weights="imagenet").output
+    assert "There is no file w.pth" in run(weights="w.pth").output
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    Path("file").write_text("")
+    assert "--output file/run cannot be made" in run("--output", "file/run").output

@@ -1,0 +1,183 @@
+"""Provenance says enough to repeat a measurement and nothing about who made it."""
+
+import getpass
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import segbench
+from segbench.plugins import Registry
+from segbench.provenance import (
+    cpu_model,
+    provenance,
+    source_state,
+    usable_cores,
+    without_folders,
+)
+from segbench.types import Runtime
+
+RUNTIME = Runtime("still", "Runs nothing", lambda *_: None, requires=("numpy", "no-such-thing"))
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A Git checkout laid out as the project's own, with one commit."""
+    (tmp_path / "segbench").mkdir()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "segbench" / "provenance.py").write_text("")
+    (tmp_path / "results" / "board.csv").write_text("")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "First")
+    return tmp_path
+
+
+def test_a_whole_provenance() -> None:
+    started = datetime.now(timezone(timedelta(hours=2))) - timedelta(seconds=5)
+
+    made = provenance(
+        started,
+        ["/home/someone/bin/segbench", "run", "--data-root", "/data/of/someone/camvid"],
+        Registry.of(runtimes=[RUNTIME]),
+        [RUNTIME],
+        engine="still 1.0",
+        dataset_fingerprint="abc",
+        packages=["click"],
+    )
+
+    assert made["started_at"] == started.astimezone(UTC).isoformat(timespec="seconds")
+    assert made["started_at"].endswith("+00:00")
+    assert made["duration_s"] >= 5
+    assert made["argv"] == ["segbench", "run", "--data-root", "camvid"]
+    assert made["python"] == platform.python_version()
+    assert made["engine"] == "still 1.0"
+    assert made["dataset_fingerprint"] == "abc"
+    assert made["plugins"] == {"still": "unpackaged 0"}
+    assert set(made["versions"]) == {"segbench", "numpy", "no-such-thing", "click"}
+    assert made["versions"]["no-such-thing"] is None
+    assert made["versions"]["numpy"]
+    json.dumps(made, allow_nan=False)
+
+
+def test_no_folder_user_or_host_is_named() -> None:
+    argv = [sys.executable, str(Path.home()), f"--output={Path.cwd()}/x"]
+    text = json.dumps(provenance(datetime.now(UTC), argv, Registry.of(), [], engine="none"))
+    for private in (str(Path.home()), str(Path.cwd()), str(Path(segbench.__file__).parent)):
+        assert private not in text
+    for private in (getpass.getuser(), platform.node()):
+        assert f'"{private}"' not in text
+
+
+@pytest.mark.parametrize(
+    ("argument", "kept"),
+    [
+        ("run", "run"),
+        ("--size", "--size"),
+        ("352x480", "352x480"),
+        ("/home/me/data/camvid", "camvid"),
+        ("../shared/data/", "data"),
+        (r"C:\Users\me\weights.safetensors", "weights.safetensors"),
+        ("--data-root=/home/me/data", "--data-root=data"),
+        ("--weights=/home/a=b/c=d", "--weights=c=d"),
+        ("/home/a=b/c=d", "c=d"),
+        ("/", ""),
+    ],
+)
+def test_of_a_path_only_the_last_component_is_kept(argument: str, kept: str) -> None:
+    assert without_folders(argument) == kept
+
+
+@given(st.text(alphabet="ab=-./\\~", max_size=12))
+def test_no_separator_survives(argument: str) -> None:
+    kept = without_folders(argument)
+    option, _, value = kept.partition("=")
+    assert not set("/\\") & set(value if option.startswith("-") else kept)
+
+
+def test_a_clean_checkout(checkout: Path) -> None:
+    commit, dirty = source_state(checkout)
+    assert commit == git(checkout, "rev-parse", "HEAD")
+    assert dirty is False
+
+
+def test_results_and_new_files_do_not_make_a_checkout_dirty(checkout: Path) -> None:
+    (checkout / "results" / "board.csv").write_text("changed")
+    (checkout / "results" / "new.json").write_text("{}")
+    (checkout / "notes.txt").write_text("untracked")
+    assert source_state(checkout)[1] is False
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_change_to_the_source_makes_it_dirty(checkout: Path, staged: bool) -> None:
+    (checkout / "segbench" / "provenance.py").write_text("changed")
+    if staged:
+        git(checkout, "add", ".")
+    assert source_state(checkout)[1] is True
+
+
+def test_a_package_installed_inside_another_project_has_no_commit(checkout: Path) -> None:
+    installed = checkout / "venv" / "site-packages"
+    (installed / "segbench").mkdir(parents=True)
+    (installed / "segbench" / "provenance.py").write_text("")
+    assert source_state(installed) == (None, None)
+
+
+def test_without_git_there_is_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert source_state(checkout) == (None, None)
+
+
+def test_the_source_is_looked_at_once(checkout: Path) -> None:
+    before = source_state(checkout)
+    (checkout / "segbench" / "provenance.py").write_text("changed")
+    assert source_state(checkout) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+def test_cores_are_those_the_process_may_use(tmp_path: Path) -> None:
+    quota = tmp_path / "cpu.max"
+    affinity = len(os.sched_getaffinity(0))
+    assert usable_cores(quota) == affinity
+    quota.write_text("max 100000\n")
+    assert usable_cores(quota) == affinity
+    quota.write_text("150000 100000\n")
+    assert usable_cores(quota) == 1
+    quota.write_text("50000 100000\n")
+    assert usable_cores(quota) == 1
+    quota.write_text("99900000 100000\n")
+    assert usable_cores(quota) == affinity
+
+
+def test_the_cpu_has_a_name() -> None:
+    assert cpu_model()
+
+
+def test_torch_is_asked_for_the_card_only_where_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gpu() -> list[str | None]:
+        made = provenance(datetime.now(UTC), [], Registry.of(), [], engine="none")
+        return [made["gpu"], made["cuda"]]
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert gpu() == [None, None]
+    assert "torch" not in sys.modules
+    card = SimpleNamespace(is_available=lambda: True, get_device_name=lambda: "A card")
+    fake = SimpleNamespace(cuda=card, version=SimpleNamespace(cuda="13.0"))
+    monkeypatch.setitem(sys.modules, "torch", fake)
+    assert gpu() == ["A card", "13.0"]
