@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from segbench.data import cached_split, fingerprint, labelled_frames
 from segbench.errors import DataError, SegbenchError, unknown_name
 from segbench.plugins import Registry
@@ -159,7 +161,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         )
         | {"weights": weights.as_dict()},
     )
-    arrays = {"confusion": evaluation.confusions, "frames": list(evaluation.frame_ids)}
+    arrays = {"confusion": evaluation.confusions, "frames": np.array(evaluation.frame_ids)}
     return write_record(record, options.results, arrays)
 
 

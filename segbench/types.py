@@ -60,7 +60,9 @@ class Encoder(Protocol):
 
     channels: tuple[int, int, int]
 
-    def __call__(self, images: "Tensor") -> "tuple[Tensor, Tensor, Tensor]": ...
+    def __call__(self, images: "Tensor") -> "tuple[Tensor, Tensor, Tensor]":
+        """The features at strides 8, 16 and 32."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -194,13 +196,21 @@ class Session(Protocol):
 
     engine: str
 
-    def prepare(self, images: NDArray[np.uint8]) -> Any: ...
+    def prepare(self, images: NDArray[np.uint8]) -> Any:
+        """The images on the device."""
+        ...
 
-    def run(self, inputs: Any) -> Any: ...
+    def run(self, inputs: Any) -> Any:
+        """The logits, on the device."""
+        ...
 
-    def fetch(self, outputs: Any) -> NDArray[np.float32]: ...
+    def fetch(self, outputs: Any) -> NDArray[np.float32]:
+        """The logits, on the host."""
+        ...
 
-    def synchronize(self) -> None: ...
+    def synchronize(self) -> None:
+        """Wait until the device has done all it was given."""
+        ...
 
 
 @dataclass(frozen=True)

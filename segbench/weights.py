@@ -136,7 +136,8 @@ def _convention(
             f"The metadata of {path} is wrong: mean and std want three numbers, padding "
             "'symmetric' or 'same'."
         )
-    return replace(default, **numbers, padding=padding)
+    mean, std = numbers.get("mean", default.mean), numbers.get("std", default.std)
+    return InputConvention(mean, std, padding)
 
 
 def _load(

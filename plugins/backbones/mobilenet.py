@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from segbench.hookspecs import hookimpl
 from segbench.types import Backbone, InputConvention
@@ -15,12 +15,12 @@ def build(architecture: str, convention: InputConvention) -> "nn.Module":
     """timm's feature extractor at strides 8, 16 and 32."""
     import timm
 
-    padding = {"pad_type": "same"} if convention.padding == "same" else {}
-    encoder: nn.Module = timm.create_model(
-        architecture, features_only=True, out_indices=(2, 3, 4), **padding
+    pad_type = "same" if convention.padding == "same" else ""
+    encoder: Any = timm.create_model(
+        architecture, features_only=True, out_indices=(2, 3, 4), pad_type=pad_type
     )
     encoder.channels = tuple(encoder.feature_info.channels())
-    return encoder
+    return cast("nn.Module", encoder)
 
 
 def imagenet(architecture: str) -> "Mapping[str, Tensor]":

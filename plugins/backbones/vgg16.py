@@ -28,7 +28,7 @@ def build(convention: InputConvention) -> "nn.Module":
             self.relu = nn.ReLU(inplace=True)
             self.dropout = nn.Dropout(DROPOUT)
             for layer in self.modules():
-                if isinstance(layer, nn.Conv2d):
+                if isinstance(layer, nn.Conv2d) and layer.bias is not None:
                     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                     nn.init.zeros_(layer.bias)
 

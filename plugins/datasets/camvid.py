@@ -50,7 +50,7 @@ def segbench_datasets() -> Iterator[Dataset]:
         classes=CLASSES,
         palette=COLORS,
         recipes={
-            "modern": replace(MODERN, size=(360, 480), epochs=50),
+            "modern": replace(MODERN, size=(360, 480), epochs=40),
             "seed": replace(SEED, size=(360, 480)),
         },
         locate=locate,

@@ -55,7 +55,7 @@ def fit(
     """
     recipe = job.recipe
     dtype = training_dtype(recipe.precision, job.device)
-    model.to(job.device, memory_format=memory_format(dtype))
+    model.to(job.device).to(memory_format=memory_format(dtype))
     scaler = torch.amp.GradScaler(job.device.type, enabled=dtype == torch.float16)
     learner = Learner(model, make_optimizer(model, recipe, job.fresh), scaler)
     curve: list[Epoch] = []

@@ -22,7 +22,7 @@ QUIET = Reporter(quiet=True)
 TINY = tiny_dataset()
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for whatever ends a process."""
 
 
@@ -46,7 +46,7 @@ def train(
     def validate(model: FCN8s) -> Validation:
         done.append(model)
         if die_in is not None and len(done) == die_in:
-            raise Killed
+            raise KilledError
         return validator(model)
 
     return fit(model, splits["train"], validate, job, QUIET, resume)
@@ -65,7 +65,7 @@ def test_a_stopped_run_ends_with_the_same_weights(
 ) -> None:
     whole = train(tmp_path / "whole", recipe) if (tmp_path / "whole").mkdir() is None else None
     (tmp_path / "halves").mkdir()
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(tmp_path / "halves", recipe, die_in=die_in)
     resumed = train(tmp_path / "halves", recipe, resume=die_in > 1)
     assert [replace(e, seconds=0) for e in resumed] == [replace(e, seconds=0) for e in whole]
