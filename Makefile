@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
-.PHONY: demo test install lint clean
+.PHONY: demo test bench results install lint clean
 
 test: lint
 	$(BIN)/python -m pytest
@@ -22,6 +22,12 @@ demo: install
 	$(BIN)/segbench latency --checkpoint demo/run/best.safetensors --runtime eager \
 	  --results demo/results
 	$(BIN)/segbench leaderboard --results demo/results
+
+bench: install
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --timeout 1200
+
+results: install
+	$(BIN)/python tools/make_results.py
 
 install: $(STAMP)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .

@@ -90,6 +90,12 @@ def labelled_frames(
     return frames
 
 
+def check_scorable(dataset: Dataset, frame: Frame, label_scale: int) -> None:
+    """Raise DataError now if the score, after hours of training, would find a file missing."""
+    blank = np.zeros(dataset.read_label(frame).shape, np.uint8)
+    dataset.benchmark.count(frame, blank, label_scale)
+
+
 def fingerprint(frames: Sequence[Frame], reporter: Reporter) -> str:
     """A hex digest of the frames' ids and their files' contents, whatever the folder."""
 

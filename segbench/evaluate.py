@@ -34,6 +34,23 @@ class Evaluation:
     confusions: NDArray[np.int64]
     frame_ids: tuple[str, ...]
 
+    def metrics(self) -> dict[str, Any]:
+        """The figures under the record's names."""
+        low, high = self.interval or (None, None)
+        names = ("miou", "pixel_accuracy", "mean_accuracy", "fw_iou")
+        return {
+            "score": self.score,
+            "score_name": self.score_name,
+            **{name: self.summary[name] for name in names},
+            "miou_low": low,
+            "miou_high": high,
+            "frames": len(self.frame_ids),
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What lies beside the record: each frame's confusion matrix and id."""
+        return {"confusion": self.confusions, "frames": np.array(self.frame_ids)}
+
 
 def evaluate(
     session: Session,

@@ -16,11 +16,14 @@ from segbench.records import Record, config_hash
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
-NETWORK = ("dataset", "backbone", "decoder", "weights", "recipe", "precision", "epochs", "seed")
+TRAINED = ("dataset", "backbone", "decoder", "weights", "recipe", "precision", "epochs")
+NETWORK = (*TRAINED, "seed")
 INPUT = ("height", "width", "runtime", "checkpoint_sha256")
+SCORED = ("split", "label_scale", "limit")
 SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
-SEEDS = ("seeds", "seeds_mean", "seeds_std")
 QUERY = ("scope", "scenario", "batch_size", "threads")
+# Two scores that agree in these repeat one experiment, with another seed if not with the same.
+REPEATED = (*TRAINED, "batch_size", "training", "height", "width", "runtime", *SCORED)
 LATENCY = ("p50_ms", "p90_ms", "p99_ms", "fps", "speedup", "verdict", "reasons")
 COLUMNS = (
     "table",
@@ -28,11 +31,11 @@ COLUMNS = (
     *NETWORK,
     *INPUT,
     "parameters",
-    "split",
-    "label_scale",
-    "limit",
+    *SCORED,
     *SCORE,
-    *SEEDS,
+    "seeds",
+    "seeds_mean",
+    "seeds_std",
     "device",
     *(f"query_{name}" for name in QUERY),
     *LATENCY,
@@ -86,23 +89,24 @@ def _join(records: Iterable[Record]) -> Iterator[Row]:
             how = (device_name(record), *(record.config.get(name) for name in QUERY))
             latencies[network, how] = record
         else:
-            names = ("dataset", "split", "label_scale", "limit")
-            scores[network, tuple(record.config.get(name) for name in names)] = record
+            what = tuple(record.config.get(name) for name in ("dataset", *SCORED))
+            scores[network, what] = record
         if record.metrics.get("parameters"):
             parameters[_checkpoint(record)] = record.metrics["parameters"]
 
     timed = defaultdict(list)
     for (network, _), record in latencies.items():
         timed[network].append(record)
-    seeds = _scores_by_seed(list(scores.values()))
-    for ((network, _), record), by_seed in zip(scores.items(), seeds, strict=True):
-        row = _of_network(record, parameters) | _of_score(record, by_seed)
+    spreads = _over_seeds(list(scores.values()))
+    for ((network, _), record), spread in zip(scores.items(), spreads, strict=True):
+        row = _of_network(record, parameters) | _of_score(record) | spread
         for latency in timed.get(network, ()):
             yield row | _of_latency(latency)
         if network not in timed:
             yield row
-    for network in timed.keys() - {network for network, _ in scores}:
-        for latency in timed[network]:
+    scored = {network for network, _ in scores}
+    for (network, _), latency in latencies.items():
+        if network not in scored:
             yield _of_network(latency, parameters) | _of_latency(latency)
 
 
@@ -127,14 +131,10 @@ def _of_network(record: Record, parameters: dict[str, int]) -> Row:
     )
 
 
-def _of_score(record: Record, by_seed: dict[Any, float]) -> Row:
+def _of_score(record: Record) -> Row:
     row = {name: record.metrics.get(name) for name in SCORE}
-    row |= {name: record.config.get(name) for name in ("split", "limit")}
-    row |= {"label_scale": record.config.get("label_scale") or 1, "record": _file(record)}
-    if len(by_seed) > 1:
-        scores = list(by_seed.values())
-        row |= dict(zip(SEEDS, (len(scores), fmean(scores), stdev(scores)), strict=True))
-    return row
+    row |= {name: record.config.get(name) for name in SCORED}
+    return row | {"label_scale": row["label_scale"] or 1, "record": _file(record)}
 
 
 def _of_latency(record: Record) -> Row:
@@ -148,14 +148,21 @@ def _file(record: Record) -> str | None:
     return "/".join(record.path.parts[-2:]) if record.path else None
 
 
-def _scores_by_seed(records: Sequence[Record]) -> list[dict[Any, float]]:
-    """For each record, by seed, the scores of those that differ from it in nothing else."""
-    groups: dict[str, dict[Any, float]] = defaultdict(dict)
-    keys = [config_hash(r.config | {"seed": None, "checkpoint_sha256": None}) for r in records]
+def _over_seeds(records: Sequence[Record]) -> list[Row]:
+    """For each record how the score spreads over the records that differ in the seed alone."""
+    by_seed: dict[str, dict[Any, float]] = defaultdict(dict)
+    keys = [config_hash({name: r.config.get(name) for name in REPEATED}) for r in records]
     for key, record in zip(keys, records, strict=True):
         if record.metrics.get("score") is not None:
-            groups[key][record.config.get("seed")] = record.metrics["score"]
-    return [groups[key] for key in keys]
+            by_seed[key][record.config.get("seed")] = record.metrics["score"]
+    spreads = {key: _spread(list(found.values())) for key, found in by_seed.items()}
+    return [spreads.get(key, {}) for key in keys]
+
+
+def _spread(scores: Sequence[float]) -> Row:
+    if len(scores) < 2:
+        return {}
+    return {"seeds": len(scores), "seeds_mean": fmean(scores), "seeds_std": stdev(scores)}
 
 
 def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
@@ -170,33 +177,31 @@ def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 
 def _rank(rows: Iterable[Row]) -> list[Row]:
     """The rows best score first; networks of equal score share a rank: 1, 1, 3."""
-    rows = sorted(rows, key=_order)
     ranked: list[Row] = []
     rank = 1
-    for (unranked, _), tied in groupby(rows, key=lambda row: _order(row)[:2]):
+    for (unranked, _), tied in groupby(sorted(rows, key=_order), lambda row: _order(row)[:2]):
         group = list(tied)
         ranked += [row | {"rank": None if unranked else rank} for row in group]
         rank += len({tuple(row[name] for name in INPUT) for row in group})
     return ranked
 
 
-def _order(row: Row) -> tuple[bool, float, str, float]:
-    """Ranked rows first; then by score, by network, and the fastest first."""
+def _order(row: Row) -> tuple[bool, float, float]:
+    """Ranked rows first; then the best score, then the fastest."""
     score, latency = row["score"], row["p50_ms"]
     return (
         score is None or row["limit"] is not None,
         -(score or 0.0),
-        row["checkpoint_sha256"] or "",
         float("inf") if latency is None else latency,
     )
 
 
 def _title(row: Row, device: str) -> str:
     latency = f"latency on {device}" if device else ""
-    if row["score_name"] is None:
-        return f"{row['dataset'] or 'no data set'}: {latency or 'no score'}, not scored"
-    name = "mIoU" if row["score_name"] == "miou" else row["score_name"]
     scale = row["label_scale"]
+    if scale is None:
+        return f"{row['dataset'] or 'no data set'}: {latency}, not scored"
+    name = "mIoU" if row["score_name"] == "miou" else row["score_name"] or "score"
     labels = "at full label size" if scale == 1 else f"on labels [::{scale}, ::{scale}]"
-    score = f"{row['dataset']} {row['split']}: {name} {labels}"
+    score = f"{row['dataset']} {row['split'] or 'frames'}: {name} {labels}"
     return f"{score}, {latency}" if latency else score

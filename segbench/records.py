@@ -92,7 +92,7 @@ def write_record(
 def read_record(path: Path) -> Record:
     """Read one record; raises RecordError that says what makes the file none."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+        data = json.loads(path.read_bytes(), parse_constant=_refuse)
     except OSError as error:
         _reject(path, f"it cannot be read: {error.strerror}")
     except (ValueError, RecursionError) as error:
@@ -125,7 +125,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays beside the record at ``path``; raises RecordError when they cannot be read."""
     beside = path.with_suffix(".npz")
     try:
-        with np.load(beside, allow_pickle=False) as arrays:
+        with beside.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise RecordError(f"The arrays {beside} cannot be read: {error}.") from error

@@ -6,10 +6,10 @@ Each check returns None or raises AssertionError with a sentence that says what 
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ from segbench.types import (
     Runtime,
     Size,
 )
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 SIZES: tuple[Size, Size] = ((64, 96), (96, 64))
 ODD_SIZE: Size = (50, 70)
@@ -133,7 +135,7 @@ class TinyEncoder(nn.Module):
         return tap8, tap16, self.to32(tap16).relu()
 
 
-def _seeded(build, seed):  # type: ignore[no-untyped-def]
+def _seeded(build: Callable[[], ModuleT], seed: int) -> ModuleT:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()

@@ -8,7 +8,7 @@ map* is uint8 of shape (H, W) and holds indices into ``Dataset.classes``; in gro
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,6 +155,17 @@ class Benchmark(Protocol):
 
     def score(self, summary: Mapping[str, Any]) -> float | None:
         """The headline figure of ``summarise``'s result, a fraction."""
+        ...
+
+
+@runtime_checkable
+class Submittable(Protocol):
+    """A benchmark with a test server."""
+
+    def submission(
+        self, frame: Frame, prediction: NDArray[np.uint8]
+    ) -> Mapping[str, NDArray[np.uint8]]:
+        """The files of one test frame: relative path to the uint8 (H, W) picture to upload."""
         ...
 
 

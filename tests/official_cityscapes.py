@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,7 @@ def official_tool() -> ModuleType:
     np.in1d = np.isin
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling as tool
+        tool = import_module("cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling")
     tool.args.quiet = True
     tool.args.JSONOutput = False
     return tool

@@ -25,6 +25,7 @@ from segbench.types import (
 CLASSES = tuple(f"class {n}" for n in range(11))
 PALETTE = tuple((20 * n, 255 - 20 * n, 40 + 10 * n) for n in range(11))
 SIZE = (32, 64)
+COUNTS = {"train": 6, "val": 2, "test": 2}
 
 
 class TinyEncoder(nn.Module):
@@ -60,24 +61,24 @@ class Scene:
     label: np.ndarray
 
 
-def draw(seed: int) -> Scene:
+def draw(seed: int, noise: float = 8) -> Scene:
     rng = np.random.default_rng(seed)
     label = np.zeros(SIZE, np.uint8)
     label[:, 32:] = 1 + seed % 3
     label[:16] = 4 + seed % 2
     image = np.array(PALETTE, np.uint8)[label]
-    image = np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
+    image = np.clip(image + rng.normal(0, noise, image.shape), 0, 255).astype(np.uint8)
     label[-2:] = 11
     return Scene(image, label)
 
 
-def write_tiny(root: Path, counts: dict[str, int] | None = None) -> Path:
+def write_tiny(root: Path, noise: float = 8) -> Path:
     """PNG pairs under ``root/tiny/<split>/``; gives ``root``."""
-    for number, (split, count) in enumerate((counts or {"train": 6, "val": 2, "test": 2}).items()):
+    for number, (split, count) in enumerate(COUNTS.items()):
         folder = root / "tiny" / split
         folder.mkdir(parents=True)
         for index in range(count):
-            scene = draw(100 * number + index)
+            scene = draw(100 * number + index, noise)
             PIL.Image.fromarray(scene.image).save(folder / f"{index:03d}.png")
             PIL.Image.fromarray(scene.label).save(folder / f"{index:03d}.label.png")
     return root

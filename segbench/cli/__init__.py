@@ -4,11 +4,13 @@ import click
 
 import segbench
 from segbench.cli.data import data
+from segbench.cli.evaluate import evaluate
 from segbench.cli.latency import latency
 from segbench.cli.leaderboard import leaderboard
 from segbench.cli.plugins import plugins
 from segbench.cli.run import run
 from segbench.cli.score import score
+from segbench.cli.submit import submit
 from segbench.plugins import Registry
 
 
@@ -26,3 +28,5 @@ main.add_command(leaderboard)
 main.add_command(plugins)
 main.add_command(run)
 main.add_command(score)
+main.add_command(submit)
+main.add_command(evaluate)

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from segbench.check import Checked, check
 from segbench.cli import options
+from segbench.cli.make_streets import make_streets
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -16,6 +17,9 @@ from segbench.progress import Reporter
 @click.group()
 def data() -> None:
     """Check data sets and draw new ones."""
+
+
+data.add_command(make_streets)
 
 
 @data.command("check")

@@ -73,8 +73,8 @@ def run(
     **given: Any,
 ) -> None:
     """Train FCN8s, score it, write overlays and a record; once for each combination."""
-    from segbench.run import RunOptions, choose_recipe
-    from segbench.run import run as do_run
+    from segbench.jobs.plan import RunOptions, choose_recipe
+    from segbench.jobs.run import run as do_run
 
     reporter = Reporter()
     changes = {name: given.pop(name) for name in RECIPE_OPTIONS}

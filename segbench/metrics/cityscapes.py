@@ -27,6 +27,7 @@ from segbench.types import IGNORED, Counts, Frame
 
 __all__ = ["LABELS", "TRAIN_LABELS", "Cityscapes", "Label", "train_ids_from_label_ids"]
 
+SERVER_SIZE = (1024, 2048)
 AVERAGE_SIZES = {
     "person": 3462.4756337644,
     "rider": 3930.4788056518,
@@ -94,6 +95,17 @@ class Cityscapes:
         miou: float | None = summary["averageScoreClasses"]
         return miou
 
+    def submission(
+        self, frame: Frame, prediction: NDArray[np.uint8]
+    ) -> dict[str, NDArray[np.uint8]]:
+        """One PNG of label ids at 1024x2048; DataError for another size."""
+        if prediction.shape != SERVER_SIZE:
+            raise DataError(
+                f"The Cityscapes server takes {_by(SERVER_SIZE)} (height x width), but the image "
+                f"{frame.image} is {_by(prediction.shape)}."
+            )
+        return {f"{frame.id}_pred_labelIds.png": prediction}
+
     def _label_ids(self, prediction: NDArray[np.uint8]) -> NDArray[np.uint8]:
         trained = self.encoding == "trainids"
         ids = _LABEL_IDS_FROM_TRAIN_IDS[prediction] if trained else prediction
@@ -103,6 +115,10 @@ class Cityscapes:
             hint = "" if trained else " (for train ids pass --encoding trainids)"
             raise DataError(f"the prediction has the value {value}, but {legal}{hint}")
         return ids
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _read(path: Path) -> NDArray[Any]:

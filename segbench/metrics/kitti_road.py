@@ -75,6 +75,13 @@ class KittiRoad:
         """MaxF over all frames ("urban") in the first of the spaces."""
         return summary[self.spaces[0]].get("urban", {}).get("MaxF")
 
+    def submission(
+        self, frame: Frame, prediction: NDArray[np.uint8]
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Probability maps in both spaces; the server takes the bird's-eye one (800, 400)."""
+        cells, _ = to_birds_eye(prediction, read_calibration(_calibration(frame)))
+        return {f"bev/{frame.id}.png": cells, f"perspective/{frame.id}.png": prediction}
+
 
 def frame_category(frame: Frame) -> str:
     """The kind of road, by which KITTI names its frames: "um", "umm" or "uu"."""
@@ -136,13 +143,17 @@ def _enlarged(pixels: NDArray[Any], size: tuple[int, ...], step: int) -> NDArray
 
 
 def _from_above(frame: Frame, pixels: NDArray[Any]) -> NDArray[Any]:
+    cells, seen = to_birds_eye(pixels, read_calibration(_calibration(frame)))
+    return cells[seen]
+
+
+def _calibration(frame: Frame) -> Path:
     if frame.calibration is None:
         raise DataError(
             f"Frame {frame.id} names no calibration file: the bird's-eye view needs one, "
             "perspective space does not."
         )
-    cells, seen = to_birds_eye(pixels, read_calibration(frame.calibration))
-    return cells[seen]
+    return frame.calibration
 
 
 def _histogram(pixels: NDArray[Any]) -> NDArray[np.int64]:

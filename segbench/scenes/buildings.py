@@ -3,9 +3,19 @@
 import numpy as np
 
 from segbench.scenes.camera import Point
-from segbench.scenes.canvas import ROUGH, SMOOTH, Canvas
+from segbench.scenes.canvas import ROUGH, Canvas
 from segbench.scenes.paint import (
-    COATS, FOLIAGE, GLASS, LAMP, METALS, SOILS, STONES, jitter, paint, pick, tint,
+    COATS,
+    FOLIAGE,
+    GLASS,
+    LAMP,
+    METALS,
+    SOILS,
+    STONES,
+    jitter,
+    paint,
+    pick,
+    tint,
 )  # fmt: skip
 from segbench.types import Color
 
@@ -51,6 +61,7 @@ def building(canvas: Canvas, rng: np.random.Generator, x: float, start: float, e
     canvas.polygon(facing(x, start, end, 0, height), tint(stone, shade), ROUGH)
     bay = float(rng.uniform(2.2, 3.4))
     wide, tall = bay * float(rng.uniform(0.35, 0.6)), storey * float(rng.uniform(0.4, 0.62))
+    glass = [_glass(canvas, rng) for _ in range(5)]
     shop = rng.random() < 0.5
     if shop:
         sign = tint(paint(rng, COATS), shade)
@@ -64,11 +75,11 @@ def building(canvas: Canvas, rng: np.random.Generator, x: float, start: float, e
             pane = facing(
                 x, z - half, z + half, 0.3 if full else low, storey * 0.78 if full else low + tall
             )
-            canvas.polygon(pane, tint(_glass(canvas, rng), 1.0 if full else shade))
+            canvas.polygon(pane, tint(pick(rng, glass), 1.0 if full else shade))
         for k in range(int(abs(back - x) / bay)):
             u = x + out * (k + 0.5) * bay
             canvas.polygon(
-                frontal(u - wide / 2, u + wide / 2, start, low, low + tall), _glass(canvas, rng)
+                frontal(u - wide / 2, u + wide / 2, start, low, low + tall), pick(rng, glass)
             )
 
 
@@ -76,7 +87,7 @@ def wall(canvas: Canvas, rng: np.random.Generator, x: float, start: float, end: 
     """A wall without windows: courses of stone under a coping."""
     canvas.begin("wall")
     stone = paint(rng, STONES)
-    height = float(rng.uniform(1.6, 3.4))
+    height = float(rng.uniform(2.0, 3.8))
     shade = side_shade(canvas, x)
     thick = x + (0.5 if x > 0 else -0.5)
     canvas.polygon(frontal(min(x, thick), max(x, thick), start, 0, height), stone, ROUGH)
@@ -91,7 +102,7 @@ def wall(canvas: Canvas, rng: np.random.Generator, x: float, start: float, end: 
 def fence(canvas: Canvas, rng: np.random.Generator, x: float, start: float, end: float) -> None:
     """Posts and rails, with the garden's colour between them."""
     canvas.begin("fence")
-    height = float(rng.uniform(1.3, 2.3))
+    height = float(rng.uniform(1.6, 2.6))
     shade = side_shade(canvas, x)
     between = tint(paint(rng, (*FOLIAGE, *SOILS)), 0.8)
     wood = paint(
@@ -128,6 +139,3 @@ def _glass(canvas: Canvas, rng: np.random.Generator) -> Color:
     if rng.random() < canvas.light.lit:
         return jitter(rng, LAMP, 12)
     return jitter(rng, pick(rng, (GLASS, GLASS, (92, 112, 130))), 14)
-
-
-__all__ = ["SMOOTH", "building", "fence", "skyline", "wall"]

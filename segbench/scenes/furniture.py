@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from segbench.scenes import buildings, people, roadside, vehicles
+from segbench.scenes.body import Heading, Pose, shade_ground
 from segbench.scenes.canvas import Canvas
 from segbench.scenes.paint import pick
 from segbench.scenes.street import FAR, Side, Street
-from segbench.scenes.vehicles import Heading
 
 VEHICLES = {
     "car": (vehicles.car_pose, vehicles.car),
@@ -70,12 +70,12 @@ def _pavement(rng: np.random.Generator, street: Street, side: Side) -> list[Thin
     things = []
     kerb, back = side.rails + 0.4, side.pavement - 0.3
     z = float(rng.uniform(5, 10))
-    while z < 60:
+    while z < 45:
         x = side.x(street.middle, kerb)
         things.append(Thing(z, partial(_random_pole(rng), x=x, z=z)))
         z += float(rng.uniform(5, 14))
-    for low, high in ((5, 12), (9, 20), (16, 45)):
-        for _ in range(int(rng.integers(0, 4))):
+    for low, high in ((4.5, 9), (7, 14), (12, 28)):
+        for _ in range(int(rng.integers(0, 3))):
             x = side.x(street.middle, float(rng.uniform(kerb, back)))
             z = float(rng.uniform(low, high))
             things += _on_pavement(rng, x, z)
@@ -97,7 +97,7 @@ def _on_pavement(rng: np.random.Generator, x: float, z: float) -> list[Thing]:
     kind = pick(rng, ("person", "person", "group", "bicycle", "bicycle", "motorcycle", "bin"))
     if kind == "group":
         steps = ((0.0, 0.0), (0.45, 0.3), (-0.4, 0.5))
-        whole = rng.random() < 0.5 and z > 25
+        whole = rng.random() < 0.5 and z > 18
         return [
             Thing(z + dz, partial(people.person, x=x + dx, z=z + dz, group=whole))
             for dx, dz in steps
@@ -120,9 +120,8 @@ def _beside_the_road(rng: np.random.Generator, street: Street, side: Side) -> li
         x = side.x(street.middle, (side.kerb + side.parking) / 2)
         z = float(rng.uniform(4, 9))
         while z < 50:
-            kind = pick(rng, ("car", "car", "car", "truck"))
-            things.append(_vehicle(rng, kind, x, z, pick(rng, ("away", "towards"))))
-            z += float(rng.uniform(6, 14) if kind == "car" else rng.uniform(11, 16))
+            things.append(_vehicle(rng, "car", x, z, pick(rng, ("away", "towards"))))
+            z += float(rng.uniform(6, 16))
     return things
 
 
@@ -133,23 +132,27 @@ def _traffic(rng: np.random.Generator, street: Street) -> list[Thing]:
         for lane in range(street.lanes):
             x = side.x(street.middle, (lane + 0.5) * street.lane)
             own = abs(x) < street.lane / 2
-            z = float(rng.uniform(9, 30) if own else rng.uniform(4, 22))
-            while z < 70:
-                kind = pick(rng, ("car", "car", "truck", "bus", "rider", "rider"))
+            z = float(rng.uniform(7, 30) if own else rng.uniform(5, 30))
+            while z < 50:
+                kind = pick(rng, ("car", "car", "truck", "bus", "rider", "rider", "rider"))
                 aside = x + float(rng.uniform(-0.4, 0.4))
                 if kind == "rider":
                     things += _rider(rng, aside, z, ahead=rng.random() < 0.5)
                 else:
                     things.append(_vehicle(rng, kind, aside, z, _lane_heading(side)))
-                z += float(rng.uniform(14, 32))
-    if rng.random() < 0.35:
-        z = float(rng.uniform(10, 24))
-        kind, heading = pick(rng, ("car", "truck", "bus", "rider")), pick(rng, ("left", "right"))
-        x = float(rng.uniform(-6, 6))
-        things += (
-            _rider(rng, x, z, False) if kind == "rider" else [_vehicle(rng, kind, x, z, heading)]
-        )
+                z += float(rng.uniform(5, 14) if kind == "rider" else rng.uniform(18, 40))
+    if rng.random() < 0.3:
+        things += _crossing(rng, x=float(rng.uniform(-6, 6)), z=float(rng.uniform(8, 20)))
     return things
+
+
+def _crossing(rng: np.random.Generator, x: float, z: float) -> list[Thing]:
+    """Somebody who crosses the street, seen from the side."""
+    kind = pick(rng, ("car", "truck", "bus", "rider", "rider", "rider"))
+    if kind == "rider":
+        return _rider(rng, x, z, ahead=False)
+    headings: tuple[Heading, ...] = ("left", "right")
+    return [_vehicle(rng, kind, x, z, pick(rng, headings))]
 
 
 def _lane_heading(side: Side) -> Heading:
@@ -172,7 +175,7 @@ def _vehicle(rng: np.random.Generator, kind: str, x: float, z: float, heading: H
 
 
 def _on_its_shadow(
-    canvas: Canvas, rng: np.random.Generator, draw: Callable[..., None], pose: vehicles.Pose
+    canvas: Canvas, rng: np.random.Generator, draw: Callable[..., None], pose: Pose
 ) -> None:
-    vehicles.shade_ground(canvas, pose)
+    shade_ground(canvas, pose)
     draw(canvas, rng, pose)

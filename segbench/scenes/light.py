@@ -9,114 +9,89 @@ from segbench.types import Color
 
 
 @dataclass(frozen=True)
-class Light:
-    """One weather. Colours are RGB levels.
+class Weather:
+    """What sets one weather apart; ``random_light`` varies it. Colours are RGB levels.
 
-    ``gain`` multiplies the scene's colours, ``left`` and ``right`` those of the faces that look
-    that way. ``sight`` is the distance in metres at which half of a colour is lost to ``haze``.
-    ``lit`` is the share of windows with a lamp behind them, ``rain`` the number of streaks.
+    ``clouds`` is the sky's unevenness in levels, ``gain`` what the scene's colours are multiplied
+    with, ``side`` the range of light on faces turned from and to the sun, ``shadow`` the strength
+    of shadows on the ground, ``sight`` the range of distances in metres at which half of a colour
+    is lost to the haze, ``lit`` the share of windows with a lamp behind them.
     """
 
-    name: str
+    sky_top: Color
+    sky_low: Color
+    clouds: float
+    gain: tuple[float, float, float]
+    side: tuple[float, float]
+    shadow: float
+    sight: tuple[float, float]
+    lit: float = 0.0
+    rain: bool = False
+
+
+SUN = Weather((80, 138, 206), (190, 212, 230), 14, (1.06, 1.0, 0.94), (0.7, 1.08), 0.5, (200, 320))
+HAZY = Weather((120, 160, 206), (232, 220, 198), 22, (1.06, 1.0, 0.9), (0.74, 1.05), 0.4, (90, 160))
+CLOUDS = Weather(
+    (182, 188, 196), (206, 209, 213), 20, (0.93, 0.95, 1), (0.88, 0.97), 0.12, (120, 220)
+)
+DUSK = Weather(
+    (80, 82, 128), (230, 158, 120), 18, (0.74, 0.62, 0.66), (0.8, 1.0), 0.2, (120, 180), 0.4
+)
+FOG = Weather(
+    (196, 200, 203), (196, 200, 203), 4, (0.9, 0.9, 0.9), (0.9, 0.97), 0.05, (28, 60), 0.1
+)
+RAIN = Weather(
+    (118, 126, 138),
+    (140, 148, 158),
+    24,
+    (0.68, 0.72, 0.8),
+    (0.88, 0.97),
+    0.06,
+    (50, 90),
+    0.2,
+    rain=True,
+)
+WEATHERS = (SUN, SUN, HAZY, CLOUDS, CLOUDS, DUSK, FOG, RAIN)
+
+
+@dataclass(frozen=True)
+class Light:
+    """One variety of a weather, as the camera sees it.
+
+    ``left`` and ``right`` multiply the colours of faces that look that way; ``rain`` is the
+    number of streaks, ``noise`` the standard deviation of the sensor's noise in levels.
+    """
+
     sky_top: Color
     sky_low: Color
     clouds: float
     gain: tuple[float, float, float]
     left: float
     right: float
-    shadows: float
-    haze: Color
+    shadow: float
     sight: float
-    lit: float = 0.0
-    rain: int = 0
-    noise: float = 3.0
+    lit: float
+    rain: int
+    noise: float
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """Sun, clouds, dusk, fog or rain, each in its own variety."""
-    name = pick(rng, ("sun", "sun", "clouds", "clouds", "dusk", "fog", "rain"))
-    level = float(rng.uniform(0.8, 1.12))
-    low, high = (0.7, 1.08) if name == "sun" else (0.85, 0.97)
-    left, right = (low, high) if rng.random() < 0.5 else (high, low)
-    noise = float(rng.uniform(1.5, 5))
-    if name == "sun":
-        top, horizon = pick(
-            rng, (((70, 130, 205), (185, 210, 232)), ((95, 150, 210), (232, 222, 200)))
-        )
-        return Light(
-            name,
-            jitter(rng, top, 18),
-            jitter(rng, horizon, 14),
-            float(rng.uniform(0, 26)),
-            (1.05 * level, level, 0.93 * level),
-            left,
-            right,
-            0.5,
-            horizon,
-            260,
-            noise=noise,
-        )
-    if name == "clouds":
-        grey = jitter(rng, (188, 192, 198), 30)
-        return Light(
-            name,
-            jitter(rng, grey, 12),
-            jitter(rng, (205, 208, 212), 20),
-            20,
-            (0.93 * level, 0.95 * level, level),
-            left,
-            right,
-            0.12,
-            grey,
-            180,
-            noise=noise,
-        )
-    if name == "dusk":
-        horizon = jitter(rng, pick(rng, ((235, 160, 110), (214, 130, 140), (240, 190, 120))), 18)
-        gain = (0.72 * level, 0.6 * level, 0.66 * level)
-        return Light(
-            name,
-            jitter(rng, (78, 82, 130), 22),
-            horizon,
-            18,
-            gain,
-            left,
-            right,
-            0.2,
-            horizon,
-            150,
-            lit=0.4,
-            noise=noise + 2,
-        )
-    if name == "fog":
-        haze = jitter(rng, (196, 200, 203), 16)
-        return Light(
-            name,
-            haze,
-            haze,
-            5,
-            (0.9 * level,) * 3,
-            left,
-            right,
-            0.05,
-            haze,
-            float(rng.uniform(28, 60)),
-            lit=0.1,
-            noise=noise,
-        )
-    haze = jitter(rng, (140, 148, 158), 20)
+    """A weather with its sun on one side, seen with some exposure and white balance."""
+    weather = pick(rng, WEATHERS)
+    left, right = weather.side if rng.random() < 0.5 else weather.side[::-1]
+    exposure = float(rng.uniform(0.75, 1.15))
+    red, green, blue = rng.uniform(0.93, 1.07, size=3).tolist()
+    r, g, b = weather.gain
     return Light(
-        name,
-        jitter(rng, (118, 126, 138), 22),
-        haze,
-        24,
-        (0.68 * level, 0.72 * level, 0.8 * level),
-        left,
-        right,
-        0.06,
-        haze,
-        70,
-        lit=0.2,
-        rain=int(rng.integers(40, 140)),
-        noise=noise + 1,
+        sky_top=jitter(rng, weather.sky_top, 20),
+        sky_low=jitter(rng, weather.sky_low, 20),
+        clouds=weather.clouds,
+        gain=(r * red * exposure, g * green * exposure, b * blue * exposure),
+        left=left,
+        right=right,
+        shadow=weather.shadow,
+        sight=float(rng.uniform(*weather.sight)),
+        lit=weather.lit,
+        rain=int(rng.integers(40, 140)) if weather.rain else 0,
+        noise=float(rng.uniform(1.5, 6)),
     )

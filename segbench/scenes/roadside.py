@@ -12,7 +12,7 @@ def pole(canvas: Canvas, rng: np.random.Generator, x: float, z: float, height: f
     """A bare pole; lamp posts and carriers of lights and signs begin as one."""
     canvas.begin("pole")
     metal = paint(rng, METALS)
-    width = float(rng.uniform(0.16, 0.3))
+    width = float(rng.uniform(0.2, 0.36))
     canvas.bar((x, 0, z), (x, height, z), width, metal)
     canvas.bar((x + width / 4, 0, z), (x + width / 4, height, z), width / 3, tint(metal, 1.3))
 
@@ -42,7 +42,7 @@ def traffic_light(canvas: Canvas, rng: np.random.Generator, x: float, z: float) 
         places.append((over, top - 0.5))
     state = pick(rng, (0, 1, 2))
     canvas.begin("traffic light")
-    case = jitter(rng, pick(rng, (DARK, DARK, (44, 60, 48), (188, 150, 40))), 10)
+    case = paint(rng, (DARK, (44, 60, 48), (188, 150, 40), (150, 150, 146), (206, 206, 200)), 24)
     for u, v in places:
         board = [
             (u - 0.36, v + 0.75),
@@ -65,8 +65,8 @@ def traffic_sign(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -
     half = float(rng.uniform(0.42, 0.62))
     if shape == "round":
         rim, face = pick(rng, (((206, 30, 36), (240, 240, 240)), ((28, 82, 170), (40, 100, 190))))
-        canvas.disc((x, height, z), 2 * half, 2 * half, jitter(rng, rim, 10))
-        canvas.disc((x, height, z), 1.4 * half, 1.4 * half, jitter(rng, face, 8))
+        canvas.disc((x, height, z), 2 * half, 2 * half, jitter(rng, rim, 30))
+        canvas.disc((x, height, z), 1.4 * half, 1.4 * half, jitter(rng, face, 30))
         canvas.bar((x - half * 0.4, height, z), (x + half * 0.4, height, z), half * 0.3, DARK)
     elif shape == "warning":
         for size, colour in ((half * 1.25, (206, 30, 36)), (half * 0.8, (244, 236, 214))):
@@ -75,14 +75,14 @@ def traffic_sign(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -
                 (x, height + size),
                 (x + size, height - size * 0.7),
             ]
-            canvas.polygon([(u, v, z) for u, v in corners], jitter(rng, colour, 8))
+            canvas.polygon([(u, v, z) for u, v in corners], jitter(rng, colour, 30))
         canvas.bar((x, height - half * 0.3, z), (x, height + half * 0.4, z), 0.12, DARK)
     else:
         wide = half * (2.2 if shape == "direction" else 1.0)
         board, mark = pick(
             rng, (((28, 82, 170), (240, 240, 240)), ((244, 214, 60), DARK), ((240, 240, 240), DARK))
         )
-        for size, colour in ((1.0, mark), (0.86, jitter(rng, board, 10))):
+        for size, colour in ((1.0, mark), (0.86, jitter(rng, board, 30))):
             a, b = wide * size, half * size
             canvas.polygon(
                 [

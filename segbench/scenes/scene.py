@@ -20,8 +20,10 @@ SMOOTHING = 2
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture with its ground truth: ``image`` (H, W, 3) uint8, ``label_ids`` (H, W) uint8 and
-    ``instance_ids`` (H, W) uint16, both in Cityscapes' ids."""
+    """A picture with its ground truth in Cityscapes' ids.
+
+    ``image`` is uint8 (H, W, 3), ``label_ids`` uint8 (H, W), ``instance_ids`` uint16 (H, W).
+    """
 
     image: Image
     label_ids: NDArray[np.uint8]

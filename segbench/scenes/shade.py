@@ -6,29 +6,28 @@ from PIL import Image, ImageDraw
 
 from segbench.scenes.canvas import Canvas
 from segbench.types import Image as Picture
+from segbench.types import Size
 
 Field = NDArray[np.float32]
 
 
 def shade(canvas: Canvas, rng: np.random.Generator, factor: int) -> Picture:
     """The picture of what was drawn, ``factor`` times smaller than the canvas, (H, W, 3)."""
-    light = canvas.light
-    parts, numbers = canvas.parts, canvas.part_map()
-    on_ground = (numbers > 0) & (numbers < canvas.ground_parts)
+    light, numbers = canvas.light, canvas.part_map()
+    sky, ground = numbers == 0, (numbers > 0) & (numbers < canvas.ground_parts)
+    colours = np.array([part.colour for part in canvas.parts], np.float32)
+    depths = np.array([part.depth for part in canvas.parts], np.float32)
+    x, z = canvas.camera.ground()
 
-    colours = np.array([part.colour for part in parts], np.float32)
-    picture = colours[numbers]
-    picture *= (_texture(canvas, rng) * _shadow(canvas, on_ground))[..., None]
-
-    sky, clouds = numbers == 0, _blotches(rng, numbers.shape, 5) * light.clouds
-    picture[sky] = (_sky(canvas) + clouds[..., None])[sky]
-
-    depth = np.array([part.depth for part in parts], np.float32)[numbers]
-    ground_depth = np.broadcast_to(canvas.camera.ground()[1], depth.shape)
-    depth = np.where(on_ground, ground_depth, depth)
-    clear = 1 / (1 + (depth / np.float32(light.sight)) ** 2)
-    haze = np.array(light.haze, np.float32)
-    picture += (haze - picture) * (1 - np.where(sky, 1, clear))[..., None]
+    brightness = _texture(canvas, numbers, x, z, rng)
+    shadow = canvas.shadow_map().astype(np.float32) * (0.6 / 255)
+    brightness *= 1 - np.where(ground, shadow, 0)
+    depth = np.where(ground, z, depths[numbers]) / np.float32(light.sight)
+    clear = np.reciprocal(1 + depth * depth)
+    haze = np.array(light.sky_low, np.float32)
+    picture: Field = colours[numbers] * (brightness * clear)[..., None]
+    picture += haze * (1 - clear)[..., None]
+    np.copyto(picture, _sky(canvas, rng), where=sky[..., None])
 
     picture = _reduce(picture, factor) * np.array(light.gain, np.float32)
     if light.rain:
@@ -37,51 +36,51 @@ def shade(canvas: Canvas, rng: np.random.Generator, factor: int) -> Picture:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
-def _texture(canvas: Canvas, rng: np.random.Generator) -> Field:
+def _texture(
+    canvas: Canvas, numbers: NDArray[np.int32], x: Field, z: Field, rng: np.random.Generator
+) -> Field:
     """What each pixel's brightness is multiplied with, by its part's texture."""
-    numbers = canvas.part_map()
-    x, z = canvas.camera.ground()
+    height, width = numbers.shape
     fade = 1 / (1 + z / 20)
     tile = rng.standard_normal((256, 256), np.float32)
     soil = tile[(z * 6).astype(np.int32) & 255, (x * 6).astype(np.int32) & 255] * fade
-    joints = -(((x % 1.2 < 0.12) | (z % 1.2 < 0.12)) * fade)
-    grain = np.repeat(
-        rng.standard_normal((numbers.shape[0], numbers.shape[1] // 2), np.float32), 2, 1
-    )
-    leaves = _blotches(rng, numbers.shape, 40)
-
+    joints = np.where(_joint(x) | _joint(z), -fade, 0)
+    grain = np.repeat(rng.standard_normal((height, width // 2), np.float32), 2, 1)
+    leaves = _blotches(rng, (height, width), 40)
     strengths = np.array([part.texture for part in canvas.parts], np.float32)
     change = np.ones(numbers.shape, np.float32)
-    for column, noise in enumerate((grain, leaves, soil, joints)):
-        change += strengths[:, column][numbers] * noise
+    for strength, noise in zip(strengths.T, (grain, leaves, soil, joints), strict=True):
+        change += strength[numbers] * noise
     return np.maximum(change, 0.2)
 
 
-def _shadow(canvas: Canvas, on_ground: NDArray[np.bool_]) -> Field:
-    strength = canvas.shadow_map().astype(np.float32) / 255
-    return 1 - np.where(on_ground, 0.6 * strength, 0)
+def _joint(metres: Field) -> NDArray[np.bool_]:
+    """Where the joints between paving stones of 1.25 m are."""
+    stones = metres * np.float32(0.8)
+    return stones - np.floor(stones) < 0.1
 
 
-def _sky(canvas: Canvas) -> Field:
-    """The clear sky's colour at each row, (H, 1, 3)."""
-    height = canvas.camera.size[0]
+def _sky(canvas: Canvas, rng: np.random.Generator) -> Field:
+    """The sky over the whole canvas, (H, W, 3): brighter towards the horizon, with clouds."""
+    height, width = canvas.camera.size
     down = np.minimum(np.arange(height, dtype=np.float32) / (0.55 * height), 1)[:, None, None]
     top, low = (np.array(c, np.float32) for c in (canvas.light.sky_top, canvas.light.sky_low))
-    return top + (low - top) * down
+    clouds = _blotches(rng, (height, width), 9, stretch=3)
+    return top + (low - top) * down + clouds[..., None] * np.float32(canvas.light.clouds)
 
 
-def _blotches(rng: np.random.Generator, size: tuple[int, ...], cells: int) -> Field:
-    """Soft noise with about ``cells`` spots over the height."""
+def _blotches(rng: np.random.Generator, size: Size, cells: int, stretch: int = 1) -> Field:
+    """Soft noise with ``cells`` spots over the height, each ``stretch`` times as wide as high."""
     height, width = size
-    coarse = rng.standard_normal((cells, cells * width // height), np.float32)
+    coarse = rng.standard_normal((cells, cells * width // (height * stretch)), np.float32)
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _rain(size: tuple[int, ...], rng: np.random.Generator, drops: int) -> Field:
+def _rain(size: Size, rng: np.random.Generator, drops: int) -> Field:
     height, width = size
     streaks = Image.new("L", (width, height))
     draw = ImageDraw.Draw(streaks)
-    for u, v, length in rng.random((drops, 3)):
+    for u, v, length in rng.random((drops, 3)).tolist():
         x, y, fall = u * width, v * height, (0.04 + 0.1 * length) * height
         draw.line((x, y, x - fall * 0.15, y + fall), fill=int(26 + 30 * length))
     return np.asarray(streaks).astype(np.float32)
@@ -90,4 +89,4 @@ def _rain(size: tuple[int, ...], rng: np.random.Generator, drops: int) -> Field:
 def _reduce(picture: Field, factor: int) -> Field:
     """The mean of each block of ``factor`` x ``factor`` pixels."""
     blocks = [picture[i::factor, j::factor] for i in range(factor) for j in range(factor)]
-    return np.stack(blocks).mean(0)
+    return sum(blocks[1:], blocks[0]) / np.float32(len(blocks))

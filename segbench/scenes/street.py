@@ -55,7 +55,7 @@ def random_street(rng: np.random.Generator) -> Street:
     lane = float(rng.uniform(2.7, 3.5))
     lanes = 2 if kind == "umm" else 1
     middle = -(int(rng.integers(lanes)) + 0.5) * lane + float(rng.uniform(-0.5, 0.5))
-    tram_side = pick(rng, (-1, 1, 0, 0))
+    tram_side = pick(rng, (-1, 1, 0, 0, 0))
     left, right = (_random_side(rng, sign, lanes * lane, tram_side == sign) for sign in (-1, 1))
     return Street(kind, lane, lanes, middle, left, right)
 
@@ -63,8 +63,8 @@ def random_street(rng: np.random.Generator) -> Street:
 def _random_side(rng: np.random.Generator, sign: int, kerb: float, tram: bool) -> Side:
     parking = kerb + (2.3 if not tram and rng.random() < 0.3 else 0.0)
     rails = parking + (3.2 if tram else 0.0)
-    pavement = rails + float(rng.uniform(1.8, 4.0))
-    front = pavement + (float(rng.uniform(1.5, 5.0)) if rng.random() < 0.6 else 0.0)
+    pavement = rails + float(rng.uniform(1.6, 3.4))
+    front = pavement + (float(rng.uniform(2.0, 5.0)) if rng.random() < 0.6 else 0.0)
     return Side(sign, kerb, parking, rails, pavement, front)
 
 
@@ -141,7 +141,7 @@ def _crossing(canvas: Canvas, rng: np.random.Generator, street: Street) -> None:
 
 
 def _shadows(canvas: Canvas, rng: np.random.Generator, street: Street) -> None:
-    strength = canvas.light.shadows
+    strength = canvas.light.shadow
     side = street.left if canvas.light.left < canvas.light.right else street.right
     for _ in range(int(rng.integers(1, 5))):
         z, length = float(rng.uniform(2, 50)), float(rng.uniform(3, 15))

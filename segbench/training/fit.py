@@ -4,6 +4,7 @@ Every random number follows from (seed, epoch), and the state after each epoch i
 the next begins. So a run that was stopped goes on and ends with the weights it would have had.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from segbench.data import Split
 from segbench.device import training_dtype
+from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.metrics.confusion import mean_iou
 from segbench.progress import Reporter
@@ -72,6 +74,11 @@ def fit(
             break
         started = time.perf_counter()
         trained = train_epoch(learner, split, weights, job, epoch, scores, reporter)
+        if not math.isfinite(trained.loss):
+            raise SegbenchError(
+                f"The loss is not finite in epoch {epoch + 1}: try a lower --lr or "
+                f"--precision fp32; --resume goes on from epoch {epoch}."
+            )
         validation = validate(model)
         seconds = time.perf_counter() - started
         curve.append(

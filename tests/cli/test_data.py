@@ -6,10 +6,10 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner, Result
-from segbench_plugins.datasets import camvid
 
 from segbench.cli import main
 from segbench.plugins import Registry
+from segbench_plugins.datasets import camvid
 
 REGISTRY = Registry.of(datasets=camvid.segbench_datasets())
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from segbench_plugins.runtimes.eager import EagerSession
-from tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
 from torch import nn
 
 from segbench.errors import DataError
@@ -16,8 +14,17 @@ from segbench.metrics.camvid import CamVid
 from segbench.plugins import Item, Registry
 from segbench.testing import check_backbone, check_dataset, check_runtime
 from segbench.types import Backbone, Dataset, InputConvention, Runtime
+from segbench_plugins.datasets import streets
+from segbench_plugins.runtimes.eager import EagerSession
+from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.load()
+
+
+@pytest.fixture(autouse=True)
+def eight_streets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough frames for every split, drawn in no time."""
+    monkeypatch.setattr(streets, "FRAMES", 8)
 
 
 def names(items: tuple[Item, ...]) -> list[str]:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from segbench_plugins.datasets import camvid, cityscapes, kitti
 
 from segbench.errors import DataError
 from segbench.types import IGNORED, Dataset, Frame
+from segbench_plugins.datasets import camvid, cityscapes, kitti
 
 
 def write_png(path: Path, pixels: object, mode: str = "L") -> Path:

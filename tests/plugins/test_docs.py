@@ -1,6 +1,6 @@
 """The plugins that docs/plugins.md teaches are written to disk, found, and pass their tests."""
 
-import importlib
+import importlib.util
 import inspect
 import re
 import sys
@@ -15,10 +15,7 @@ from segbench import hookspecs
 from segbench.plugins import HOOKS, Registry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
-FILES = {
-    title: code
-    for title, code in re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```$', PAGE, re.M | re.S)
-}
+FILES = dict(re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +79,7 @@ def test_every_hook_has_a_heading_with_its_signature_and_an_example() -> None:
     declared = {name for name, f in vars(hookspecs).items() if hasattr(f, "segbench_spec")}
     assert declared == HOOKS.keys() == hooks.keys()
     signatures = {f"{name}{inspect.signature(hook)}" for name, hook in hooks.items()}
-    headings = set(re.findall(r"^## `(.+)`$", PAGE, re.M))
+    headings = set(re.findall(r"^## `(.+)`$", PAGE, re.MULTILINE))
     assert headings == {re.sub(r"collections\.abc\.|'", "", text) for text in signatures}
     for name in hooks:
         assert any(f"@hookimpl\ndef {name}():" in code for code in FILES.values())

@@ -41,7 +41,7 @@ def test_labels_follow_images_through_zoom_crop_and_flip(seed: int, scale: tuple
 
 def test_a_flip_alone_mirrors() -> None:
     images, labels = batch(64)
-    flipped, moved = augment(images, labels, Augmentation(flip=True), generator())
+    _, moved = augment(images, labels, Augmentation(flip=True), generator())
     mirrored = [torch.equal(a, b.flip(-1)) for a, b in zip(moved, labels, strict=True)]
     kept = [torch.equal(a, b) for a, b in zip(moved, labels, strict=True)]
     assert all(m or k for m, k in zip(mirrored, kept, strict=True))

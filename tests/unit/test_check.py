@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from segbench_plugins.datasets import camvid, cityscapes, kitti
 
 from segbench.check import Checked, check
 from segbench.types import Dataset
+from segbench_plugins.datasets import camvid, cityscapes, kitti
 
 (CAMVID,) = camvid.segbench_datasets()
 (CITYSCAPES,) = cityscapes.segbench_datasets()

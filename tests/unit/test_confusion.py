@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -66,6 +66,7 @@ def test_counts_with_other_keys_are_kept() -> None:
     assert add_counts({}, one) == one
 
 
+@settings(deadline=None)
 @given(maps(st.integers(0, 255)), maps(st.integers(0, 255)))
 def test_values_out_of_range_never_spill(label: np.ndarray, prediction: np.ndarray) -> None:
     matrix = confusion_matrix(label, prediction, CLASSES)
@@ -75,12 +76,14 @@ def test_values_out_of_range_never_spill(label: np.ndarray, prediction: np.ndarr
         assert matrix[truth].tolist() == [*expected, int((predicted >= CLASSES).sum())]
 
 
+@settings(deadline=None)
 @given(maps(st.integers(0, CLASSES - 1)))
 def test_a_perfect_prediction_scores_one(label: np.ndarray) -> None:
     figures = summary(confusion_matrix(label, label, CLASSES), NAMES)
     assert figures["miou"] == figures["fw_iou"] == figures["mean_accuracy"] == 1.0
 
 
+@settings(deadline=None)
 @given(maps(st.integers(0, 5)), maps(st.integers(0, 5)), st.integers(1, 4))
 def test_parts_of_a_frame_add_up(label: np.ndarray, prediction: np.ndarray, row: int) -> None:
     whole = confusion_matrix(label, prediction, CLASSES)
@@ -89,6 +92,7 @@ def test_parts_of_a_frame_add_up(label: np.ndarray, prediction: np.ndarray, row:
     assert np.array_equal(whole, upper + lower)
 
 
+@settings(deadline=None)
 @given(arrays(np.int64, (6, 3, 4), elements=st.integers(0, 99)), st.permutations(range(6)))
 def test_the_order_of_frames_changes_nothing(matrices: np.ndarray, order: list[int]) -> None:
     assert mean_iou(matrices.sum(0)) == mean_iou(matrices[order].sum(0))
@@ -100,7 +104,7 @@ def test_label_scale_takes_every_nth_pixel() -> None:
     sampled, taken = at_label_scale(truth, prediction, 2)
     assert sampled.tolist() == taken.tolist() == truth[::2, ::2].tolist()
     assert at_label_scale(truth, prediction[::2, ::2], 2)[1].tolist() == taken.tolist()
-    with pytest.raises(DataError, match="is 3x4 .*5x7"):
+    with pytest.raises(DataError, match=r"is 3x4 .*5x7"):
         at_label_scale(truth, prediction[::2, ::2], 3)
 
 

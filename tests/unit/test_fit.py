@@ -80,6 +80,13 @@ def test_resuming_with_other_options_is_refused(tmp_path: Path) -> None:
         train(tmp_path, replace(MODERN, epochs=9), resume=True)
 
 
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_done(tmp_path: Path) -> None:
+    train(tmp_path, replace(MODERN, epochs=1))
+    with pytest.raises(SegbenchError, match="not finite in epoch 1: try a lower --lr"):
+        train(tmp_path, replace(MODERN, optimizer="sgd", lr=1e30))
+    assert (tmp_path / "out" / BEST).exists()
+
+
 def test_early_stop(tmp_path: Path) -> None:
     recipe = replace(SEED, epochs=50, lr=1e-9, patience=2)
     assert len(train(tmp_path, recipe)) == 3

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segbench.errors import RecordError
@@ -146,6 +146,7 @@ def test_a_checkpoint_is_what_an_evaluation_is_asked_about() -> None:
     assert config_hash(CONFIG | {"session": "a"}, "latency") == config_hash(CONFIG, "latency")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5)))
 def test_the_hash_does_not_depend_on_order_or_on_fields_without_a_value(
     config: dict[str, Any],
@@ -206,6 +207,7 @@ CHANGES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(CHANGES, JSON_VALUES)
 def test_the_loader_lets_nothing_pass_whose_type_the_schema_refuses(
     change: tuple[str, str], value: Any

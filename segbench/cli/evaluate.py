@@ -1,0 +1,42 @@
+"""``segbench evaluate``: the official score of a checkpoint on any runtime."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segbench.cli import options
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+
+
+@click.command()
+@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@click.option("--dataset", "dataset_name", required=True)
+@click.option("--runtime", "runtime_name", default="eager", show_default=True)
+@click.option("--split", help="Default: the split that the data set is scored on.")
+@click.option("--size", type=options.SIZE, help="Default: the size of the training.")
+@click.option(
+    "--label-scale",
+    type=options.COUNT,
+    default=1,
+    show_default=True,
+    help="Score every Nth label pixel each way; never ranked with full-size scores.",
+)
+@click.option("--limit", type=options.COUNT, help="Frames; such a record is never ranked.")
+@options.data_root
+@options.device
+@options.results
+@click.pass_obj
+def evaluate(registry: Registry, dataset_name: str, runtime_name: str, **given: Any) -> None:
+    """Score a checkpoint on a labelled split and write a record."""
+    from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
+
+    chosen = EvaluateOptions(
+        dataset=registry.dataset(dataset_name),
+        runtime=registry.runtime(runtime_name),
+        argv=sys.argv,
+        **given,
+    )
+    click.echo(evaluate_checkpoint(chosen, registry, Reporter()))

@@ -1,0 +1,91 @@
+"""Score a checkpoint on any runtime and write a record, so that every engine has its own row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segbench.data import fingerprint, labelled_frames
+from segbench.errors import SegbenchError
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.provenance import provenance, source_state
+from segbench.records import Record, write_record
+from segbench.types import Dataset, Runtime, Size
+
+if TYPE_CHECKING:
+    from segbench.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What ``segbench evaluate`` was asked for; ``size`` None is the checkpoint's own."""
+
+    checkpoint: Path
+    dataset: Dataset
+    runtime: Runtime
+    data_root: Path
+    split: str | None = None
+    size: Size | None = None
+    device: str = "auto"
+    label_scale: int = 1
+    limit: int | None = None
+    results: Path = Path("results")
+    argv: Sequence[str] = ()
+
+
+def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: Reporter) -> Path:
+    """Score and give the record's path."""
+    from segbench.checkpoint import load_checkpoint
+    from segbench.device import resolve_device
+    from segbench.evaluate import evaluate
+
+    started = datetime.now(UTC)
+    source_state()
+    dataset, runtime = options.dataset, options.runtime
+    split = options.split or dataset.score_split
+    checkpoint = load_checkpoint(options.checkpoint, registry)
+    check_classes(checkpoint, dataset, options.checkpoint)
+    frames = labelled_frames(dataset, dataset.locate(options.data_root), split, options.limit)
+    trained = checkpoint.config
+    size = options.size or (trained["height"], trained["width"])
+    session = runtime.open(checkpoint.model, size, 1, options.device)
+    evaluation = evaluate(session, dataset, frames, size, options.label_scale, reporter)
+    record = Record(
+        kind="evaluate",
+        config=trained
+        | {
+            "dataset": dataset.name,
+            "split": split,
+            "runtime": runtime.name,
+            "height": size[0],
+            "width": size[1],
+            "label_scale": options.label_scale,
+            "limit": options.limit,
+            "device": resolve_device(options.device).type,
+            "checkpoint_sha256": checkpoint.sha256,
+        },
+        metrics=evaluation.metrics() | {"parameters": checkpoint.parameters},
+        per_class=evaluation.summary["per_class"],
+        official=evaluation.official,
+        provenance=provenance(
+            started=started,
+            argv=options.argv,
+            registry=registry,
+            plugins=[registry.backbone(trained["backbone"]), dataset, runtime],
+            engine=session.engine,
+            dataset_fingerprint=fingerprint(frames, reporter),
+        ),
+    )
+    return write_record(record, options.results, evaluation.arrays())
+
+
+def check_classes(checkpoint: "Checkpoint", dataset: Dataset, path: Path) -> None:
+    """Raise SegbenchError when a checkpoint cannot have been trained for the data set."""
+    if checkpoint.model.classes != len(dataset.classes):
+        raise SegbenchError(
+            f"{path} was trained on {checkpoint.config['dataset']!r} with "
+            f"{checkpoint.model.classes} classes, but {dataset.name!r} has "
+            f"{len(dataset.classes)}; choose another --dataset."
+        )

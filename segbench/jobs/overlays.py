@@ -1,0 +1,38 @@
+"""Pictures of what a network sees, as the original project wrote into its ``runs`` folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import PIL.Image
+
+from segbench.errors import DataError
+from segbench.evaluate import predict_frame
+from segbench.progress import Reporter
+from segbench.render import legend, overlay
+from segbench.types import Dataset, Frame, Session, Size
+
+
+def write_overlays(
+    session: Session,
+    dataset: Dataset,
+    frames: Sequence[Frame],
+    size: Size,
+    output: Path,
+    reporter: Reporter,
+) -> None:
+    """Class colours and a legend over each frame, as ``output/<frame id>.png``."""
+    output.mkdir(exist_ok=True)
+    for frame in reporter.track(frames, len(frames), "overlays"):
+        image, classes = predict_frame(session, frame, size)
+        picture = overlay(image, classes, dataset.palette)
+        picture = legend(picture, classes, dataset.classes, dataset.palette)
+        PIL.Image.fromarray(picture).save(output / f"{frame.id}.png")
+
+
+def frames_to_draw(dataset: Dataset, folder: Path) -> Sequence[Frame]:
+    """Every test image, labelled or not; the frames that are scored where there is none."""
+    try:
+        frames = [frame for frame in dataset.frames(folder, "test") if frame.image.exists()]
+    except DataError:
+        frames = []
+    return frames or dataset.frames(folder, dataset.score_split)

@@ -1,0 +1,95 @@
+"""What one run is: the options with their names resolved, and the configuration they amount to."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from segbench.errors import SegbenchError, unknown_name
+from segbench.records import config_hash
+from segbench.types import Backbone, Dataset, Recipe
+from segbench.weights import weights_label
+
+RUNTIME = "eager"
+DEFAULT_PATIENCE = 3
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What ``segbench run`` was asked for, once its names are resolved."""
+
+    backbone: Backbone
+    dataset: Dataset
+    recipe: Recipe
+    data_root: Path
+    weights: str = "imagenet"
+    decoder: str = "bilinear"
+    seed: int = 0
+    device: str = "auto"
+    label_scale: int = 1
+    limit: int | None = None
+    results: Path = Path("results")
+    output: Path | None = None
+    resume: bool = False
+    force: bool = False
+    argv: Sequence[str] = ()
+
+
+def choose_recipe(
+    backbone: Backbone,
+    dataset: Dataset,
+    name: str,
+    changes: Mapping[str, Any],
+    early_stop: bool | None = None,
+) -> Recipe:
+    """The data set's recipe of that name with the user's ``changes``; None changes nothing.
+
+    The modern recipe's rate suits networks with batch normalisation; a backbone may scale it.
+    ``early_stop`` switches the stop on (with the recipe's patience or 3) or off.
+    """
+    if name not in dataset.recipes:
+        raise SegbenchError(unknown_name(f"recipe of {dataset.name}", name, dataset.recipes))
+    recipe = dataset.recipes[name]
+    if name == "modern":
+        recipe = dataclasses.replace(recipe, lr=recipe.lr * backbone.modern_lr_scale)
+    wanted = {key: value for key, value in changes.items() if value is not None}
+    recipe = dataclasses.replace(recipe, **wanted)
+    if early_stop is None:
+        return recipe
+    patience = (recipe.patience or DEFAULT_PATIENCE) if early_stop else None
+    return dataclasses.replace(recipe, patience=patience)
+
+
+def configuration(options: RunOptions) -> dict[str, Any]:
+    """The record's ``config``: what must be equal for two runs to be the same experiment."""
+    from segbench.device import resolve_device, training_dtype
+
+    recipe = asdict(options.recipe)
+    height, width = recipe.pop("size")
+    device = resolve_device(options.device)
+    dtype = str(training_dtype(recipe.pop("precision"), device)).removeprefix("torch.")
+    return {
+        "dataset": options.dataset.name,
+        "split": options.dataset.score_split,
+        "backbone": options.backbone.name,
+        "decoder": options.decoder,
+        "weights": weights_label(options.weights),
+        "recipe": recipe.pop("name"),
+        "runtime": RUNTIME,
+        "precision": {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}[dtype],
+        "height": height,
+        "width": width,
+        "batch_size": recipe.pop("batch_size"),
+        "epochs": recipe.pop("epochs"),
+        "label_scale": options.label_scale,
+        "limit": options.limit,
+        "seed": options.seed,
+        "device": device.type,
+        "training": recipe,
+    }
+
+
+def default_output(config: Mapping[str, Any]) -> Path:
+    """``runs/<backbone>-<dataset>-<hash>``, one folder for each configuration."""
+    return Path("runs") / f"{config['backbone']}-{config['dataset']}-{config_hash(config)[:8]}"

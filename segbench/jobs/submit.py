@@ -1,0 +1,79 @@
+"""Predictions on a test split in the form that a benchmark's server takes."""
+
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL.Image
+
+from segbench.errors import SegbenchError
+from segbench.plugins import Registry
+from segbench.predictions import read_prediction
+from segbench.progress import Reporter
+from segbench.types import Dataset, Submittable
+
+
+@dataclass(frozen=True)
+class SubmitOptions:
+    """What ``segbench submit`` was asked for; ``output`` is a folder or a .zip file."""
+
+    checkpoint: Path
+    dataset: Dataset
+    data_root: Path
+    output: Path
+    device: str = "auto"
+
+
+def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> int:
+    """Write the prediction files, read each again, and give their number.
+
+    Raises SegbenchError when the data set has no server to submit to, and when the output exists.
+    """
+    if not isinstance(options.dataset.benchmark, Submittable):
+        raise SegbenchError(f"{options.dataset.name!r} has no test server to submit to.")
+    if options.output.exists() and (options.output.is_file() or any(options.output.iterdir())):
+        raise SegbenchError(f"--output {options.output} exists already; name a new one.")
+    if options.output.suffix != ".zip":
+        return _write(options, options.dataset.benchmark, options.output, registry, reporter)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        count = _write(options, options.dataset.benchmark, folder, registry, reporter)
+        draft = options.output.with_name(options.output.name + ".tmp")
+        with zipfile.ZipFile(draft, "w") as archive:
+            for path in sorted(folder.rglob("*.png")):
+                archive.write(path, path.relative_to(folder))
+        draft.replace(options.output)
+    return count
+
+
+def _write(
+    options: SubmitOptions,
+    benchmark: Submittable,
+    folder: Path,
+    registry: Registry,
+    reporter: Reporter,
+) -> int:
+    from segbench.checkpoint import load_checkpoint
+    from segbench.data import read_image
+    from segbench.evaluate import official_prediction, predict_logits
+    from segbench.jobs.evaluate import check_classes
+
+    dataset = options.dataset
+    checkpoint = load_checkpoint(options.checkpoint, registry)
+    check_classes(checkpoint, dataset, options.checkpoint)
+    size = (checkpoint.config["height"], checkpoint.config["width"])
+    session = registry.runtime("eager").open(checkpoint.model, size, 1, options.device)
+    frames = dataset.frames(dataset.locate(options.data_root), "test")
+    count = 0
+    for frame in reporter.track(frames, len(frames), "predict"):
+        logits = predict_logits(session, read_image(frame.image), size)
+        files = benchmark.submission(frame, official_prediction(dataset, logits))
+        for name, values in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            PIL.Image.fromarray(values).save(path)
+            read_prediction(path)
+            count += 1
+    return count

@@ -1,0 +1,119 @@
+"""How much of the machine the training loop uses, as ratios within one run.
+
+``make bench`` runs these; the default test run skips them.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from segbench.data import Split
+from segbench.fcn8s import FCN8s
+from segbench.progress import Reporter
+from segbench.recipes import MODERN
+from segbench.tensors import memory_format, to_device
+from segbench.training.fit import train_epoch
+from segbench.training.optimizer import make_optimizer
+from segbench.training.state import Job, Learner
+from segbench.types import IGNORED, InputConvention, Recipe
+from segbench_plugins.backbones import mobilenet, vgg16
+
+CPU = torch.device("cpu")
+BACKBONES = {
+    backbone.name: backbone
+    for plugin in (mobilenet, vgg16)
+    for backbone in plugin.segbench_backbones()
+}
+CASES = {"mobilenet": ((352, 480), 8, 3), "vgg16": ((176, 240), 2, 2)}
+needs_bfloat16 = pytest.mark.skipif(
+    not torch.cpu._is_avx512_bf16_supported(), reason="this CPU has no bfloat16"
+)
+
+
+def recipe_for(name: str, precision: str) -> tuple[Recipe, int]:
+    size, batch_size, steps = CASES[name]
+    return replace(MODERN, size=size, batch_size=batch_size, precision=precision), steps
+
+
+def learner_for(name: str, recipe: Recipe) -> Learner:
+    torch.manual_seed(0)
+    convention = InputConvention()
+    model = FCN8s(BACKBONES[name].build(convention), 11, convention)
+    dtype = torch.float32 if recipe.precision == "fp32" else torch.bfloat16
+    model.to(memory_format=memory_format(dtype))
+    return Learner(model, make_optimizer(model, recipe), torch.amp.GradScaler("cpu", enabled=False))
+
+
+def random_split(recipe: Recipe, steps: int) -> Split:
+    rng = np.random.default_rng(0)
+    count = recipe.batch_size * steps
+    images = rng.integers(0, 256, (count, *recipe.size, 3), dtype=np.uint8)
+    return Split(images, rng.integers(0, 11, (count, *recipe.size), dtype=np.uint8))
+
+
+def whole_epoch(name: str, precision: str) -> Any:
+    """The loop as ``segbench run`` uses it, on a split in memory; gives a function."""
+    recipe, steps = recipe_for(name, precision)
+    learner, split = learner_for(name, recipe), random_split(recipe, steps)
+    job = Job(recipe, 0, CPU, Path(), {})
+    return lambda: train_epoch(learner, split, None, job, 0, [], Reporter(quiet=True))
+
+
+def bare_epoch(name: str, precision: str) -> Any:
+    """Forward, backward and step on tensors that are there already; gives a function."""
+    recipe, steps = recipe_for(name, precision)
+    learner, split = learner_for(name, recipe), random_split(recipe, 1)
+    dtype = torch.float32 if precision == "fp32" else torch.bfloat16
+    images = to_device(split.images, CPU, dtype)
+    labels = torch.from_numpy(split.labels).long()
+
+    def epoch() -> None:
+        learner.model.train()
+        for _ in range(steps):
+            with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+                logits = learner.model(images)
+            loss = functional.cross_entropy(logits.float(), labels, ignore_index=IGNORED)
+            learner.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            learner.optimizer.step()
+
+    return epoch
+
+
+def in_turns(benchmark: Any, measured: Any, reference: Any, rounds: int = 5) -> float:
+    """Median of reference time over measured time, both timed in every round."""
+    ratios = []
+
+    def both() -> None:
+        started = perf_counter()
+        reference()
+        between = perf_counter()
+        measured()
+        ratios.append((between - started) / (perf_counter() - between))
+
+    benchmark.pedantic(both, rounds=rounds, warmup_rounds=1)
+    ratio = float(np.median(ratios[1:]))
+    benchmark.extra_info["ratio"] = ratio
+    return ratio
+
+
+@needs_bfloat16
+def test_the_loop_keeps_the_device_busy(benchmark: Any) -> None:
+    """At least 90% of the images a second of the bare steps on the same sizes."""
+    ratio = in_turns(
+        benchmark, whole_epoch("mobilenet", "bf16"), bare_epoch("mobilenet", "bf16"), 7
+    )
+    assert ratio >= 0.9
+
+
+@needs_bfloat16
+@pytest.mark.parametrize(("name", "least"), [("mobilenet", 2.0), ("vgg16", 1.6)])
+def test_modern_training_beats_plain_fp32(benchmark: Any, name: str, least: float) -> None:
+    """The modern recipe's loop against the bare FP32 one."""
+    assert in_turns(benchmark, whole_epoch(name, "bf16"), bare_epoch(name, "fp32"), 3) >= least

@@ -1,0 +1,80 @@
+"""``segbench evaluate``: a checkpoint's score is the score of the run that made it."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from segbench.cli import main
+from segbench.plugins import Registry
+from segbench.records import Record, read_record
+from segbench_plugins.datasets import camvid
+from segbench_plugins.runtimes.eager import segbench_runtimes
+from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+
+REGISTRY = Registry.of(
+    [tiny_backbone()], [tiny_dataset(), *camvid.segbench_datasets()], segbench_runtimes()
+)
+
+
+def segbench(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, obj=REGISTRY)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A tiny network trained for one epoch in a fresh working folder."""
+    write_tiny(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEGBENCH_DATA", raising=False)
+    options = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "1")
+    assert segbench("run", *options, "--output", "out").exit_code == 0
+    return "out/best.safetensors"
+
+
+def only_record(kind: str) -> Record:
+    (path,) = Path("results", kind).glob("*.json")
+    return read_record(path)
+
+
+def test_evaluate_repeats_the_score_of_the_run(checkpoint: str) -> None:
+    result = segbench("evaluate", "--checkpoint", checkpoint, "--dataset", "tiny")
+    assert result.exit_code == 0, result.output
+    run, again = only_record("run"), only_record("evaluate")
+    assert again.metrics == run.metrics
+    assert again.per_class == run.per_class
+    assert again.config["checkpoint_sha256"] == run.config["checkpoint_sha256"]
+    assert again.config["runtime"] == "eager"
+
+
+def test_another_split_and_label_scale_are_recorded(checkpoint: str) -> None:
+    options = ("--split", "val", "--label-scale", "2", "--limit", "1")
+    result = segbench("evaluate", "--checkpoint", checkpoint, "--dataset", "tiny", *options)
+    assert result.exit_code == 0, result.output
+    record = only_record("evaluate")
+    assert (record.config["split"], record.config["label_scale"]) == ("val", 2)
+    assert (record.config["limit"], record.metrics["frames"]) == (1, 1)
+
+
+def test_a_checkpoint_of_another_data_set_is_refused(checkpoint: str, tmp_path: Path) -> None:
+    result = segbench("evaluate", "--checkpoint", checkpoint, "--dataset", "camvid")
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(checkpoint: str) -> None:
+    for content in (b"", b"nothing of use"):
+        Path("no.safetensors").write_bytes(content)
+        result = segbench("evaluate", "--checkpoint", "no.safetensors", "--dataset", "tiny")
+        assert result.exit_code == 1
+        assert "give --checkpoint" in result.output
+    missing = segbench("evaluate", "--checkpoint", "gone.safetensors", "--dataset", "tiny")
+    assert "There is no file gone.safetensors" in missing.output
+
+
+def test_a_data_set_without_a_server_cannot_be_submitted_to(checkpoint: str) -> None:
+    result = segbench(
+        "submit", "--checkpoint", checkpoint, "--dataset", "tiny", "--output", "upload"
+    )
+    assert result.exit_code == 1
+    assert "no test server" in result.output

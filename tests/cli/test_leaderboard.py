@@ -1,0 +1,124 @@
+"""``segbench leaderboard``, from a results folder to a terminal or a file."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from segbench.cli import main
+from segbench.records import Record, write_record
+
+CONFIG: dict[str, Any] = {
+    "dataset": "camvid",
+    "split": "test",
+    "backbone": "mobilenet",
+    "runtime": "eager",
+    "height": 352,
+    "width": 480,
+    "checkpoint_sha256": "ab" * 32,
+}
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["leaderboard", *map(str, arguments)])
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    metrics = {"score": 0.625, "score_name": "miou", "parameters": 2_500_000}
+    write_record(Record("run", CONFIG, metrics, {"commit": "0123456789"}), folder)
+    latency = {"p50_ms": 12.5, "fps": 80.0, "verdict": "VALID"}
+    origin = {"cpu": "A Processor", "cores": 2}
+    write_record(Record("latency", CONFIG | {"device": "cpu"}, latency, origin), folder)
+    return folder
+
+
+def test_a_table_is_the_default_and_plain_when_it_is_no_terminal(results: Path) -> None:
+    done = invoke("--results", results)
+    assert done.exit_code == 0
+    assert "camvid test: mIoU at full label size, latency on A Processor, 2 cores" in done.stdout
+    assert "0.6250" in done.stdout
+    assert "12.50" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_terminal_has_colours_unless_no_color_is_set(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["leaderboard", "--results", str(results)]
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[32mVALID" in CliRunner().invoke(main, arguments, color=True).stdout
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in CliRunner().invoke(main, arguments, color=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("markdown", "### camvid"), ("csv", "table,rank,"), ("json", "[\n")]
+)
+def test_the_other_formats(results: Path, form: str, start: str) -> None:
+    done = invoke("--results", results, "--format", form)
+    assert done.exit_code == 0
+    assert done.stdout.startswith(start)
+
+
+def test_a_file_is_written_instead(results: Path, tmp_path: Path) -> None:
+    output = tmp_path / "board.json"
+    output.write_text("old")
+    done = invoke("--results", results, "--format", "json", "--output", output)
+    assert done.exit_code == 0
+    assert done.stdout == ""
+    (row,) = json.loads(output.read_text())
+    assert (row["rank"], row["score"], row["p50_ms"]) == (1, 0.625, 12.5)
+    assert (results / row["record"]).is_file()
+    assert (results / row["latency_record"]).is_file()
+
+
+def test_a_file_that_cannot_be_written_is_named(results: Path, tmp_path: Path) -> None:
+    done = invoke("--results", results, "--output", tmp_path / "none" / "board.txt")
+    assert done.exit_code == 1
+    assert "board.txt" in done.stderr
+    assert "No such file or directory" in done.stderr
+
+
+def test_a_file_that_is_no_record_is_a_warning_and_the_rest_is_shown(results: Path) -> None:
+    (results / "run" / "odd.json").write_text("no JSON")
+    done = invoke("--results", results)
+    assert done.exit_code == 0
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Warning: ")
+    assert "odd.json is not a segbench record" in done.stderr
+    assert "0.6250" in done.stdout
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_without_records_it_says_how_to_make_one(tmp_path: Path, exists: bool) -> None:
+    if exists:
+        (tmp_path / "results").mkdir()
+    done = invoke("--results", tmp_path / "results")
+    assert done.exit_code == 1
+    assert "There is no record in" in done.stderr
+    assert "segbench run --backbone mobilenet --dataset streets" in done.stderr
+
+
+def test_a_failure_leaves_an_existing_output_alone(tmp_path: Path) -> None:
+    output = tmp_path / "board.csv"
+    output.write_text("old")
+    assert invoke("--results", tmp_path, "--output", output).exit_code == 1
+    assert output.read_text() == "old"
+
+
+def test_neither_torch_nor_pandas_is_imported(results: Path) -> None:
+    code = (
+        "import sys\n"
+        "from segbench.cli import main\n"
+        f"main(['leaderboard', '--results', {str(results)!r}], standalone_mode=False)\n"
+        "print(sorted({'torch', 'pandas', 'timm', 'torchvision'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,321 @@
+"""Scores and latencies meet in rows, and only what may be compared is ranked together."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segbench.leaderboard import COLUMNS, Row, Tables, device_name, leaderboard
+from segbench.leaderboard_formats import FORMATS, as_csv, as_json, as_markdown, as_table
+from segbench.records import Record
+
+CPU = {"cpu": "A Processor", "cores": 2}
+ON_CPU = "latency on A Processor, 2 cores"
+CAMVID = "camvid test: mIoU at full label size"
+
+
+def scored(score: float | None, checkpoint: str, kind: str = "run", **config: Any) -> Record:
+    asked = {
+        "dataset": "camvid",
+        "split": "test",
+        "backbone": "mobilenet",
+        "decoder": "bilinear",
+        "weights": "imagenet",
+        "runtime": "eager",
+        "height": 352,
+        "width": 480,
+        "label_scale": 1,
+        "limit": None,
+        "seed": 0,
+        "device": "cpu",
+        "checkpoint_sha256": checkpoint,
+    }
+    metrics: dict[str, Any] = {"score": score, "score_name": "miou", "frames": 233}
+    if kind == "run":
+        metrics["parameters"] = 2_500_000
+    return Record(kind, asked | config, metrics, CPU | {"commit": "0123456789", "dirty": False})
+
+
+def timed(p50_ms: float, checkpoint: str | None, **config: Any) -> Record:
+    record = scored(None, "", **config)
+    asked = record.config | {"split": None, "label_scale": None, "checkpoint_sha256": checkpoint}
+    query = {"scope": "model", "scenario": "single-stream", "batch_size": 1, "threads": 2}
+    metrics = {"p50_ms": p50_ms, "fps": 1000 / p50_ms, "verdict": "VALID", "reasons": []}
+    gpu = {"gpu": "A Card"} if asked["device"] == "cuda" else {}
+    return Record("latency", query | asked, metrics, record.provenance | gpu)
+
+
+def column(rows: list[Row], *names: str) -> list[Any]:
+    return [row[names[0]] if len(names) == 1 else tuple(row[n] for n in names) for row in rows]
+
+
+def test_the_best_score_is_first() -> None:
+    tables = leaderboard([scored(0.5, "a"), scored(0.7, "b"), scored(0.6, "c")])
+
+    assert list(tables) == [CAMVID]
+    assert column(tables[CAMVID], "rank", "score") == [(1, 0.7), (2, 0.6), (3, 0.5)]
+
+
+def test_a_latency_joins_the_score_of_its_checkpoint_runtime_and_size() -> None:
+    records = [
+        scored(0.6, "a"),
+        timed(9.0, "a"),
+        scored(0.7, "b", device="cuda"),
+        timed(8.0, "b"),
+        timed(1.0, "c"),
+        timed(2.0, "a", runtime="eager-bf16"),
+        timed(3.0, "a", height=176),
+    ]
+
+    tables = leaderboard(records)
+
+    rows = tables[f"{CAMVID}, {ON_CPU}"]
+    assert column(rows, "score", "p50_ms") == [(0.7, 8.0), (0.6, 9.0)]
+    unscored = tables[f"camvid: {ON_CPU}, not scored"]
+    assert column(unscored, "rank", "p50_ms") == [(None, 1.0), (None, 2.0), (None, 3.0)]
+    assert len(tables) == 2
+
+
+def test_every_runtime_has_the_score_that_was_measured_with_it() -> None:
+    records = [
+        scored(0.60, "a"),
+        scored(0.59, "a", kind="evaluate", runtime="trt-int8"),
+        timed(9.0, "a"),
+        timed(1.0, "a", runtime="trt-int8"),
+    ]
+
+    (rows,) = leaderboard(records).values()
+
+    assert column(rows, "runtime", "score", "p50_ms") == [
+        ("eager", 0.60, 9.0),
+        ("trt-int8", 0.59, 1.0),
+    ]
+    assert column(rows, "parameters") == [2_500_000, 2_500_000]
+
+
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({"label_scale": 4}, "camvid test: mIoU on labels [::4, ::4]"),
+        ({"split": "val"}, "camvid val: mIoU at full label size"),
+        ({"dataset": "streets"}, "streets test: mIoU at full label size"),
+    ],
+)
+def test_what_cannot_be_compared_stands_in_a_table_of_its_own(
+    change: dict[str, Any], title: str
+) -> None:
+    tables = leaderboard([scored(0.5, "a"), scored(0.9, "b", **change)])
+    assert set(tables) == {CAMVID, title}
+    assert all(column(rows, "rank") == [1] for rows in tables.values())
+
+
+def test_latencies_of_two_devices_are_never_ranked_together() -> None:
+    records = [scored(0.6, "a"), timed(9.0, "a"), scored(0.7, "b"), timed(1.0, "b", device="cuda")]
+
+    tables = leaderboard(records)
+
+    assert list(tables) == [f"{CAMVID}, latency on A Card", f"{CAMVID}, {ON_CPU}"]
+    assert [column(rows, "rank", "p50_ms") for rows in tables.values()] == [[(1, 1.0)], [(1, 9.0)]]
+
+
+def test_a_row_without_a_latency_stands_in_the_largest_table() -> None:
+    records = [
+        scored(0.6, "a"),
+        timed(9.0, "a"),
+        timed(1.0, "a", device="cuda"),
+        scored(0.5, "b"),
+        timed(8.0, "b"),
+        scored(0.7, "c"),
+    ]
+
+    tables = leaderboard(records)
+
+    on_cpu = tables[f"{CAMVID}, {ON_CPU}"]
+    assert column(on_cpu, "rank", "p50_ms") == [(1, None), (2, 9.0), (3, 8.0)]
+    assert column(tables[f"{CAMVID}, latency on A Card"], "rank", "p50_ms") == [(1, 1.0)]
+
+
+def test_ways_of_timing_one_network_are_rows_that_share_its_rank() -> None:
+    records = [
+        scored(0.7, "a"),
+        timed(9.0, "a"),
+        timed(50.0, "a", batch_size=8),
+        timed(12.0, "a", scope="end-to-end"),
+        scored(0.6, "b"),
+    ]
+
+    (rows,) = leaderboard(records).values()
+
+    assert column(rows, "rank", "p50_ms") == [(1, 9.0), (1, 12.0), (1, 50.0), (2, None)]
+
+
+def test_equal_scores_share_a_rank() -> None:
+    scores = [0.7, 0.7, 0.6]
+    (rows,) = leaderboard(scored(s, str(n)) for n, s in enumerate(scores)).values()
+    assert column(rows, "rank") == [1, 1, 3]
+
+
+def test_of_two_measurements_of_the_same_the_newer_counts() -> None:
+    records = [
+        scored(0.5, "a"),
+        timed(9.0, "a"),
+        scored(0.6, "a", kind="evaluate"),
+        timed(8.0, "a"),
+    ]
+    (rows,) = leaderboard(records).values()
+    assert column(rows, "score", "p50_ms") == [(0.6, 8.0)]
+
+
+def test_a_limited_run_and_one_without_a_score_are_shown_last_without_a_rank() -> None:
+    records = [scored(0.9, "a", limit=4), scored(None, "b"), scored(0.5, "c")]
+    (rows,) = leaderboard(records).values()
+    assert column(rows, "rank", "score") == [(1, 0.5), (None, 0.9), (None, None)]
+    assert "0.9000 (limit 4)" in as_markdown({"t": rows})
+
+
+def test_runs_that_differ_only_in_the_seed_show_mean_and_deviation() -> None:
+    records = [scored(0.5, "a", seed=0), scored(0.7, "b", seed=1), scored(0.9, "c", epochs=9)]
+
+    (rows,) = leaderboard(records).values()
+
+    assert column(rows, "seeds") == [None, 2, 2]
+    assert rows[1]["seeds_mean"] == pytest.approx(0.6)
+    assert rows[1]["seeds_std"] == pytest.approx(0.02**0.5)
+    assert "0.6000 ± 0.1414 (2)" in as_markdown({"t": rows})
+
+
+def test_a_seed_that_was_evaluated_again_is_still_one_of_the_seeds() -> None:
+    again = scored(0.6, "b", kind="evaluate", seed=1, convention={"padding": "same"})
+    records = [scored(0.5, "a", seed=0), scored(0.7, "b", seed=1), again]
+
+    (rows,) = leaderboard(records).values()
+
+    assert column(rows, "score", "seeds") == [(0.6, 2), (0.5, 2)]
+
+
+def test_fresh_weights_have_latencies_of_their_own() -> None:
+    records = [
+        timed(9.0, None, dataset=None),
+        timed(30.0, None, dataset=None, backbone="vgg16"),
+        scored(0.5, "a"),
+    ]
+    tables = leaderboard(records)
+    rows = tables[f"no data set: {ON_CPU}, not scored"]
+    assert column(rows, "backbone", "p50_ms") == [("mobilenet", 9.0), ("vgg16", 30.0)]
+
+
+def test_a_score_without_a_name_is_not_lost_among_the_unscored() -> None:
+    nameless = scored(0.5, "a")
+    nameless.metrics["score_name"] = None
+    tables = leaderboard([nameless, timed(9.0, "a"), timed(8.0, "b")])
+    assert sorted(len(rows) for rows in tables.values()) == [1, 1]
+
+
+def test_a_device_is_the_hardware_and_not_the_word_for_it() -> None:
+    assert device_name(timed(1.0, "a")) == "A Processor, 2 cores"
+    assert device_name(timed(1.0, "a", device="cuda")) == "A Card"
+    assert device_name(timed(1.0, "a", device="npu")) == "npu"
+    assert device_name(Record("latency", {"device": "cuda:1"}, {}, {})) == "cuda:1"
+    assert device_name(Record("latency", {}, {}, {})) == "cpu"
+
+
+SMALL = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.sampled_from([None, 0.25, 0.5, 1.0]),
+        st.sampled_from("abc"),
+        st.sampled_from(["cpu", "cuda"]),
+        st.sampled_from([None, 4]),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(SMALL)
+def test_whatever_the_records_each_table_is_ranked_and_of_one_device(
+    drawn: list[tuple[bool, float | None, str, str, int | None]],
+) -> None:
+    tables = leaderboard(
+        timed(2.0, checkpoint, device=device)
+        if is_latency
+        else scored(score, checkpoint, label_scale=scale or 1, limit=scale)
+        for is_latency, score, checkpoint, device, scale in drawn
+    )
+
+    for rows in tables.values():
+        assert all(tuple(row) == COLUMNS for row in rows)
+        assert len({row["device"] for row in rows} - {None}) <= 1
+        assert len(set(column(rows, "dataset", "split", "label_scale"))) == 1
+        ranked = [row for row in rows if row["rank"] is not None]
+        assert rows[: len(ranked)] == ranked
+        assert column(ranked, "score") == sorted(column(ranked, "score"), reverse=True)
+        assert all(row["limit"] is None for row in ranked)
+    for form in FORMATS.values():
+        assert isinstance(form(tables), str)
+
+
+@pytest.fixture
+def tables() -> Tables:
+    odd = scored(0.5, "b", backbone="a|b\n[red]<i>", decoder="seed")
+    return leaderboard([scored(0.625, "a"), odd, timed(12.5, "a")])
+
+
+def test_markdown_is_a_pipe_table_that_no_name_can_break(tables: Tables) -> None:
+    title, _, header, rule, first, second = as_markdown(tables).splitlines()
+
+    assert title == f"### {CAMVID}, {ON_CPU}"
+    assert header.startswith("| rank | backbone | decoder | weights | size | score |")
+    assert "speed-up" not in header
+    assert rule.startswith("| ---: | :--- |")
+    assert first == (
+        "| 1 | mobilenet | bilinear | imagenet | 352x480 | 0.6250 | 2.50 M | eager "
+        "| model, batch 1, 2 threads | 12.50 | 80.0 | VALID | 0123456 |"
+    )
+    assert second.startswith(r"| 2 | a\|b [red]&lt;i> | seed |")
+
+
+def test_the_terminal_table_is_aligned(tables: Tables) -> None:
+    title, header, rule, first, second = as_table(tables).splitlines()
+
+    assert CAMVID in title
+    assert header.split()[:3] == ["rank", "backbone", "decoder"]
+    for word, line in (("bilinear", first), ("seed", second), ("────────", rule)):
+        assert line[header.index("decoder") :].startswith(word)
+    assert "a|b [red]<i>" in second
+
+
+def test_a_long_name_is_cut_in_the_terminal_only() -> None:
+    tables = leaderboard([scored(0.5, "a", weights="w" * 60)])
+    assert "w" * 31 + "…" in as_table(tables)
+    assert "w" * 60 in as_markdown(tables)
+
+
+def test_csv_and_json_have_every_column(tables: Tables) -> None:
+    parsed = list(csv.DictReader(io.StringIO(as_csv(tables))))
+    objects = json.loads(as_json(tables))
+
+    assert len(parsed) == len(objects) == 2
+    assert tuple(parsed[0]) == tuple(objects[0]) == COLUMNS
+    assert parsed[0]["score"] == "0.625"
+    assert parsed[1]["backbone"] == objects[1]["backbone"] == "a|b\n[red]<i>"
+    assert objects[1]["p50_ms"] is None
+    assert parsed[1]["p50_ms"] == ""
+
+
+def test_reasons_of_a_verdict_are_kept() -> None:
+    record = timed(1.0, "a")
+    record.metrics.update(verdict="INVALID", reasons=["drift of 20%", "few samples"])
+    tables = leaderboard([scored(0.5, "a"), record])
+    assert "drift of 20%; few samples" in as_csv(tables)
+    assert "INVALID" in as_table(tables)
+
+
+def test_a_dirty_commit_is_marked() -> None:
+    record = scored(0.5, "a")
+    record.provenance["dirty"] = True
+    assert "0123456 dirty" in as_markdown(leaderboard([record]))
