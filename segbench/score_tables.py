@@ -19,14 +19,12 @@ class ScoreTable:
 
 
 def score_tables(score: Score) -> list[ScoreTable]:
-    """Classes and categories, or for a benchmark without classes a table for each space."""
+    """Classes and categories where there are some, and a table for each space of KITTI Road."""
     official = score.official
-    if score.summary is None:
-        return [_nested(title, rows) for title, rows in official.items() if isinstance(rows, dict)]
-    tables = [_classes(score.summary, official)]
+    tables = [] if score.summary is None else [_classes(score.summary, official)]
     if "categoryScores" in official:
         tables.append(_categories(official))
-    return tables
+    return tables + [_nested(title, rows) for title, rows in official.items() if _is_table(rows)]
 
 
 def means(score: Score) -> str | None:
@@ -66,6 +64,10 @@ def _categories(official: Mapping[str, Any]) -> ScoreTable:
     rows = {name: (iou[name], iiou[name]) for name in iou if name != "void"}
     mean = (official["averageScoreCategories"], official["averageScoreInstCategories"])
     return ScoreTable("category", ("IoU", "iIoU"), rows | {"mean": mean})
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(row, dict) for row in value.values())
 
 
 def _nested(title: str, rows: Mapping[str, Mapping[str, Any]]) -> ScoreTable:

@@ -8,13 +8,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from segbench.errors import SegbenchError
 from segbench.types import Backbone, InputConvention
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+PADDINGS: dict[str, Literal["symmetric", "same"]] = {"symmetric": "symmetric", "same": "same"}
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,8 @@ def _convention(
         }
     except ValueError:
         numbers = {"mean": ()}
-    padding = metadata.get("padding", default.padding)
-    if any(len(n) != 3 for n in numbers.values()) or padding not in ("symmetric", "same"):
+    padding = PADDINGS.get(metadata.get("padding", default.padding))
+    if any(len(n) != 3 for n in numbers.values()) or padding is None:
         raise SegbenchError(
             f"The metadata of {path} is wrong: mean and std want three numbers, padding "
             "'symmetric' or 'same'."
@@ -167,4 +169,4 @@ def _load(
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")

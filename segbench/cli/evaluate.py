@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.show import print_record
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.records import read_record
 
 
 @click.command()
@@ -39,4 +41,6 @@ def evaluate(registry: Registry, dataset_name: str, runtime_name: str, **given: 
         argv=sys.argv,
         **given,
     )
-    click.echo(evaluate_checkpoint(chosen, registry, Reporter()))
+    record = evaluate_checkpoint(chosen, registry, Reporter())
+    print_record(read_record(record))
+    click.echo(record)

@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.show import print_record
 from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.records import read_record
 
 RECIPE_OPTIONS = (
     "epochs",
@@ -98,6 +100,7 @@ def run(
                 raise
             failures.append(f"{backbone.name} on {dataset.name}: {error.message}")
             continue
+        print_record(read_record(record))
         click.echo(record)
     if failures:
         raise SegbenchError("; ".join(failures))

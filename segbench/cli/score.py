@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import IO
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from segbench.cli import options
+from segbench.cli.show import print_score
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.score_tables import means, score_tables, show
-from segbench.scoring import Score, labelled_frames, score_predictions, with_options
+from segbench.scoring import labelled_frames, score_predictions, with_options
 
 SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspective", "bev")}
 
@@ -82,23 +79,6 @@ def score(
     frames = labelled_frames(dataset, dataset.locate(data_root), split)
     result = score_predictions(dataset, frames, predictions, label_scale, workers, Reporter())
     scale = f", labels at 1/{label_scale}: no official score" if label_scale > 1 else ""
-    _print(result, f"{dataset.name} {split}, {result.frames} frames{scale}")
+    print_score(result, f"{dataset.name} {split}, {result.frames} frames{scale}")
     if output:
         output.write(json.dumps(result.official, indent=2, allow_nan=False) + "\n")
-
-
-def _print(result: Score, title: str) -> None:
-    console = Console(highlight=False)
-    console.print(escape(title), style="bold", soft_wrap=True)
-    for table in score_tables(result):
-        shown = Table(table.title, box=None, padding=(0, 2, 0, 0))
-        for column in table.columns:
-            shown.add_column(column, justify="right")
-        for row, figures in table.rows.items():
-            shown.add_row(escape(row), *map(show, figures))
-        console.print(shown)
-        console.print()
-    if line := means(result):
-        console.print(line, soft_wrap=True)
-    for note in result.notes:
-        console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=True)

@@ -134,13 +134,12 @@ def _pairs(
     truth: NDArray[Any], predicted: NDArray[np.uint8], path: Path
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """The ids that occur in ``truth`` and, for each, how often each label id is predicted."""
-    pairs = pair_counts(truth, predicted, len(LABELS) * _PER_LABEL, len(LABELS))
-    ids = np.flatnonzero(pairs.sum(1))
+    ids, pairs = pair_counts(truth, predicted, len(LABELS))
     for value in ids[ids >= len(LABELS)]:
         label = LABELS[value // _PER_LABEL]
         if value < _PER_LABEL or not (label.has_instances or label.ignored):
             raise DataError(f"{path} has the value {value}, which is no label or instance id.")
-    return ids, pairs[ids]
+    return ids, pairs
 
 
 def _instance_sums(

@@ -37,15 +37,27 @@ def at_label_scale(
 
 
 def pair_counts(
-    truth: NDArray[Any], prediction: NDArray[Any], rows: int, columns: int
-) -> NDArray[np.int64]:
-    """How often each pair of values occurs, int64 (rows, columns).
+    truth: NDArray[Any], prediction: NDArray[np.uint8], columns: int
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """The n values that occur in ``truth`` and how often each is predicted as what, (n, columns).
 
-    The caller has made sure that values lie in 0..rows-1 and 0..columns-1.
+    Both are unsigned; the caller has made sure that predictions lie in 0..columns-1. Label maps
+    are made of long runs, so runs are counted instead of pixels unless there are too many.
     """
-    key = np.multiply(truth.ravel(), columns, dtype=np.intp)
-    key += prediction.ravel()
-    return np.bincount(key, minlength=rows * columns).reshape(rows, columns)
+    truth, prediction = truth.ravel(), prediction.ravel()
+    starts = np.ones(truth.size, bool)
+    np.not_equal(truth[1:], truth[:-1], out=starts[1:])
+    starts[1:] |= prediction[1:] != prediction[:-1]
+    lengths = None
+    if np.count_nonzero(starts) < truth.size // 5:
+        first = np.flatnonzero(starts)
+        lengths = np.diff(first, append=truth.size)
+        truth, prediction = truth[first], prediction[first]
+    values = np.flatnonzero(np.bincount(truth))
+    row = np.zeros(values[-1] + 1, np.intp)
+    row[values] = np.arange(values.size) * columns
+    counts = np.bincount(row[truth] + prediction, lengths, values.size * columns)
+    return values, counts.astype(np.int64).reshape(-1, columns)
 
 
 def confusion_matrix(label: ClassMap, prediction: ClassMap, classes: int) -> NDArray[np.int64]:
@@ -55,7 +67,10 @@ def confusion_matrix(label: ClassMap, prediction: ClassMap, classes: int) -> NDA
     """
     outside = np.uint8(classes)
     truth, predicted = np.minimum(label, outside), np.minimum(prediction, outside)
-    return pair_counts(truth, predicted, classes + 1, classes + 1)[:classes]
+    values, counts = pair_counts(truth, predicted, classes + 1)
+    matrix = np.zeros((classes + 1, classes + 1), np.int64)
+    matrix[values] = counts
+    return matrix[:classes]
 
 
 def iou(matrix: NDArray[Any]) -> NDArray[np.float64]:

@@ -45,14 +45,19 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
 ) -> None:
     options = (*TRAIN, *SMALL, "--epochs", "4")
     env = environment(data_root)
-    subprocess.run(command(*options, "--output", "whole"), cwd=tmp_path, env=env, check=True)
+    subprocess.run(
+        command(*options, "--output", "whole", "--results", "other"),
+        cwd=tmp_path,
+        env=env,
+        check=True,
+    )
     victim = subprocess.Popen(command(*options, "--output", "halves"), cwd=tmp_path, env=env)
     state = tmp_path / "halves" / "state.pt"
     wait_for(state, victim)
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     subprocess.run(
-        command(*options, "--output", "halves", "--resume", "--force"),
+        command(*options, "--output", "halves", "--resume"),
         cwd=tmp_path,
         env=env,
         check=True,

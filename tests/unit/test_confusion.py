@@ -77,6 +77,14 @@ def test_values_out_of_range_never_spill(label: np.ndarray, prediction: np.ndarr
 
 
 @settings(deadline=None)
+@given(maps(st.integers(0, 255)), maps(st.integers(0, 255)))
+def test_runs_of_pixels_count_as_pixels(label: np.ndarray, prediction: np.ndarray) -> None:
+    block = np.ones((12, 12), np.uint8)
+    large = confusion_matrix(np.kron(label, block), np.kron(prediction, block), CLASSES)
+    assert np.array_equal(large, 144 * confusion_matrix(label, prediction, CLASSES))
+
+
+@settings(deadline=None)
 @given(maps(st.integers(0, CLASSES - 1)))
 def test_a_perfect_prediction_scores_one(label: np.ndarray) -> None:
     figures = summary(confusion_matrix(label, label, CLASSES), NAMES)
