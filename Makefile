@@ -17,6 +17,7 @@ lint: install
 	$(BIN)/lint-imports
 
 demo: install
+	rm -rf demo
 	$(BIN)/segbench run --backbone mobilenet --dataset streets --weights none \
 	  --results demo/results --output demo/run
 	$(BIN)/segbench latency --checkpoint demo/run/best.safetensors --runtime eager \

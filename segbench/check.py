@@ -93,9 +93,22 @@ def _examine(dataset: Dataset, frame: Frame) -> tuple[Size | None, tuple[str, ..
     for path, size in others.items():
         if image and size and size != image:
             messages.append(f"{path} is {_by(size)}, but its image is {_by(image)}.")
+    sizes = list(others.values())
+    if frame.label and frame.instances and sizes[0] and sizes[0] == sizes[1]:
+        messages.extend(_contradiction(frame.label, frame.instances))
     if frame.calibration and not frame.calibration.is_file():
         messages.append(f"{frame.calibration} is missing.")
     return image, tuple(messages)
+
+
+def _contradiction(label: Path, instances: Path) -> list[str]:
+    ids, numbers = _read_raw(label), _read_raw(instances)
+    if ids.shape != numbers.shape:
+        return []
+    differ = ids != np.where(numbers < 1000, numbers, numbers // 1000)
+    if not differ.any():
+        return []
+    return [f"{instances} says another label than {label} at {differ.sum()} pixels."]
 
 
 def _read_raw(path: Path) -> NDArray[Any]:

@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 
 from segbench.cache import cache_dir
 from segbench.errors import DataError
+from segbench.layouts import read_picture
 from segbench.progress import Reporter
 from segbench.types import ClassMap, Dataset, Frame, Image, Size
 
 CHUNK = 64
+FORMAT = 1
+"""Goes up when decoding, resizing or a label mapping changes."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,7 @@ class Split:
 
 def read_image(path: Path) -> Image:
     """An image file as RGB (H, W, 3); raises DataError when it cannot be decoded."""
-    try:
-        with PIL.Image.open(path) as file:
-            return np.asarray(file.convert("RGB"))
-    except FileNotFoundError as error:
-        raise DataError(f"There is no image {path}; check the data root.") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"The image {path} cannot be decoded ({error}); replace it.") from error
+    return np.array(read_picture(path).convert("RGB"))
 
 
 def resize_image(image: Image, size: Size) -> Image:
@@ -51,7 +48,7 @@ def resize_image(image: Image, size: Size) -> Image:
         return image
     height, width = size
     resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
-    return np.asarray(resized)
+    return np.array(resized)
 
 
 def resize_label(label: ClassMap, size: Size) -> ClassMap:
@@ -79,13 +76,15 @@ def labelled_frames(
 ) -> tuple[Frame, ...]:
     """The first ``limit`` frames of a split, each of which has an image and a label on disk."""
     frames = tuple(dataset.frames(folder, split))[:limit]
-    without = [f for f in frames if f.label is None or not f.label.exists()]
-    without += [f for f in frames if not f.image.exists()]
-    if without or not frames:
-        first = f", first {without[0].id}" if without else ""
+    unlabelled = sum(frame.label is None for frame in frames)
+    needed = [path for frame in frames for path in (frame.image, frame.label) if path is not None]
+    missing = [path for path in needed if not path.exists()]
+    if missing or unlabelled or not frames:
+        first = f", first {missing[0]}" if missing else ""
         raise DataError(
-            f"Split {split!r} of {dataset.name} in {folder} has {len(frames)} frames and "
-            f"{len(without)} files missing{first}; run segbench data check."
+            f"Split {split!r} of {dataset.name} in {folder} has {len(frames)} frames, "
+            f"{unlabelled} without public labels and {len(missing)} files missing{first}; "
+            "run segbench data check."
         )
     return frames
 
@@ -118,7 +117,7 @@ def cached_split(
     dataset: Dataset, frames: Sequence[Frame], size: Size, content: str, reporter: Reporter
 ) -> Split:
     """The frames at ``size``, decoded unless the cache has them; ``content`` is a fingerprint."""
-    place = cache_dir("frames") / f"{dataset.name}-{content}-{size[0]}x{size[1]}"
+    place = cache_dir("frames") / f"v{FORMAT}-{dataset.name}-{content}-{size[0]}x{size[1]}"
     if not place.exists():
         _decode(dataset, frames, size, place, reporter)
     return Split(

@@ -26,6 +26,8 @@ def resolve_device(name: str) -> "torch.device":
             f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices that "
             "torch can use; try --device cpu."
         )
+    if device.index is not None and device.type == "cuda":
+        torch.cuda.set_device(device)
     return device
 
 
@@ -44,7 +46,9 @@ def training_dtype(precision: str, device: "torch.device") -> "torch.dtype":
 
     if precision == "auto":
         if device.type == "cuda":
-            precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+            precision = (
+                "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+            )
         else:
             precision = "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
     return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]

@@ -22,6 +22,10 @@ class RecordError(SegbenchError):
     """A file in the results folder is not a segbench record."""
 
 
+class InterruptedRun(SegbenchError):  # noqa: N818
+    """The user stopped a run: nothing after it is begun."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """The sentence for a name that does not exist, with the nearest one that does."""
     known = sorted(known)

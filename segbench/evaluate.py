@@ -1,7 +1,7 @@
 """Session x data set -> official scores, through the very code that scores prediction files.
 
-Logits are resized to the label's size before the argmax. Each frame leaves its own confusion
-matrix, from which the sums, the bootstrap interval and later comparisons follow.
+Logits are resized to the label's size before the argmax. Each frame leaves the benchmark's own
+confusion matrix, from which the sums, the bootstrap interval and later comparisons follow.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.data import read_image, read_pair, resize_image
-from segbench.metrics.bootstrap import bootstrap_miou
-from segbench.metrics.confusion import add_counts, confusion_matrix, summary
 from segbench.metrics.kitti_road import to_uint8_probability
 from segbench.progress import Reporter
+from segbench.scoring import Tally
 from segbench.tensors import class_map, resize_logits
-from segbench.types import ClassMap, Counts, Dataset, Frame, Image, Session, Size
+from segbench.types import ClassMap, Dataset, Frame, Image, Session, Size
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one split: ``confusions`` is int64 (frames, classes, classes), rows are truth."""
+    """Scores of one split; ``confusions`` is int64 (frames, classes, classes + 1), rows are truth.
+
+    The last column, predictions that are no class, is empty for a network.
+    """
 
     score: float | None
     score_name: str
@@ -62,48 +64,36 @@ def evaluate(
 ) -> Evaluation:
     """Score ``session``, whose network takes ``size``, on labelled frames at label size."""
     reporter = reporter or Reporter(quiet=True)
-    counts: Counts = {}
-    confusions = []
+    tally = Tally(dataset, label_scale)
     for frame in reporter.track(frames, len(frames), f"score {dataset.name}"):
-        image, label = read_pair(dataset, frame)
+        image, _ = read_pair(dataset, frame)
         logits = predict_logits(session, image, size)
-        predicted = class_map(logits)
-        counts = add_counts(
-            counts,
-            dataset.benchmark.count(frame, official_prediction(dataset, logits), label_scale),
-        )
-        confusions.append(
-            confusion_matrix(
-                label[::label_scale, ::label_scale],
-                predicted[::label_scale, ::label_scale],
-                len(dataset.classes),
-            )
-        )
-    official = dataset.benchmark.summarise(counts)
-    matrices = np.stack(confusions)
+        prediction = official_prediction(dataset, logits, class_map(logits))
+        tally.add(dataset.benchmark.count(frame, prediction, label_scale))
+    scored = tally.score()
     return Evaluation(
-        score=dataset.benchmark.score(official),
+        score=dataset.benchmark.score(scored.official),
         score_name=dataset.benchmark.score_name,
-        official=official,
-        summary=summary(matrices.sum(0), dataset.classes),
-        interval=bootstrap_miou(matrices),
-        confusions=matrices,
+        official=scored.official,
+        summary=scored.summary,
+        interval=scored.interval,
+        confusions=np.stack(tally.confusions),
         frame_ids=tuple(frame.id for frame in frames),
     )
 
 
 def predict_logits(session: Session, image: Image, size: Size) -> Tensor:
     """Logits (classes, H, W) at the image's own size from a network that takes ``size``."""
-    inputs = session.prepare(resize_image(image, size)[None].copy())
+    inputs = session.prepare(resize_image(image, size)[None])
     logits = torch.from_numpy(session.fetch(session.run(inputs)))
     return resize_logits(logits, image.shape[:2])[0]
 
 
-def official_prediction(dataset: Dataset, logits: Tensor) -> NDArray[np.uint8]:
-    """What the data set's benchmark scores: official ids, or the probability of class 1."""
+def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -> NDArray[np.uint8]:
+    """What the benchmark scores: the official ids of ``predicted``, or class 1's probability."""
     if dataset.benchmark.output == "probability":
         return to_uint8_probability(logits.softmax(0)[1].cpu().numpy())
-    return np.array(dataset.benchmark.ids, dtype=np.uint8)[class_map(logits)]
+    return np.array(dataset.benchmark.ids, dtype=np.uint8)[predicted]
 
 
 def predict_frame(session: Session, frame: Frame, size: Size) -> tuple[Image, ClassMap]:

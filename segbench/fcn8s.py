@@ -73,12 +73,16 @@ class FCN8s(nn.Module):
         Encoders differ in the size of their activations by orders of magnitude (VGG16 with Caffe
         weights: hundreds), and so would the steps of the score layers. The paper's code scales
         pool3 by 0.0001 and pool4 by 0.01 for the same reason; measuring serves every encoder.
+        It is done as in training, where batch norms use the batch, and leaves their averages.
         """
+        statistics = {name: buffer.clone() for name, buffer in self.encoder.named_buffers()}
         was_training = self.training
-        self.eval()
+        self.train()
         deviations = torch.stack([tap.float().std() for tap in self._taps(images)])
         self.tap_scale.copy_(1 / deviations.clamp_min(1e-6))
         self.train(was_training)
+        for name, buffer in self.encoder.named_buffers():
+            buffer.copy_(statistics[name])
 
     def _taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         height, width = images.shape[-2:]

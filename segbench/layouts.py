@@ -99,8 +99,8 @@ def label_path(frame: Frame) -> Path:
 def cityscapes_frames(folder: Path, split: str, labelled: bool = True) -> tuple[Frame, ...]:
     """The frames of a split in Cityscapes' layout, by city and id.
 
-    A frame counts when its image or its labelIds picture is there. With ``labelled`` false only
-    images count and every label is None.
+    A frame counts when its image, its labelIds or its instanceIds picture is there. With
+    ``labelled`` false only images count and every label is None.
     """
     known_split(split, CITYSCAPES_SPLITS)
     images, labels = folder / "leftImg8bit" / split, folder / "gtFine" / split
@@ -110,8 +110,9 @@ def cityscapes_frames(folder: Path, split: str, labelled: bool = True) -> tuple[
     }
     if labelled:
         found |= {
-            (path.parent.name, path.name.removesuffix("_gtFine_labelIds.png"))
-            for path in labels.glob("*/*_gtFine_labelIds.png")
+            (path.parent.name, path.name.removesuffix(suffix))
+            for suffix in ("_gtFine_labelIds.png", "_gtFine_instanceIds.png")
+            for path in labels.glob(f"*/*{suffix}")
         }
     if not found:
         raise DataError(f"No frames of the split {split!r} in {images} or {labels}.")

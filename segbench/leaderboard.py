@@ -2,7 +2,7 @@
 
 A *network* here is a checkpoint on one runtime at one size. Its score is the same on every
 device, so a latency joins it wherever each of them was measured. A table holds what may be
-compared: one data set and split, labels at one scale, latencies of one device.
+compared: one data set and split, as many frames, labels at one scale, latencies of one device.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +16,16 @@ from segbench.records import Record, config_hash
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
-TRAINED = ("dataset", "backbone", "decoder", "weights", "recipe", "precision", "epochs")
+TRAINED = (
+    "dataset",
+    "trained_on",
+    "backbone",
+    "decoder",
+    "weights",
+    "recipe",
+    "precision",
+    "epochs",
+)
 NETWORK = (*TRAINED, "seed")
 INPUT = ("height", "width", "runtime", "checkpoint_sha256")
 SCORED = ("split", "label_scale", "limit")
@@ -56,8 +65,8 @@ def leaderboard(records: Iterable[Record]) -> Tables:
     """
     boards = defaultdict(list)
     for row in _join(records):
-        board = (row["dataset"], row["split"], row["score_name"])
-        boards[(*(name or "" for name in board), row["label_scale"] or 0)].append(row)
+        names = (row["dataset"] or "", row["split"] or "", row["score_name"] or "")
+        boards[(*names, row["label_scale"] or 0, row["frames"] or 0)].append(row)
     tables: Tables = {}
     for key in sorted(boards):
         for device, rows in _by_device(boards[key]):
@@ -203,5 +212,6 @@ def _title(row: Row, device: str) -> str:
         return f"{row['dataset'] or 'no data set'}: {latency}, not scored"
     name = "mIoU" if row["score_name"] == "miou" else row["score_name"] or "score"
     labels = "at full label size" if scale == 1 else f"on labels [::{scale}, ::{scale}]"
-    score = f"{row['dataset']} {row['split'] or 'frames'}: {name} {labels}"
+    frames = "" if row["frames"] is None else f", {row['frames']} frames"
+    score = f"{row['dataset']} {row['split'] or 'frames'}: {name} {labels}{frames}"
     return f"{score}, {latency}" if latency else score

@@ -35,7 +35,11 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; name the folder of the predictions.")
-    files = sorted(path for path in folder.rglob("*.png") if not path.name.startswith("."))
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() == ".png" and not path.name.startswith(".")
+    )
     if not files:
         raise DataError(f"{folder} holds no PNG; name the folder of the predictions.")
     found: dict[str, list[Path]] = {frame.id: [] for frame in frames}

@@ -78,13 +78,21 @@ def write_record(
     except ValueError as error:
         raise RecordError(f"The {record.kind} record cannot be written: {error}.") from error
     folder = results / record.kind
+    make_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         part = _claim(folder, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{record.config_hash}")
         if arrays:
             np.savez_compressed(part.with_suffix(".npz"), **dict(arrays))  # type: ignore[arg-type]
         part.write_text(text, encoding="utf-8", newline="\n")
         return part.replace(part.with_suffix(".json"))
+    except OSError as error:
+        raise RecordError(f"No record can be written to {folder}: {error.strerror}.") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for records; a long job does so first, to fail before the work."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordError(f"No record can be written to {folder}: {error.strerror}.") from error
 

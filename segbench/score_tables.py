@@ -19,19 +19,17 @@ class ScoreTable:
 
 
 def score_tables(score: Score) -> list[ScoreTable]:
-    """Classes and categories where there are some, and a table for each space of KITTI Road."""
+    """Classes, categories where there are some, and a table for each space of KITTI Road."""
     official = score.official
-    tables = [] if score.summary is None else [_classes(score.summary, official)]
+    tables = [_classes(score.summary, official)]
     if "categoryScores" in official:
         tables.append(_categories(official))
     return tables + [_nested(title, rows) for title, rows in official.items() if _is_table(rows)]
 
 
-def means(score: Score) -> str | None:
-    """One line of means with the bootstrap interval; None without classes."""
+def means(score: Score) -> str:
+    """One line of means with the bootstrap interval."""
     figures = score.summary
-    if figures is None:
-        return None
     low, high = score.interval or (None, None)
     return (
         f"mIoU {show(figures['miou'])} (95% interval over frames {show(low)} to {show(high)}), "

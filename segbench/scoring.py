@@ -12,33 +12,61 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segbench.errors import DataError, SegbenchError
 from segbench.metrics.bootstrap import bootstrap_miou
 from segbench.metrics.confusion import CONFUSION, add_counts, summary
 from segbench.predictions import match_predictions, read_prediction
 from segbench.progress import Reporter
-from segbench.types import Benchmark, Counts, Dataset, Frame
+from segbench.types import Benchmark, Counts, Dataset, Doubtful, Frame
 
 
 @dataclass(frozen=True)
 class Score:
-    """``official`` is the benchmark's own JSON.
+    """``official`` is the benchmark's own JSON, ``summary`` the usual figures of all classes.
 
-    Where the benchmark has a confusion matrix, ``summary`` holds the usual figures of all classes
-    and ``interval`` the 95% bootstrap interval of mean IoU.
+    ``interval`` is the 95% bootstrap interval of mean IoU, None where no class occurs. ``doubts``
+    are about the prediction files.
     """
 
     official: dict[str, Any]
     frames: int
-    summary: dict[str, Any] | None = None
-    interval: tuple[float, float] | None = None
+    summary: dict[str, Any]
+    interval: tuple[float, float] | None
+    doubts: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
         """What a reader of the score should know."""
-        notes: list[str] = self.official.get("segbench", {}).get("notes", [])
-        return notes
+        return [*self.official.get("segbench", {}).get("notes", []), *self.doubts]
+
+
+class Tally:
+    """Adds up the counts of one frame after another, and makes the score of them."""
+
+    def __init__(self, dataset: Dataset, label_scale: int) -> None:
+        self.dataset = dataset
+        self.label_scale = label_scale
+        self.total: Counts = {}
+        self.confusions: list[NDArray[np.int64]] = []
+
+    def add(self, counts: Counts) -> None:
+        """Take one frame's counts."""
+        self.total = add_counts(self.total, counts)
+        self.confusions.append(counts[CONFUSION])
+
+    def score(self) -> Score:
+        """The score of all frames added."""
+        official = self.dataset.benchmark.summarise(self.total)
+        if self.label_scale > 1:
+            official["label_scale"] = self.label_scale
+        return Score(
+            official,
+            len(self.confusions),
+            summary(self.total[CONFUSION], self.dataset.classes),
+            bootstrap_miou(np.stack(self.confusions)),
+        )
 
 
 def with_options(dataset: Dataset, **options: Any) -> Dataset:
@@ -54,7 +82,7 @@ def with_options(dataset: Dataset, **options: Any) -> Dataset:
     return replace(dataset, benchmark=replace(benchmark, **wanted)) if wanted else dataset
 
 
-def labelled_frames(dataset: Dataset, folder: Path, split: str) -> Sequence[Frame]:
+def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Frame]:
     """The frames of a split; DataError for none, or where their labels are not public."""
     frames = dataset.frames(folder, split)
     if not frames:
@@ -64,6 +92,14 @@ def labelled_frames(dataset: Dataset, folder: Path, split: str) -> Sequence[Fram
             f"The split {split!r} of {dataset.name} has no public labels; score another."
         )
     return frames
+
+
+def coverage(dataset: Dataset, split: str, frames: int) -> str | None:
+    """A sentence where ``frames`` are fewer than the benchmark publishes for the split."""
+    published = dataset.published.get(split, 0)
+    if frames >= published:
+        return None
+    return f"{frames} of the benchmark's {published} frames: not comparable with published scores."
 
 
 def score_predictions(
@@ -78,30 +114,19 @@ def score_predictions(
     reporter = reporter or Reporter(quiet=True)
     matched = match_predictions(frames, predictions)
     faults = list(matched.faults)
-    total: Counts = {}
-    matrices = []
+    tally = Tally(dataset, label_scale)
     results = _count_all(dataset.benchmark, matched.pairs, label_scale, workers)
     for result in reporter.track(results, len(matched.pairs), f"score {dataset.name}"):
         if isinstance(result, str):
             faults.append(result)
-            continue
-        total = add_counts(total, result)
-        if CONFUSION in result:
-            matrices.append(result[CONFUSION])
+        else:
+            tally.add(result)
     if faults:
         lines = "\n  ".join(faults)
         raise DataError(f"Nothing is scored. At fault ({len(faults)}):\n  {lines}")
-    official = dataset.benchmark.summarise(total)
-    if label_scale > 1:
-        official["label_scale"] = label_scale
-    if not matrices:
-        return Score(official, len(frames))
-    return Score(
-        official,
-        len(frames),
-        summary(total[CONFUSION], dataset.classes),
-        bootstrap_miou(np.stack(matrices)),
-    )
+    benchmark = dataset.benchmark
+    doubts = benchmark.doubts(tally.total) if isinstance(benchmark, Doubtful) else ()
+    return replace(tally.score(), doubts=tuple(doubts))
 
 
 def _count_all(

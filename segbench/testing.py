@@ -224,6 +224,9 @@ def _check_labels(dataset: Dataset, frames: Sequence[Frame]) -> None:
         legal = (label < len(dataset.classes)) | (label == IGNORED)
         assert legal.all(), f"{frame.id}: {label[~legal][0]} is neither a class nor IGNORED"
         counts = benchmark.count(frame, _as_prediction(dataset, label))
+        classes = len(dataset.classes)
+        shape = counts["confusion"].shape if "confusion" in counts else None
+        assert shape == (classes, classes + 1), f"counts['confusion'] is {shape}, not (C, C + 1)"
         summary = benchmark.summarise(counts)
         json.dumps(summary, allow_nan=False)
         score = benchmark.score(summary)

@@ -114,7 +114,7 @@ class Recipe:
     batch_size: int
     lr: float
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
-    schedule: Literal["plateau", "one-cycle", "poly"] = "one-cycle"
+    schedule: Literal["constant", "plateau", "one-cycle", "poly"] = "one-cycle"
     weight_decay: float = 0.0
     encoder_lr_scale: float = 1.0
     patience: int | None = None
@@ -146,7 +146,11 @@ class Benchmark(Protocol):
         ...
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
-        """One frame's counts; counts of several frames are added key by key."""
+        """One frame's counts; counts of several frames are added key by key.
+
+        Under "confusion" is the matrix (classes, classes + 1): rows are the ground truth, the
+        last column counts predictions that are no class.
+        """
         ...
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
@@ -169,6 +173,15 @@ class Submittable(Protocol):
         ...
 
 
+@runtime_checkable
+class Doubtful(Protocol):
+    """A benchmark whose prediction files may be of another kind than they should be."""
+
+    def doubts(self, counts: Counts) -> list[str]:
+        """Sentences on what the summed counts of prediction files make one suspect."""
+        ...
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Road scenes with labels.
@@ -179,6 +192,7 @@ class Dataset:
     score counts, and raises DataError on a value that is not legal. ``sizes`` are the legal sizes
     of images where they differ; where it is empty all images have one size. A network is scored
     on ``score_split``, a folder of predictions on ``predictions_split`` or else the same.
+    ``published`` is how many frames the benchmark publishes for a split.
     """
 
     name: str
@@ -194,6 +208,7 @@ class Dataset:
     score_split: str = "val"
     predictions_split: str | None = None
     sizes: tuple[Size, ...] = ()
+    published: Mapping[str, int] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
 
 

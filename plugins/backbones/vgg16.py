@@ -1,6 +1,7 @@
 """VGG16 with its first two classifier layers as convolutions, as FCN8s was published."""
 
 from collections.abc import Iterable, Mapping
+from math import prod
 from typing import TYPE_CHECKING
 
 from segbench.hookspecs import hookimpl
@@ -64,7 +65,7 @@ def adapt(state: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
     for key, tensor in state.items():
         layer, _, parameter = key.rpartition(".")
         name = f"{names.get(layer, layer)}.{parameter}"
-        is_linear = name in kernels and tensor.ndim == 2
+        is_linear = tensor.ndim == 2 and tensor.numel() == prod(kernels.get(name, ()))
         adapted[name] = tensor.reshape(kernels[name]) if is_linear else tensor
     return adapted
 

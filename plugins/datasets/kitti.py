@@ -69,7 +69,9 @@ def read_label(frame: Frame) -> ClassMap:
 def segbench_datasets() -> Iterator[Dataset]:
     """Give KITTI Road."""
     jitter = Augmentation(brightness=(-40.0, 40.0), contrast=(0.8, 1.2))
-    seed = replace(SEED, size=(160, 576), epochs=300, batch_size=1, lr=1e-4, patience=None)
+    seed = replace(
+        SEED, size=(160, 576), epochs=300, batch_size=1, lr=1e-4, schedule="constant", patience=None
+    )
     yield Dataset(
         name="kitti",
         summary="KITTI Road: road or not, about 375x1242",
@@ -86,4 +88,5 @@ def segbench_datasets() -> Iterator[Dataset]:
         splits=SPLITS,
         predictions_split="labelled",
         sizes=SIZES,
+        published={"labelled": 289, "test": 290},
     )

@@ -1,6 +1,7 @@
 """PyTorch as it comes, in FP32: the reference every other runtime is compared with."""
 
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from segbench.hookspecs import hookimpl
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class EagerSession:
-    """FCN8s on a torch device."""
+    """FCN8s on a torch device, without the TF32 that cuDNN would put in the place of FP32."""
 
     def __init__(self, model: "FCN8s", device: str) -> None:
         from segbench.device import describe, resolve_device
 
         self.device = resolve_device(device)
-        self.model = model.eval().to(self.device)
+        self.model = deepcopy(model).eval().to(self.device)
         self.engine = f"PyTorch eager FP32 on {describe(self.device)}"
 
     def prepare(self, images: "NDArray[np.uint8]") -> "Tensor":
@@ -34,7 +35,7 @@ class EagerSession:
         """Logits (N, classes, H, W) on the device."""
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
             logits: Tensor = self.model(inputs)
         return logits
 

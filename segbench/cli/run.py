@@ -9,7 +9,7 @@ import click
 
 from segbench.cli import options
 from segbench.cli.show import print_record
-from segbench.errors import SegbenchError
+from segbench.errors import InterruptedRun, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records import read_record
@@ -54,9 +54,17 @@ RECIPE_OPTIONS = (
 @click.option(
     "--decoder", type=click.Choice(["bilinear", "seed"]), default="bilinear", show_default=True
 )
-@click.option("--label-scale", type=options.COUNT, default=1, help="Score every Nth label pixel.")
+@click.option(
+    "--label-scale",
+    type=options.COUNT,
+    default=1,
+    show_default=True,
+    help="Score every Nth label pixel each way; never ranked with full-size scores.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--seeds", type=options.COUNT, default=1, help="Repeat with this many seeds.")
+@click.option(
+    "--seeds", type=options.COUNT, default=1, show_default=True, help="Repeat with so many seeds."
+)
 @options.device
 @click.option("--limit", type=options.COUNT, help="Frames a split; such a run is never ranked.")
 @options.results
@@ -86,21 +94,19 @@ def run(
     ]
     if len(combinations) > 1 and given["output"] is not None:
         raise click.UsageError("--output takes one run; leave it out to run several.")
-    failures = []
+    failed = 0
     for backbone, dataset, number in combinations:
         chosen = choose_recipe(backbone, dataset, recipe, changes, early_stop)
+        asked = RunOptions(backbone, dataset, chosen, seed=number, argv=sys.argv, **given)
         try:
-            record = do_run(
-                RunOptions(backbone, dataset, chosen, seed=number, argv=sys.argv, **given),
-                registry,
-                reporter,
-            )
+            record = do_run(asked, registry, reporter)
         except SegbenchError as error:
-            if len(combinations) == 1:
+            if len(combinations) == 1 or isinstance(error, InterruptedRun):
                 raise
-            failures.append(f"{backbone.name} on {dataset.name}: {error.message}")
+            reporter.say(f"{backbone.name} on {dataset.name}, seed {number}: {error.message}")
+            failed += 1
             continue
         print_record(read_record(record))
         click.echo(record)
-    if failures:
-        raise SegbenchError("; ".join(failures))
+    if failed:
+        raise SegbenchError(f"{failed} of {len(combinations)} runs failed, as said above.")

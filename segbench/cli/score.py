@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import IO
 
 import click
 
@@ -11,7 +10,7 @@ from segbench.cli import options
 from segbench.cli.show import print_score
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.scoring import labelled_frames, score_predictions, with_options
+from segbench.scoring import coverage, frames_to_score, score_predictions, with_options
 
 SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspective", "bev")}
 
@@ -29,7 +28,7 @@ SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspectiv
 @click.option(
     "--json",
     "output",
-    type=click.File("w", encoding="utf-8", atomic=True),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="File to write the benchmark's own JSON to.",
 )
 @click.option(
@@ -61,7 +60,7 @@ def score(
     predictions: Path,
     data_root: Path,
     split: str | None,
-    output: IO[str] | None,
+    output: Path | None,
     label_scale: int,
     encoding: str | None,
     space: str | None,
@@ -72,13 +71,19 @@ def score(
     Cityscapes: label ids, 8-bit, named <city>_<sequence>_<frame>*.png. KITTI Road: probability
     maps, 8-bit, named like the ground truth. CamVid: class ids 0 to 11, named like the image.
     """
+    if output and not output.parent.is_dir():
+        raise click.BadParameter(f"{output.parent} is no folder.", param_hint="--json")
     dataset = with_options(
         registry.dataset(name), encoding=encoding, spaces=SPACES[space] if space else None
     )
     split = split or dataset.predictions_split or dataset.score_split
-    frames = labelled_frames(dataset, dataset.locate(data_root), split)
+    frames = frames_to_score(dataset, dataset.locate(data_root), split)
     result = score_predictions(dataset, frames, predictions, label_scale, workers, Reporter())
     scale = f", labels at 1/{label_scale}: no official score" if label_scale > 1 else ""
-    print_score(result, f"{dataset.name} {split}, {result.frames} frames{scale}")
+    note = coverage(dataset, split, result.frames)
+    title = f"{dataset.name} {split}, {result.frames} frames{scale}"
+    print_score(result, title, [note] if note else [])
     if output:
-        output.write(json.dumps(result.official, indent=2, allow_nan=False) + "\n")
+        draft = output.with_name(f"{output.name}.tmp")
+        draft.write_text(json.dumps(result.official, indent=2, allow_nan=False) + "\n", "utf-8")
+        draft.replace(output)

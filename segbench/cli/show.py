@@ -1,5 +1,7 @@
 """How scores appear on a terminal, whichever command they come from."""
 
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -21,7 +23,7 @@ def print_record(record: Record) -> None:
     print_score(Score(record.official or {}, metrics["frames"], summary, interval), title)
 
 
-def print_score(result: Score, title: str) -> None:
+def print_score(result: Score, title: str, notes: Iterable[str] = ()) -> None:
     """Tables of classes, categories and spaces, the means, and what a reader should know."""
     console = Console(highlight=False)
     console.print(escape(title), style="bold", soft_wrap=True)
@@ -33,7 +35,6 @@ def print_score(result: Score, title: str) -> None:
             shown.add_row(escape(row), *map(show, figures))
         console.print(shown)
         console.print()
-    if line := means(result):
-        console.print(line, soft_wrap=True)
-    for note in result.notes:
+    console.print(means(result), soft_wrap=True)
+    for note in (*result.notes, *notes):
         console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=True)

@@ -11,6 +11,8 @@ from segbench.progress import Reporter
 from segbench.render import legend, overlay
 from segbench.types import Dataset, Frame, Session, Size
 
+MOST = 300
+
 
 def write_overlays(
     session: Session,
@@ -29,10 +31,14 @@ def write_overlays(
         PIL.Image.fromarray(picture).save(output / f"{frame.id}.png")
 
 
-def frames_to_draw(dataset: Dataset, folder: Path) -> Sequence[Frame]:
-    """Every test image, labelled or not; the frames that are scored where there is none."""
+def frames_to_draw(dataset: Dataset, folder: Path, limit: int | None) -> Sequence[Frame]:
+    """Test images, labelled or not; the frames that are scored where there is none.
+
+    Of more than ``MOST`` every k-th is drawn.
+    """
     try:
         frames = [frame for frame in dataset.frames(folder, "test") if frame.image.exists()]
     except DataError:
         frames = []
-    return frames or dataset.frames(folder, dataset.score_split)
+    frames = (frames or list(dataset.frames(folder, dataset.score_split)))[:limit]
+    return frames[:: -(-len(frames) // MOST)]

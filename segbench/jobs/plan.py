@@ -61,8 +61,11 @@ def choose_recipe(
     return dataclasses.replace(recipe, patience=patience)
 
 
-def configuration(options: RunOptions) -> dict[str, Any]:
-    """The record's ``config``: what must be equal for two runs to be the same experiment."""
+def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, Any]:
+    """The record's ``config``: what must be equal for two runs to be the same experiment.
+
+    ``prints`` are the fingerprints of the splits: the same name over other frames is another run.
+    """
     from segbench.device import resolve_device, training_dtype
 
     recipe = asdict(options.recipe)
@@ -72,6 +75,7 @@ def configuration(options: RunOptions) -> dict[str, Any]:
     return {
         "dataset": options.dataset.name,
         "split": options.dataset.score_split,
+        "data": ", ".join(f"{split} {value}" for split, value in prints.items()),
         "backbone": options.backbone.name,
         "decoder": options.decoder,
         "weights": weights_label(options.weights),

@@ -5,6 +5,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 
 from segbench.errors import SegbenchError
@@ -29,23 +30,28 @@ def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> in
     """Write the prediction files, read each again, and give their number.
 
     Raises SegbenchError when the data set has no server to submit to, and when the output exists.
+    The output appears when it is whole.
     """
     if not isinstance(options.dataset.benchmark, Submittable):
         raise SegbenchError(f"{options.dataset.name!r} has no test server to submit to.")
     if options.output.exists() and (options.output.is_file() or any(options.output.iterdir())):
         raise SegbenchError(f"--output {options.output} exists already; name a new one.")
-    if options.output.suffix != ".zip":
-        return _write(options, options.dataset.benchmark, options.output, registry, reporter)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with tempfile.TemporaryDirectory(prefix=".submit-", dir=options.output.parent) as scratch:
+        folder = Path(scratch, "files")
+        folder.mkdir()
         count = _write(options, options.dataset.benchmark, folder, registry, reporter)
-        draft = options.output.with_name(options.output.name + ".tmp")
-        with zipfile.ZipFile(draft, "w") as archive:
-            for path in sorted(folder.rglob("*.png")):
-                archive.write(path, path.relative_to(folder))
+        draft = _zipped(folder) if options.output.suffix == ".zip" else folder
         draft.replace(options.output)
     return count
+
+
+def _zipped(folder: Path) -> Path:
+    zip_file = folder.with_suffix(".zip")
+    with zipfile.ZipFile(zip_file, "w") as archive:
+        for path in sorted(folder.rglob("*.png")):
+            archive.write(path, path.relative_to(folder))
+    return zip_file
 
 
 def _write(
@@ -59,6 +65,7 @@ def _write(
     from segbench.data import read_image
     from segbench.evaluate import official_prediction, predict_logits
     from segbench.jobs.evaluate import check_classes
+    from segbench.tensors import class_map
 
     dataset = options.dataset
     checkpoint = load_checkpoint(options.checkpoint, registry)
@@ -69,11 +76,13 @@ def _write(
     count = 0
     for frame in reporter.track(frames, len(frames), "predict"):
         logits = predict_logits(session, read_image(frame.image), size)
-        files = benchmark.submission(frame, official_prediction(dataset, logits))
+        prediction = official_prediction(dataset, logits, class_map(logits))
+        files = benchmark.submission(frame, prediction)
         for name, values in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             PIL.Image.fromarray(values).save(path)
-            read_prediction(path)
+            if not np.array_equal(read_prediction(path), values):
+                raise SegbenchError(f"{path} reads back differently from what was written.")
             count += 1
     return count

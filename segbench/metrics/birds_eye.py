@@ -2,7 +2,7 @@
 
 The KITTI Road server scores on the road plane and not in the image, so that a metre far away
 weighs as much as a metre close by. This is the mapping of its development kit: flat road, nearest
-pixel, 1-based pixel positions truncated to integers.
+pixel, 1-based pixel positions within 1..width and 1..height, then truncated to integers.
 """
 
 from dataclasses import dataclass
@@ -53,8 +53,8 @@ def read_calibration(path: Path) -> Calibration:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise DataError(
-            f"The calibration {path} is missing: the bird's-eye view needs it, "
-            "perspective space does not."
+            f"The calibration {path} is missing: the bird's-eye view needs it; "
+            "put it there or pass --space perspective."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The calibration {path} cannot be read: {error}.") from None
@@ -101,9 +101,10 @@ def _pixel_of_cell(calibration: Calibration, size: Size) -> NDArray[np.int32]:
     road = np.stack([*np.meshgrid(x, z), np.ones(BIRDS_EYE_SIZE, np.float32)])
     with np.errstate(divide="ignore", invalid="ignore"):
         u, v, w = np.tensordot(calibration.road_to_image(), road, axes=1)
-        column, row = np.trunc(u / w), np.trunc(v / w)
-    inside = (column >= 1) & (column <= width) & (row >= 1) & (row <= height)
+        u, v = u / w, v / w
+    inside = (u >= 1) & (u <= width) & (v >= 1) & (v <= height)
+    column, row = u[inside].astype(np.int32) - 1, v[inside].astype(np.int32) - 1
     pixel = np.full(BIRDS_EYE_SIZE, -1, np.int32)
-    pixel[inside] = (row[inside] - 1) * width + column[inside] - 1
+    pixel[inside] = row * width + column
     pixel.setflags(write=False)
     return pixel

@@ -90,6 +90,16 @@ class Cityscapes:
         """The official tool's JSON, and further figures under ``segbench``."""
         return summarise(counts)
 
+    def doubts(self, counts: Counts) -> list[str]:
+        """Whether label ids look like train ids."""
+        largest = len(TRAIN_LABELS) - 1
+        if self.encoding == "trainids" or counts["label_ids"][:, largest + 1 :].any():
+            return []
+        return [
+            f"All predicted values lie in 0-{largest}, the range of train ids; "
+            "if they are train ids, score them with --encoding trainids."
+        ]
+
     def score(self, summary: Mapping[str, Any]) -> float | None:
         """Mean IoU of the 19 classes."""
         miou: float | None = summary["averageScoreClasses"]

@@ -97,11 +97,6 @@ def _notes(counts: Counts) -> list[str]:
     notes = []
     if missing := int(counts["frames_without_instances"]):
         notes.append(f"iIoU is undefined: {missing} frames have no instanceIds picture.")
-    if not counts["label_ids"][:, len(TRAIN_LABELS) :].any():
-        notes.append(
-            f"All predicted values lie in 0-{len(TRAIN_LABELS) - 1}, the range of train ids; "
-            "if they are train ids, score them with --encoding trainids."
-        )
     return notes
 
 

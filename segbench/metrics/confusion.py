@@ -16,7 +16,7 @@ from segbench.errors import DataError
 from segbench.types import ClassMap, Counts
 
 CONFUSION = "confusion"
-"""Where the counts of a benchmark with mean IoU keep their confusion matrix."""
+"""Where the counts of a benchmark keep their confusion matrix."""
 
 
 def at_label_scale(
@@ -91,9 +91,8 @@ def summary(matrix: NDArray[Any], class_names: Sequence[str]) -> dict[str, Any]:
     """
     true_positives, truth, _ = marginals(matrix)
     class_iou, accuracy = iou(matrix), ratio(true_positives, truth)
-    frequency = ratio(truth, truth.sum())
     pixel_accuracy = ratio(true_positives.sum(), truth.sum())
-    weighted = float(np.nansum(frequency * class_iou)) if truth.any() else None
+    weighted = float(np.nansum(truth * class_iou) / truth.sum()) if truth.any() else None
     return {
         "miou": _mean(class_iou),
         "pixel_accuracy": number(pixel_accuracy),

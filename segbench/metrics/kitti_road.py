@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from segbench.errors import DataError
 from segbench.layouts import label_path, read_picture
 from segbench.metrics.birds_eye import read_calibration, to_birds_eye
+from segbench.metrics.confusion import CONFUSION
 from segbench.types import Counts, Frame
 
 Space = Literal["perspective", "bev"]
@@ -25,6 +26,7 @@ Space = Literal["perspective", "bev"]
 CATEGORIES = ("um", "umm", "uu")
 MEASURES = ("MaxF", "AvgPrec", "PRE", "REC", "FPR", "FNR", "IoU")
 INVALID = 512
+ROAD_LEVEL = 128
 EPSILON = 1e-10
 
 
@@ -46,6 +48,7 @@ class KittiRoad:
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """Histograms of one frame: for each space int64 (2, 256), non-road and road by level.
 
+        The confusion matrix is that of the image's pixels, road from level 128 on.
         ``prediction`` is a probability map uint8 (H, W) of the label's size. With ``label_scale``
         N label and prediction are taken as [::N, ::N]; a prediction that has that size already is
         taken as it is. Seen from above, each pixel taken then covers the N x N that it stands for.
@@ -58,7 +61,7 @@ class KittiRoad:
         if prediction.dtype != np.uint8 or prediction.shape != taken.shape:
             raise DataError(_misfit(frame, prediction, road.shape))
         pixels = np.where(valid[::label_scale, ::label_scale], prediction + 256 * taken, INVALID)
-        counts: Counts = {}
+        counts: Counts = {CONFUSION: _confusion(_histogram(pixels))}
         for space in self.spaces:
             shown = pixels
             if space == "bev":
@@ -150,14 +153,19 @@ def _from_above(frame: Frame, pixels: NDArray[Any]) -> NDArray[Any]:
 def _calibration(frame: Frame) -> Path:
     if frame.calibration is None:
         raise DataError(
-            f"Frame {frame.id} names no calibration file: the bird's-eye view needs one, "
-            "perspective space does not."
+            f"Frame {frame.id} names no calibration file: the bird's-eye view needs one; "
+            "add one or pass --space perspective."
         )
     return frame.calibration
 
 
 def _histogram(pixels: NDArray[Any]) -> NDArray[np.int64]:
     return np.bincount(pixels.ravel(), minlength=INVALID + 1)[:INVALID].reshape(2, 256)
+
+
+def _confusion(histogram: NDArray[np.int64]) -> NDArray[np.int64]:
+    off, on = histogram[:, :ROAD_LEVEL].sum(1), histogram[:, ROAD_LEVEL:].sum(1)
+    return np.column_stack((off, on, np.zeros_like(on)))
 
 
 def _summarise_space(counts: Counts, space: str) -> dict[str, dict[str, Any]]:
@@ -190,7 +198,7 @@ def _measures(histogram: Any) -> dict[str, float | None]:
         "MaxF": float(f1[best]),
         "AvgPrec": float(np.mean(envelope)),
         **_rates(tp[best], fp[best], fn[best], negatives - fp[best]),
-        "IoU": float(tp[128] / (positives + fp[128])),
+        "IoU": float(tp[ROAD_LEVEL] / (positives + fp[ROAD_LEVEL])),
     }
 
 

@@ -70,11 +70,11 @@ def _pavement(rng: np.random.Generator, street: Street, side: Side) -> list[Thin
     things = []
     kerb, back = side.rails + 0.4, side.pavement - 0.3
     z = float(rng.uniform(5, 10))
-    while z < 45:
+    while z < 34:
         x = side.x(street.middle, kerb)
         things.append(Thing(z, partial(_random_pole(rng), x=x, z=z)))
         z += float(rng.uniform(5, 14))
-    for low, high in ((4.5, 9), (7, 14), (12, 28)):
+    for low, high in ((4, 8), (6, 12), (10, 22)):
         for _ in range(int(rng.integers(0, 3))):
             x = side.x(street.middle, float(rng.uniform(kerb, back)))
             z = float(rng.uniform(low, high))
@@ -97,7 +97,7 @@ def _on_pavement(rng: np.random.Generator, x: float, z: float) -> list[Thing]:
     kind = pick(rng, ("person", "person", "group", "bicycle", "bicycle", "motorcycle", "bin"))
     if kind == "group":
         steps = ((0.0, 0.0), (0.45, 0.3), (-0.4, 0.5))
-        whole = rng.random() < 0.5 and z > 18
+        whole = rng.random() < 0.5 and z > 14
         return [
             Thing(z + dz, partial(people.person, x=x + dx, z=z + dz, group=whole))
             for dx, dz in steps
@@ -119,7 +119,7 @@ def _beside_the_road(rng: np.random.Generator, street: Street, side: Side) -> li
     elif side.parking > side.kerb:
         x = side.x(street.middle, (side.kerb + side.parking) / 2)
         z = float(rng.uniform(4, 9))
-        while z < 50:
+        while z < 40:
             things.append(_vehicle(rng, "car", x, z, pick(rng, ("away", "towards"))))
             z += float(rng.uniform(6, 16))
     return things
@@ -132,17 +132,17 @@ def _traffic(rng: np.random.Generator, street: Street) -> list[Thing]:
         for lane in range(street.lanes):
             x = side.x(street.middle, (lane + 0.5) * street.lane)
             own = abs(x) < street.lane / 2
-            z = float(rng.uniform(7, 30) if own else rng.uniform(5, 30))
-            while z < 50:
+            z = float(rng.uniform(7, 20) if own else rng.uniform(5, 20))
+            while z < 36:
                 kind = pick(rng, ("car", "car", "truck", "bus", "rider", "rider", "rider"))
                 aside = x + float(rng.uniform(-0.4, 0.4))
                 if kind == "rider":
                     things += _rider(rng, aside, z, ahead=rng.random() < 0.5)
                 else:
                     things.append(_vehicle(rng, kind, aside, z, _lane_heading(side)))
-                z += float(rng.uniform(5, 14) if kind == "rider" else rng.uniform(18, 40))
+                z += float(rng.uniform(6, 14) if kind == "rider" else rng.uniform(18, 40))
     if rng.random() < 0.3:
-        things += _crossing(rng, x=float(rng.uniform(-6, 6)), z=float(rng.uniform(8, 20)))
+        things += _crossing(rng, x=float(rng.uniform(-6, 6)), z=float(rng.uniform(6, 16)))
     return things
 
 

@@ -74,12 +74,12 @@ def fit(
             break
         started = time.perf_counter()
         trained = train_epoch(learner, split, weights, job, epoch, scores, reporter)
-        if not math.isfinite(trained.loss):
-            raise SegbenchError(
-                f"The loss is not finite in epoch {epoch + 1}: try a lower --lr or "
-                f"--precision fp32; --resume goes on from epoch {epoch}."
-            )
         validation = validate(model)
+        if not math.isfinite(trained.loss + validation.loss):
+            raise SegbenchError(
+                f"The loss is not finite in epoch {epoch + 1}; start again with a lower --lr or "
+                "with --precision fp32."
+            )
         seconds = time.perf_counter() - started
         curve.append(
             Epoch(
@@ -158,12 +158,13 @@ def _seeded(seed: int, epoch: int) -> torch.Generator:
 
 
 def _sampled_confusion(logits: Tensor, labels: Tensor) -> Tensor:
-    """Counts (classes * classes) of every 4th pixel each way, on the device."""
+    """Counts (classes * classes) of every 4th pixel each way, without waiting for the device."""
     classes = logits.shape[1]
     predicted = logits[..., ::SCORE_STRIDE, ::SCORE_STRIDE].argmax(1)
     labels = labels[..., ::SCORE_STRIDE, ::SCORE_STRIDE]
-    valid = labels != IGNORED
-    return torch.bincount(labels[valid] * classes + predicted[valid], minlength=classes**2)
+    pairs = torch.where(labels == IGNORED, classes**2, labels * classes + predicted).flatten()
+    counts = torch.zeros(classes**2 + 1, dtype=torch.int64, device=labels.device)
+    return counts.scatter_add_(0, pairs, torch.ones_like(pairs))[:-1]
 
 
 def _line(entry: Epoch, epochs: int) -> str:

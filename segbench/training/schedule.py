@@ -8,7 +8,9 @@ WARM_UP = 0.1
 
 
 def rate(
-    schedule: Literal["plateau", "one-cycle", "poly"], progress: float, scores: Sequence[float]
+    schedule: Literal["constant", "plateau", "one-cycle", "poly"],
+    progress: float,
+    scores: Sequence[float],
 ) -> float:
     """The factor on the learning rate, 0..1.
 
@@ -18,6 +20,8 @@ def rate(
     """
     if schedule == "plateau":
         return 0.5 ** sum(not better for better in improvements(scores))
+    if schedule == "constant":
+        return 1.0
     if schedule == "poly":
         return (1 - progress) ** 0.9
     if progress < WARM_UP:

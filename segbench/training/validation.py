@@ -11,6 +11,7 @@ from torch.nn import functional
 from segbench.device import training_dtype
 from segbench.fcn8s import FCN8s
 from segbench.metrics.confusion import confusion_matrix, mean_iou
+from segbench.progress import Reporter
 from segbench.tensors import class_map, resize_logits, to_device
 from segbench.types import IGNORED, Dataset, Frame
 
@@ -35,6 +36,7 @@ class Validator:
     images: NDArray[np.uint8]
     device: torch.device
     precision: str
+    reporter: Reporter
 
     @torch.inference_mode()
     def __call__(self, model: FCN8s) -> Validation:
@@ -44,7 +46,8 @@ class Validator:
         classes = len(self.dataset.classes)
         matrices = []
         loss, pixels = 0.0, 0
-        for frame, image in zip(self.frames, self.images, strict=True):
+        pairs = zip(self.frames, self.images, strict=True)
+        for frame, image in self.reporter.track(pairs, len(self.frames), "validate"):
             label = self.dataset.read_label(frame)
             inputs = to_device(image[None], self.device, dtype)
             with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):

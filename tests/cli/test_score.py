@@ -73,6 +73,27 @@ def test_perfect_predictions(score: Score, tmp_path: Path) -> None:
     assert "label_scale" not in official
 
 
+def test_a_json_path_that_cannot_be_written_is_refused_before_scoring(
+    score: Score, tmp_path: Path
+) -> None:
+    assert_clear(score("--json", str(tmp_path)), "--json", "is a directory")
+    absent = score("--json", str(tmp_path / "absent" / "score.json"))
+    assert_clear(absent, "absent is no folder")
+    assert "mIoU" not in absent.output
+
+
+def test_the_json_is_replaced_whole(score: Score, tmp_path: Path) -> None:
+    output = tmp_path / "score.json"
+    output.write_text("old")
+    assert score("--json", str(output)).exit_code == 0
+    assert json.loads(output.read_text())["averageScoreClasses"] == 1.0
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_fewer_frames_than_published_are_told(score: Score) -> None:
+    assert "3 of the benchmark's 500 frames: not comparable with published" in score().output
+
+
 def test_workers_change_nothing(score: Score, predictions: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for path in predictions.iterdir():
@@ -123,7 +144,7 @@ def test_train_ids_as_label_ids_are_warned_of(score: Score, predictions: Path) -
     assert "Note: All predicted values lie in 0-18" in warned.output
     stated = score("--encoding", "trainids")
     assert "mIoU 1.0000" in stated.output
-    assert "Note" not in stated.output
+    assert "train ids" not in stated.output
 
 
 def test_options_of_another_data_set(score: Score) -> None:
@@ -161,6 +182,9 @@ def test_real_kitti_scores_all_labelled_frames(data_root: Path, tmp_path: Path) 
     assert summary["perspective"]["um"]["MaxF"] == pytest.approx(1.0)
     single = real_score(data_root, "kitti", tmp_path, "--space", "bev")
     assert "bev" in single.output
+    assert "background" in single.output
+    assert "mIoU 1.0000 (95% interval over frames 1.0000 to 1.0000)" in single.output
+    assert "21 of the benchmark's 289 frames" in single.output
     assert "perspective" not in single.output
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from segbench.checkpoint import save_checkpoint
 from segbench.cli import main
 from segbench.fcn8s import FCN8s
+from segbench.jobs import submit as jobs_submit
 from segbench.plugins import Registry
 from segbench.predictions import match_predictions, read_prediction
 from segbench.types import InputConvention
@@ -83,6 +84,23 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["out", "out.zip"])
+def test_a_failure_leaves_nothing_and_a_retry_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    root = cityscapes_test_image(tmp_path, (1024, 2048))
+    path = checkpoint(tmp_path, "cityscapes", 19)
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs_submit, "read_prediction", lambda path: np.zeros((1, 1)))
+        before = set(tmp_path.iterdir())
+        failed = submit(path, "cityscapes", root, tmp_path / output)
+    assert failed.exit_code == 1
+    assert set(tmp_path.iterdir()) == before
+    again = submit(path, "cityscapes", root, tmp_path / output)
+    assert again.exit_code == 0, again.output
+    assert set(tmp_path.iterdir()) == before | {tmp_path / output}
+
+
+@pytest.mark.parametrize("output", ["out", "out.zip"])
 def test_nothing_is_overwritten(tmp_path: Path, output: str) -> None:
     target = tmp_path / output
     if output == "out":
@@ -93,3 +111,7 @@ def test_nothing_is_overwritten(tmp_path: Path, output: str) -> None:
     result = submit(checkpoint(tmp_path, "kitti", 2), "kitti", tmp_path, target)
     assert result.exit_code == 1
     assert "exists already" in result.output
+
+
+def test_the_help_says_what_kitti_takes() -> None:
+    assert "bev/" in CliRunner().invoke(main, ["submit", "--help"]).output

@@ -186,6 +186,12 @@ class Remembers(EagerSession):
 class Halves(EagerSession):
     def __init__(self, model, device) -> None:
         super().__init__(model, device)
+        self.model.score8.weight.data /= 2
+
+
+class Spoils(EagerSession):
+    def __init__(self, model, device) -> None:
+        super().__init__(model, device)
         model.score8.weight.data /= 2
 
 
@@ -200,6 +206,7 @@ class Doubles(EagerSession):
         (Reversed, "off eager FP32"),
         (Remembers, "off eager FP32"),
         (Halves, "off eager FP32"),
+        (Spoils, "changed the model"),
         (Doubles, "float64"),
     ],
 )

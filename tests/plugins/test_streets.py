@@ -91,7 +91,7 @@ def test_colour_and_row_alone_give_less_than_half_of_what_fcn8s_reaches() -> Non
         histogram += np.bincount(pairs, minlength=histogram.size).reshape(histogram.shape)
     share = histogram.sum(0) / histogram.sum()
     tables = [(histogram / share**power).argmax(1).astype(np.uint8) for power in (0, 0.5, 1)]
-    matrices = np.zeros((len(tables), classes, classes), np.int64)
+    matrices = np.zeros((len(tables), classes, classes + 1), np.int64)
     for image, label in frames("val"):
         seen = features(image, levels, rows)
         for matrix, table in zip(matrices, tables, strict=True):

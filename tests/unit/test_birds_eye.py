@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from segbench.errors import DataError
-from segbench.metrics.birds_eye import BIRDS_EYE_SIZE, Calibration, read_calibration, to_birds_eye
+from segbench.metrics.birds_eye import Calibration, read_calibration, to_birds_eye
 
 NO_TURN = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 NO_MOVE = (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0)
 
 # u = 20 x + 200.75 and v = 921 - 20 z: cell (row, column) falls on u = column + 1.25,
-# v = row + 1.5, so the image is the bird's-eye view itself.
+# v = row + 1.5, so the image is the bird's-eye view itself; the
+# last row and column end at v = 800.5 and u = 400.25, beyond an image of the same size.
 FROM_ABOVE = Calibration((20, 0, 0, 200.75, 0, 0, -20, 921, 0, 0, 0, 1), NO_TURN, NO_MOVE)
 
 # A pinhole camera of focal length 100 pixels, 1.5 m above the road, looking straight ahead:
@@ -24,25 +25,35 @@ PINHOLE = Calibration(
 
 
 def test_a_camera_above_the_road_sees_the_birds_eye_view_itself() -> None:
-    image = np.arange(800 * 400).reshape(BIRDS_EYE_SIZE)
+    image = np.arange(801 * 401).reshape(801, 401)
     cells, seen = to_birds_eye(image, FROM_ABOVE)
     assert seen.all()
-    assert (cells == image).all()
+    assert (cells == image[:800, :400]).all()
+
+
+@pytest.mark.parametrize(
+    ("u", "seen"), [(0.5, False), (1.0, True), (400.0, True), (400.5, False), (401.0, False)]
+)
+def test_positions_from_one_to_the_width_are_in_the_image(u: float, seen: bool) -> None:
+    for p2 in ((0, 0, 0, u, 0, 0, 0, 7, 0, 0, 0, 1), (0, 0, 0, 7, 0, 0, 0, u, 0, 0, 0, 1)):
+        camera = Calibration(p2, NO_TURN, NO_MOVE)
+        _, shown = to_birds_eye(np.ones((400, 400), np.uint8), camera)
+        assert (shown == seen).all()
 
 
 def test_positions_are_truncated_and_count_from_one() -> None:
-    image = np.arange(1, 800 * 400 + 1).reshape(BIRDS_EYE_SIZE)
+    image = np.arange(1, 801 * 401 + 1).reshape(801, 401)
     left = replace(FROM_ABOVE, p2=(20, 0, 0, 200.25, *FROM_ABOVE.p2[4:]))
     cells, seen = to_birds_eye(image, left)
     assert not seen[:, 0].any()
     assert (cells[:, 0] == 0).all()
-    assert (cells[:, 1:] == image[:, :-1]).all()
+    assert (cells[:, 1:] == image[:800, :399]).all()
 
 
 def test_what_the_image_does_not_show_is_unseen_and_zero() -> None:
     cells, seen = to_birds_eye(np.full((700, 300), 9, np.uint8), FROM_ABOVE)
-    assert seen[:700, :300].all()
-    assert seen.sum() == 700 * 300
+    assert seen[:699, :299].all()
+    assert seen.sum() == 699 * 299
     assert cells.dtype == np.uint8
     assert (cells == np.where(seen, 9, 0)).all()
 
@@ -70,8 +81,8 @@ def test_masks_stay_masks() -> None:
 
 
 def test_two_sizes_of_one_calibration_do_not_mix() -> None:
-    large, _ = to_birds_eye(np.ones((800, 400), np.uint8), FROM_ABOVE)
-    small, _ = to_birds_eye(np.ones((400, 400), np.uint8), FROM_ABOVE)
+    large, _ = to_birds_eye(np.ones((801, 401), np.uint8), FROM_ABOVE)
+    small, _ = to_birds_eye(np.ones((401, 401), np.uint8), FROM_ABOVE)
     assert (large.sum(), small.sum()) == (800 * 400, 400 * 400)
 
 

@@ -111,6 +111,19 @@ def test_a_missing_instance_picture_is_named(tmp_path: Path) -> None:
     assert "_gtFine_instanceIds.png is missing." in found["ulm_000000_000019"]
 
 
+def test_instances_of_another_label_are_named(tmp_path: Path) -> None:
+    stem = "val/ulm/ulm_000000_000019"
+    write_png(tmp_path / f"leftImg8bit/{stem}_leftImg8bit.png", (4, 8, 3))
+    write_png(tmp_path / f"gtFine/{stem}_gtFine_labelIds.png", (4, 8), 26)
+    instances = tmp_path / f"gtFine/{stem}_gtFine_instanceIds.png"
+    write_png(instances, (4, 8), 26004, np.uint16)
+    assert check(CITYSCAPES, tmp_path, ["val"]).whole
+    write_png(instances, (4, 8), 24004, np.uint16)
+    found = faults(check(CITYSCAPES, tmp_path, ["val"]))
+    assert "another label than" in found["ulm_000000_000019"]
+    assert "at 32 pixels" in found["ulm_000000_000019"]
+
+
 @pytest.mark.parametrize("dataset", [CAMVID, CITYSCAPES, KITTI], ids=lambda dataset: dataset.name)
 def test_the_real_data_is_whole(data_root: Path, dataset: Dataset) -> None:
     splits = ["val"] if dataset is CAMVID else []

@@ -109,7 +109,7 @@ def test_equals_the_official_tool(tmp_path: Path, seed: int, ids: list[int], sha
 
 
 def test_equals_the_official_tool_on_real_labels(data_root: Path, tmp_path: Path) -> None:
-    frames = list(cityscapes_frames(data_root / "cityscapes_labels", "val"))[:4]
+    frames = list(cityscapes_frames(data_root / "cityscapes_labels", "val"))
     rng, predictions, files = np.random.default_rng(0), [], []
     for frame in frames:
         labels = np.asarray(read_picture(Path(str(frame.label))))
@@ -177,6 +177,27 @@ def test_label_scale_equals_scoring_small_pictures(tmp_path: Path) -> None:
     assert scaled["category_fn"] == pytest.approx(plain["category_fn"] / 16)
 
 
+def test_label_scale_equals_the_official_tool_with_smaller_averages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scale, rng = 4, np.random.default_rng(8)
+    args = official_tool().args
+    sizes = {name: size / scale**2 for name, size in args.avgClassSize.items()}
+    monkeypatch.setattr(args, "avgClassSize", sizes)
+    total: Counts = {}
+    small, files = [], []
+    for number in range(3):
+        instances = random_scene(rng, list(range(34)))
+        labels = np.where(instances >= 1000, instances // 1000, instances)
+        prediction = disturbed(rng, labels, 0.2)
+        frame = write_frame(tmp_path, f"a_000000_00000{number}", instances)
+        total = add_counts(total, Cityscapes().count(frame, prediction, scale))
+        small.append(write_frame(tmp_path, f"b_000000_00000{number}", instances[::scale, ::scale]))
+        files.append(tmp_path / f"b_000000_00000{number}_pred.png")
+        Image.fromarray(prediction[::scale, ::scale].copy()).save(files[-1])
+    assert_official(Cityscapes().summarise(total), files, small)
+
+
 def test_without_instance_ids_iiou_is_null_and_said_so(tmp_path: Path) -> None:
     instances = np.array([[26000, 7], [7, 23]])
     frame = write_frame(tmp_path, "a_000000_000000", instances)
@@ -188,6 +209,18 @@ def test_without_instance_ids_iiou_is_null_and_said_so(tmp_path: Path) -> None:
     assert any("instanceIds" in note for note in summary["segbench"]["notes"])
 
 
+def test_a_frame_may_have_instance_ids_alone(tmp_path: Path) -> None:
+    city = tmp_path / "gtFine" / "val" / "ulm"
+    city.mkdir(parents=True)
+    instances = np.array([[26000, 7], [7, 23]])
+    written = write_frame(city, "ulm_000000_000001", instances)
+    Path(str(written.label)).unlink()
+    (frame,) = cityscapes_frames(tmp_path, "val")
+    assert frame.id == written.id
+    counts = Cityscapes().count(frame, np.array([[26, 7], [7, 23]], np.uint8))
+    assert Cityscapes().summarise(counts)["averageScoreInstClasses"] == 1.0
+
+
 def test_train_ids_only_where_they_are_stated(tmp_path: Path) -> None:
     instances = np.array([[26000, 7], [7, 23]])
     frame = write_frame(tmp_path, "a_000000_000000", instances)
@@ -196,10 +229,19 @@ def test_train_ids_only_where_they_are_stated(tmp_path: Path) -> None:
     as_label_ids = np.array([[26, 7], [0, 23]], np.uint8)
     expected = Cityscapes().count(frame, as_label_ids)
     assert all(np.array_equal(scored[key], expected[key]) for key in expected)
-    train_ids[1, 0] = 0
-    notes = Cityscapes().summarise(Cityscapes().count(frame, train_ids))["segbench"]["notes"]
-    assert any("0-18" in note and "--encoding trainids" in note for note in notes)
-    assert not Cityscapes().summarise(expected)["segbench"]["notes"]
+
+
+def test_doubtful_are_only_unstated_train_ids(tmp_path: Path) -> None:
+    frame = write_frame(tmp_path, "a_000000_000000", np.array([[26000, 7], [7, 23]]))
+    zeros, roads = np.zeros((2, 2), np.uint8), np.full((2, 2), 26, np.uint8)
+    (doubt,) = Cityscapes().doubts(Cityscapes().count(frame, zeros))
+    assert "0-18" in doubt
+    assert "--encoding trainids" in doubt
+    assert not Cityscapes().doubts(Cityscapes().count(frame, roads))
+    stated = Cityscapes(encoding="trainids")
+    counts = stated.count(frame, zeros)
+    assert not stated.doubts(counts)
+    assert not stated.summarise(counts)["segbench"]["notes"]
 
 
 @pytest.mark.parametrize(

@@ -136,3 +136,10 @@ def test_bootstrap_with_classes_that_some_samples_lack() -> None:
     matrices = np.zeros((3, 2, 2), np.int64)
     matrices[0, 0, 0], matrices[1, 1, 1] = 5, 5
     assert bootstrap_miou(matrices) == (1.0, 1.0)
+
+
+def test_perfect_is_exactly_one_whatever_the_frequencies() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        matrix = np.diag(rng.integers(1, 10**9, 19))
+        assert summary(matrix, [str(n) for n in range(19)])["fw_iou"] == 1.0

@@ -1,5 +1,6 @@
 """Evaluation: logits at label size, one matrix over the split, official predictions."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,16 @@ import PIL.Image
 import pytest
 import torch
 
-from segbench.data import labelled_frames
+from segbench.data import labelled_frames, read_image
 from segbench.errors import DataError
 from segbench.evaluate import evaluate, official_prediction, predict_logits
+from segbench.layouts import read_cityscapes_label
 from segbench.metrics.cityscapes import Cityscapes
 from segbench.metrics.kitti_road import KittiRoad
+from segbench.scoring import score_predictions
+from segbench.tensors import class_map
+from segbench.types import Dataset
+from segbench_plugins.datasets import kitti
 from tests.tiny import PALETTE, SIZE, tiny_dataset, write_tiny
 
 TINY = tiny_dataset()
@@ -78,10 +84,70 @@ def test_cityscapes_gets_label_ids_and_kitti_probabilities() -> None:
     logits = torch.zeros(19, 1, 2)
     logits[0, 0, 0] = logits[13, 0, 1] = 9
     city = replace(TINY, benchmark=Cityscapes())
-    assert official_prediction(city, logits).tolist() == [[7, 26]]
+    assert official_prediction(city, logits, class_map(logits)).tolist() == [[7, 26]]
     road = replace(TINY, benchmark=KittiRoad())
     certain = torch.tensor([[[0.0, 100.0]], [[0.0, -100.0]]])
-    assert official_prediction(road, certain).tolist() == [[128, 0]]
+    assert official_prediction(road, certain, class_map(certain)).tolist() == [[128, 0]]
+
+
+class RoadSession(ColourSession):
+    """Tells apart the first two colours alone, and is never sure."""
+
+    def run(self, inputs: np.ndarray) -> np.ndarray:
+        return super().run(inputs)[:, :2] / 100
+
+
+def as_cityscapes(frames: tuple) -> tuple[Dataset, tuple]:
+    ids = np.array([*Cityscapes().ids[:11], 0], np.uint8)
+    for frame in frames:
+        label = np.asarray(PIL.Image.open(frame.label))
+        PIL.Image.fromarray(ids[label]).save(frame.label)
+    names = tuple(f"class {n}" for n in range(19))
+    city = replace(TINY, classes=names, benchmark=Cityscapes(), read_label=read_cityscapes_label)
+    return city, frames
+
+
+def as_kitti(frames: tuple) -> tuple[Dataset, tuple]:
+    for frame in frames:
+        label = np.asarray(PIL.Image.open(frame.label))
+        valid, road = label != 11, label == 1
+        colours = 255 * np.dstack([valid, np.zeros_like(road), road & valid])
+        PIL.Image.fromarray(colours.astype(np.uint8)).save(frame.label)
+    renamed = tuple(replace(frame, id=f"um_road_{frame.id}") for frame in frames)
+    benchmark = KittiRoad(spaces=("perspective",))
+    road_only = replace(
+        TINY, classes=("background", "road"), benchmark=benchmark, read_label=kitti.read_label
+    )
+    return road_only, renamed
+
+
+@pytest.mark.parametrize("label_scale", [1, 4])
+@pytest.mark.parametrize(
+    ("adapt", "session"),
+    [
+        (lambda frames: (TINY, frames), ColourSession()),
+        (as_cityscapes, ColourSession()),
+        (as_kitti, RoadSession()),
+    ],
+    ids=["camvid", "cityscapes", "kitti"],
+)
+def test_prediction_files_score_as_in_memory(
+    frames: tuple, tmp_path: Path, adapt: Callable, session: ColourSession, label_scale: int
+) -> None:
+    dataset, frames = adapt(frames)
+    in_memory = evaluate(session, dataset, frames, (16, 32), label_scale)
+    folder = tmp_path / "predictions"
+    folder.mkdir()
+    for frame in frames:
+        logits = predict_logits(session, read_image(frame.image), (16, 32))
+        values = official_prediction(dataset, logits, class_map(logits))
+        PIL.Image.fromarray(values).save(folder / f"{frame.id}.png")
+    from_files = score_predictions(dataset, frames, folder, label_scale)
+    assert from_files.official == in_memory.official
+    assert from_files.official.get("label_scale", 1) == label_scale
+    assert 0 < in_memory.score < 1
+    assert from_files.summary == in_memory.summary
+    assert from_files.interval == in_memory.interval
 
 
 def test_a_label_of_another_size_is_named(frames: tuple) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segbench.errors import DataError
+from segbench.metrics.confusion import iou
 from segbench.metrics.kitti_road import (
     KittiRoad,
     errors_by_threshold,
@@ -157,10 +158,18 @@ def test_one_level_of_difference_separates(
     assert summary["perspective"]["um"]["MaxF"] == pytest.approx(max_f, abs=1e-9)
 
 
-@pytest.mark.parametrize(("level", "iou"), [(127, 0.0), (128, 1.0)])
-def test_iou_takes_road_from_128_on(tmp_path: Path, level: int, iou: float) -> None:
+@pytest.mark.parametrize(("level", "expected"), [(127, 0.0), (128, 1.0)])
+def test_iou_takes_road_from_128_on(tmp_path: Path, level: int, expected: float) -> None:
     counts = PERSPECTIVE.count(make_frame(tmp_path, "um_0", [1, 0]), levels(level, 0))
-    assert PERSPECTIVE.summarise(counts)["perspective"]["um"]["IoU"] == iou
+    assert PERSPECTIVE.summarise(counts)["perspective"]["um"]["IoU"] == expected
+
+
+def test_the_confusion_matrix_takes_road_from_128_on(tmp_path: Path) -> None:
+    frame = make_frame(tmp_path, "um_0", [1, 1, 1, 0, 0, 1], [1, 1, 1, 1, 1, 0])
+    counts = PERSPECTIVE.count(frame, levels(128, 255, 127, 127, 200, 255))
+    assert counts["confusion"].tolist() == [[1, 1, 0], [1, 2, 0]]
+    road = PERSPECTIVE.summarise(counts)["perspective"]["urban"]
+    assert road["IoU"] == iou(counts["confusion"])[1]
 
 
 # --- an independent, slow re-statement of the definition ---------------------------------------
@@ -219,11 +228,11 @@ def slow_birds_eye(colours: Array, prediction: Array, calibration: Path) -> Pixe
             x = float32(-10 + 0.05 * j + 0.025)
             a, b, c = (row[0] * x + row[2] * z + row[3] for row in to_camera[:3])
             u, v, w = (row[0] * a + row[1] * b + row[2] * c + row[3] for row in to_image)
-            column, row_ = int(u / w), int(v / w)
-            if 1 <= column <= width and 1 <= row_ <= height:
-                red, _, blue = truth[row_ - 1][column - 1]
+            if 1 <= u / w <= width and 1 <= v / w <= height:
+                column, row_ = int(u / w) - 1, int(v / w) - 1
+                red, _, blue = truth[row_][column]
                 if red > 0:
-                    pixels[blue > 0, probability[row_ - 1][column - 1]] += 1
+                    pixels[blue > 0, probability[row_][column]] += 1
     return pixels
 
 

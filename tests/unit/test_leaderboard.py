@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from segbench.records import Record
 
 CPU = {"cpu": "A Processor", "cores": 2}
 ON_CPU = "latency on A Processor, 2 cores"
-CAMVID = "camvid test: mIoU at full label size"
+CAMVID = "camvid test: mIoU at full label size, 233 frames"
 
 
 def scored(score: float | None, checkpoint: str, kind: str = "run", **config: Any) -> Record:
@@ -51,6 +52,12 @@ def timed(p50_ms: float, checkpoint: str | None, **config: Any) -> Record:
 
 def column(rows: list[Row], *names: str) -> list[Any]:
     return [row[names[0]] if len(names) == 1 else tuple(row[n] for n in names) for row in rows]
+
+
+def test_scores_over_other_frames_are_never_ranked_together() -> None:
+    few = scored(0.9, "b")
+    tables = leaderboard([scored(0.5, "a"), replace(few, metrics=few.metrics | {"frames": 1})])
+    assert [column(rows, "rank", "score") for rows in tables.values()] == [[(1, 0.9)], [(1, 0.5)]]
 
 
 def test_the_best_score_is_first() -> None:
@@ -100,9 +107,9 @@ def test_every_runtime_has_the_score_that_was_measured_with_it() -> None:
 @pytest.mark.parametrize(
     ("change", "title"),
     [
-        ({"label_scale": 4}, "camvid test: mIoU on labels [::4, ::4]"),
-        ({"split": "val"}, "camvid val: mIoU at full label size"),
-        ({"dataset": "streets"}, "streets test: mIoU at full label size"),
+        ({"label_scale": 4}, "camvid test: mIoU on labels [::4, ::4], 233 frames"),
+        ({"split": "val"}, "camvid val: mIoU at full label size, 233 frames"),
+        ({"dataset": "streets"}, "streets test: mIoU at full label size, 233 frames"),
     ],
 )
 def test_what_cannot_be_compared_stands_in_a_table_of_its_own(

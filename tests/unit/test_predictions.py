@@ -39,6 +39,12 @@ def test_a_file_belongs_to_the_frame_its_name_starts_with(tmp_path: Path) -> Non
     ]
 
 
+def test_the_suffix_may_be_in_capitals(tmp_path: Path) -> None:
+    (tmp_path / "a_1.PNG").touch()
+    ((_, path),) = match_predictions(frames("a_1"), tmp_path).pairs
+    assert path.name == "a_1.PNG"
+
+
 def test_missing_doubled_and_extra_are_all_told(tmp_path: Path) -> None:
     write(tmp_path, "a_1.png", "a_2.png", "again/a_2_pred.png", "a_44.png")
     matched = match_predictions(frames("a_1", "a_2", "a_3", "a_4"), tmp_path)

@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 from segbench.training.schedule import improvements, rate, should_stop
 
 
+def test_constant_is_constant() -> None:
+    assert rate("constant", 0.9, [0.5, 0.1, 0.1]) == 1
+
+
 def test_plateau_halves_after_each_epoch_without_improvement() -> None:
     assert rate("plateau", 0.5, []) == 1
     assert rate("plateau", 0.5, [0.1, 0.2, 0.15, 0.3, 0.3]) == 0.25

@@ -1,0 +1,44 @@
+"""What only a CUDA card can show: training in 16 bits there, and a session on it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from segbench.data import cached_split, labelled_frames
+from segbench.fcn8s import FCN8s
+from segbench.progress import Reporter
+from segbench.testing import check_runtime
+from segbench.training.fit import fit
+from segbench.training.state import Job
+from segbench.training.validation import Validator
+from segbench.types import InputConvention
+from segbench_plugins.runtimes.eager import segbench_runtimes
+from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, tiny_dataset, write_tiny
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card"),
+]
+QUIET = Reporter(quiet=True)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16", "auto"])
+def test_training_learns_on_the_card(tmp_path: Path, precision: str) -> None:
+    dataset, cuda = tiny_dataset(), torch.device("cuda")
+    folder = dataset.locate(write_tiny(tmp_path))
+    frames = {split: labelled_frames(dataset, folder, split) for split in ("train", "val")}
+    splits = {name: cached_split(dataset, f, SIZE, name, QUIET) for name, f in frames.items()}
+    recipe = replace(MODERN, epochs=25, precision=precision)
+    job = Job(recipe, 0, cuda, tmp_path, {"backbone": "tiny", "dataset": "tiny"})
+    validate = Validator(dataset, frames["val"], splits["val"].images, cuda, precision, QUIET)
+    torch.manual_seed(0)
+    model = FCN8s(TinyEncoder(), len(CLASSES), InputConvention())
+    curve = fit(model, splits["train"], validate, job, QUIET)
+    assert curve[-1].val_miou > 0.5
+
+
+def test_eager_on_the_card_agrees_with_the_cpu() -> None:
+    (eager,) = segbench_runtimes()
+    check_runtime(eager, device="cuda")
