@@ -49,7 +49,7 @@ def segbench_datasets() -> Iterator[Dataset]:
                 MODERN,
                 size=SIZE,
                 batch_size=8,
-                epochs=16,
+                epochs=13,
                 lr=3e-3,
                 encoder_lr_scale=1.0,
                 augmentation=Augmentation(

@@ -33,7 +33,11 @@ class Scene:
 
 
 def draw_scene(seed: int, number: int, size: Size) -> Scene:
-    """Frame ``number`` of the set that ``seed`` names; it does not depend on any other frame."""
+    """Frame ``number`` of the set that ``seed`` names; it does not depend on any other frame.
+
+    The same arguments give the same bytes; another version of Pillow may draw a few pixels at
+    the edges of things otherwise.
+    """
     rng = np.random.default_rng(np.random.SeedSequence((seed, number)))
     camera = _random_camera(rng, size)
     light = random_light(rng)

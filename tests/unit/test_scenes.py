@@ -1,6 +1,5 @@
 """The drawn streets: true geometry, truth that fits the picture, and the same bytes twice."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +24,16 @@ from segbench.scenes.write import calibration_text, split_of, write_streets
 SIZE = (64, 128)
 QUIET = Reporter(quiet=True)
 LABEL_BY_ID = {label.id: label for label in LABELS}
+FRAME_0 = {
+    "ego vehicle": 426, "road": 864, "sidewalk": 310, "parking": 51, "building": 1941,
+    "wall": 366, "pole": 566, "traffic light": 288, "traffic sign": 62, "vegetation": 528,
+    "terrain": 232, "sky": 1420, "rider": 353, "car": 304, "bicycle": 481,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def scenes() -> list[Scene]:
     return [draw_scene(0, number, SIZE) for number in range(24)]
-
-
-def digest(array: np.ndarray) -> str:
-    return hashlib.sha256(array.tobytes()).hexdigest()[:16]
 
 
 def test_the_same_seed_and_number_give_the_same_bytes(scenes: list[Scene]) -> None:
@@ -46,9 +46,14 @@ def test_the_same_seed_and_number_give_the_same_bytes(scenes: list[Scene]) -> No
 
 
 def test_frame_0_is_what_it_always_was(scenes: list[Scene]) -> None:
-    """When the drawing changes on purpose, change VERSION of the plugin ``streets`` as well."""
-    assert digest(scenes[0].label_ids) == "ebf787d186ecfd74"
-    assert digest(scenes[0].image) == "a81906a572597d58"
+    """When the drawing changes on purpose, change VERSION of the plugin ``streets`` as well.
+
+    A few pixels at edges depend on Pillow's version, so this counts pixels and not bytes.
+    """
+    ids, counts = np.unique(scenes[0].label_ids, return_counts=True)
+    drawn = {LABEL_BY_ID[id].name: count for id, count in zip(ids.tolist(), counts, strict=True)}
+    assert drawn == pytest.approx(FRAME_0, abs=20)
+    assert scenes[0].image.mean((0, 1)) == pytest.approx((101.7, 83.1, 84.8), abs=0.5)
 
 
 def test_a_scene_has_the_shapes_and_types_of_cityscapes(scenes: list[Scene]) -> None:
