@@ -1,6 +1,7 @@
 """``segbench run`` on a tiny data set: what it leaves, what it skips, what it refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records import read_arrays, read_record
 from segbench_plugins.runtimes.eager import segbench_runtimes
-from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+from tests.tiny import locate, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
 
@@ -111,11 +112,29 @@ def test_a_finished_training_is_scored_again_on_resume() -> None:
 
 
 def test_a_failing_combination_leaves_the_others() -> None:
+    absent = replace(tiny_dataset(), name="absent", locate=lambda root: locate(root / "absent"))
+    registry = Registry.of([tiny_backbone()], [absent, tiny_dataset()], segbench_runtimes())
+    options = ("--backbone", "tiny", "--dataset", "absent", "--dataset", "tiny", "--epochs", "1")
+    result = CliRunner().invoke(main, ["run", *options, "--weights", "none"], obj=registry)
+    assert result.exit_code == 1
+    assert "tiny on absent, seed 0: No tiny data" in result.output
+    assert "1 of 2 runs failed" in result.output
+    assert [read_record(path).config["dataset"] for path in records()] == ["tiny"]
+
+
+def test_a_label_of_another_size_is_named() -> None:
     PIL.Image.fromarray(np.zeros((4, 4), np.uint8)).save("data/tiny/train/000.label.png")
-    result = run("--epochs", "1", "--seeds", "2")
+    result = run("--epochs", "1")
     assert result.exit_code == 1
     assert "is 4x4" in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_run_over_other_data_is_another_run() -> None:
+    assert run("--epochs", "1").exit_code == 0
+    PIL.Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("data/tiny/val/000.png")
+    assert "skipped" not in run("--epochs", "1").output
+    assert len(records()) == 2
 
 
 @pytest.mark.parametrize(
