@@ -30,7 +30,7 @@ BACKBONES = {
     for plugin in (mobilenet, vgg16)
     for backbone in plugin.segbench_backbones()
 }
-CASES = {"mobilenet": ((352, 480), 8, 3), "vgg16": ((176, 240), 2, 2)}
+CASES = {"mobilenet": ((352, 480), 8, 3), "vgg16": ((352, 480), 1, 2)}
 needs_bfloat16 = pytest.mark.skipif(
     not torch.cpu._is_avx512_bf16_supported(), reason="this CPU has no bfloat16"
 )
