@@ -19,13 +19,7 @@ from segbench.records import read_record
 @click.option("--runtime", "runtime_name", default="eager", show_default=True)
 @click.option("--split", help="Default: the split that the data set is scored on.")
 @click.option("--size", type=options.SIZE, help="Default: the size of the training.")
-@click.option(
-    "--label-scale",
-    type=options.COUNT,
-    default=1,
-    show_default=True,
-    help="Score every Nth label pixel each way; never ranked with full-size scores.",
-)
+@options.label_scale
 @click.option("--limit", type=options.COUNT, help="Frames; such a record is never ranked.")
 @options.data_root
 @options.device

@@ -45,3 +45,10 @@ results = click.option(
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
 )
+label_scale = click.option(
+    "--label-scale",
+    type=COUNT,
+    default=1,
+    show_default=True,
+    help="Score every Nth label pixel each way; never ranked with full-size scores.",
+)

@@ -54,13 +54,7 @@ RECIPE_OPTIONS = (
 @click.option(
     "--decoder", type=click.Choice(["bilinear", "seed"]), default="bilinear", show_default=True
 )
-@click.option(
-    "--label-scale",
-    type=options.COUNT,
-    default=1,
-    show_default=True,
-    help="Score every Nth label pixel each way; never ranked with full-size scores.",
-)
+@options.label_scale
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--seeds", type=options.COUNT, default=1, show_default=True, help="Repeat with so many seeds."
