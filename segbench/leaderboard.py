@@ -32,7 +32,7 @@ SCORED = ("split", "label_scale", "limit")
 SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
 QUERY = ("scope", "scenario", "batch_size", "threads")
 # Two scores that agree in these repeat one experiment, with another seed if not with the same.
-REPEATED = (*TRAINED, "batch_size", "training", "height", "width", "runtime", *SCORED)
+REPEATED = (*TRAINED, "batch_size", "crop", "training", "height", "width", "runtime", *SCORED)
 LATENCY = ("p50_ms", "p90_ms", "p99_ms", "fps", "speedup", "verdict", "reasons")
 COLUMNS = (
     "table",

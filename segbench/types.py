@@ -92,7 +92,7 @@ class Backbone:
 class Augmentation:
     """Random changes to a training batch; the defaults change nothing.
 
-    ``scale`` is the range of the zoom, followed by a random crop to the training size (or by
+    ``scale`` is the range of the zoom, followed by a random crop to the size trained on (or by
     padding with ignored pixels). ``brightness`` is added in levels of 0..255, ``contrast``
     multiplies about 128, ``saturation`` mixes with grey; each is a (low, high) range.
     """
@@ -106,7 +106,11 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train: everything about a run that is neither the network nor the data."""
+    """How to train: everything about a run that is neither the network nor the data.
+
+    The network is validated and scored at ``size``. It is trained on random windows of ``crop``,
+    where that is not None: a fraction of the work at full resolution.
+    """
 
     name: str
     size: Size
@@ -121,6 +125,7 @@ class Recipe:
     class_weights: bool = False
     precision: Literal["fp32", "fp16", "bf16", "auto"] = "fp32"
     augmentation: Augmentation = field(default_factory=Augmentation)
+    crop: Size | None = None
 
 
 class Benchmark(Protocol):

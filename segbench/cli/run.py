@@ -17,6 +17,7 @@ from segbench.records import read_record
 RECIPE_OPTIONS = (
     "epochs",
     "size",
+    "crop",
     "batch_size",
     "lr",
     "optimizer",
@@ -41,7 +42,8 @@ RECIPE_OPTIONS = (
     "--recipe", type=click.Choice(["modern", "seed"]), default="modern", show_default=True
 )
 @click.option("--epochs", type=options.COUNT, help="Default: the recipe's, as for all below.")
-@click.option("--size", type=options.SIZE, help="Training size.")
+@click.option("--size", type=options.SIZE, help="The network's input, as it is scored.")
+@click.option("--crop", type=options.SIZE, help="Train on random windows of this size.")
 @click.option("--batch-size", type=options.COUNT)
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
 @click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd", "rmsprop"]))

@@ -55,6 +55,9 @@ def choose_recipe(
         recipe = dataclasses.replace(recipe, lr=recipe.lr * backbone.modern_lr_scale)
     wanted = {key: value for key, value in changes.items() if value is not None}
     recipe = dataclasses.replace(recipe, **wanted)
+    if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
+        crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))
+        raise SegbenchError(f"--crop {crop} is larger than --size {size}; make it smaller.")
     if early_stop is None:
         return recipe
     patience = (recipe.patience or DEFAULT_PATIENCE) if early_stop else None
@@ -70,6 +73,7 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
 
     recipe = asdict(options.recipe)
     height, width = recipe.pop("size")
+    crop = recipe.pop("crop")
     device = resolve_device(options.device)
     dtype = str(training_dtype(recipe.pop("precision"), device)).removeprefix("torch.")
     return {
@@ -85,6 +89,7 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
         "height": height,
         "width": width,
         "batch_size": recipe.pop("batch_size"),
+        "crop": f"{crop[0]}x{crop[1]}" if crop else None,
         "epochs": recipe.pop("epochs"),
         "label_scale": options.label_scale,
         "limit": options.limit,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from segbench.types import IGNORED, Augmentation
+from segbench.types import IGNORED, Augmentation, Size
 
 
 @dataclass(frozen=True)
@@ -21,34 +21,45 @@ class _Window:
 
 
 def augment(
-    images: Tensor, labels: Tensor, how: Augmentation, generator: torch.Generator
+    images: Tensor,
+    labels: Tensor,
+    how: Augmentation,
+    generator: torch.Generator,
+    crop: Size | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Change a batch at random: images (N, 3, H, W) float 0..255, labels (N, H, W) class maps.
 
-    The zoom keeps the batch's size: above 1 it crops, below 1 it pads with black and IGNORED.
+    The result has the size ``crop``, or else that of ``images``. What the zoom leaves outside the
+    images is black and IGNORED.
     Random numbers come from ``generator``, a CPU one, so every device draws the same.
     """
-    if how.scale != (1.0, 1.0) or how.flip:
-        window = _draw_window(len(images), how, generator)
-        images, labels = _cut(images, labels, window)
+    whole = images.shape[2], images.shape[3]
+    crop = crop or whole
+    if how.scale != (1.0, 1.0) or how.flip or crop != whole:
+        window = _draw_window(len(images), (crop[0] / whole[0], crop[1] / whole[1]), how, generator)
+        images, labels = _cut(images, labels, window, crop)
     return _jitter(images, how, generator), labels
 
 
-def _draw_window(count: int, how: Augmentation, generator: torch.Generator) -> _Window:
+def _draw_window(
+    count: int, share: tuple[float, float], how: Augmentation, generator: torch.Generator
+) -> _Window:
+    """``share`` is the part of the image's height and width that the result shows at scale 1."""
     low, high = (math.log(limit) for limit in how.scale)
     scale = torch.empty(count).uniform_(low, high, generator=generator).exp()
-    free = (1 - 1 / scale).abs()
-    centre_y = torch.empty(count).uniform_(-1, 1, generator=generator) * free
-    centre_x = torch.empty(count).uniform_(-1, 1, generator=generator) * free
+    zoom_y, zoom_x = share[0] / scale, share[1] / scale
+    centre_y = torch.empty(count).uniform_(-1, 1, generator=generator) * (1 - zoom_y).abs()
+    centre_x = torch.empty(count).uniform_(-1, 1, generator=generator) * (1 - zoom_x).abs()
     flip = torch.rand(count, generator=generator) < (0.5 if how.flip else 0.0)
-    return _Window(1 / scale, torch.where(flip, -1 / scale, 1 / scale), centre_y, centre_x)
+    return _Window(zoom_y, torch.where(flip, -zoom_x, zoom_x), centre_y, centre_x)
 
 
-def _cut(images: Tensor, labels: Tensor, window: _Window) -> tuple[Tensor, Tensor]:
+def _cut(images: Tensor, labels: Tensor, window: _Window, crop: Size) -> tuple[Tensor, Tensor]:
     theta = torch.zeros(len(images), 2, 3)
     theta[:, 0, 0], theta[:, 0, 2] = window.zoom_x, window.centre_x
     theta[:, 1, 1], theta[:, 1, 2] = window.zoom_y, window.centre_y
-    grid = functional.affine_grid(theta.to(images.device), list(images.shape), align_corners=False)
+    shape = [*images.shape[:2], *crop]
+    grid = functional.affine_grid(theta.to(images.device), shape, align_corners=False)
     images = functional.grid_sample(images, grid, mode="bilinear", align_corners=False)
     shifted = labels.unsqueeze(1).float() - IGNORED
     shifted = functional.grid_sample(shifted, grid, mode="nearest", align_corners=False)

@@ -126,7 +126,7 @@ def train_epoch(
             chosen = order[step * batch_size : (step + 1) * batch_size]
             images = to_device(split.images[chosen], job.device, dtype)
             labels = torch.from_numpy(split.labels[chosen]).to(job.device)
-            images, labels = augment(images, labels, recipe.augmentation, generator)
+            images, labels = augment(images, labels, recipe.augmentation, generator, recipe.crop)
             factor = rate(recipe.schedule, (epoch + step / steps) / recipe.epochs, scores)
             set_rate(learner.optimizer, factor)
 

@@ -130,6 +130,12 @@ def test_a_label_of_another_size_is_named() -> None:
     assert "Traceback" not in result.output
 
 
+def test_a_network_trained_on_crops_is_scored_whole() -> None:
+    assert run("--epochs", "1", "--crop", "32x32").exit_code == 0
+    config = read_record(records()[0]).config
+    assert (config["crop"], config["height"], config["width"]) == ("32x32", 32, 64)
+
+
 def test_a_run_over_other_data_is_another_run() -> None:
     assert run("--epochs", "1").exit_code == 0
     PIL.Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("data/tiny/val/000.png")
@@ -145,6 +151,7 @@ def test_a_run_over_other_data_is_another_run() -> None:
         (["--batch-size", "0"], "0 is not in the range"),
         (["--epochs", "0"], "0 is not in the range"),
         (["--lr", "0"], "is not in the range"),
+        (["--crop", "640x640"], "--crop 640x640 is larger than --size"),
         (["--device", "tpu"], "is no device"),
         (["--device", "cuda:7"], "CUDA devices"),
         (["--data-root", "nowhere"], "No tiny data in nowhere"),

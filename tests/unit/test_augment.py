@@ -70,3 +70,16 @@ def test_the_same_generator_gives_the_same_batch() -> None:
     how = Augmentation((0.5, 2.0), True, (-9, 9), (0.5, 1.5), (0.5, 1.5))
     first, second = (augment(*batch(), how, generator(5))[0] for _ in range(2))
     assert torch.equal(first, second)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(1.0, 1.0), (0.5, 2.0)]))
+def test_a_crop_is_a_window_of_image_and_label(seed: int, scale: tuple) -> None:
+    images, labels = batch()
+    cut, moved = augment(images, labels, Augmentation(scale), generator(seed), crop=(16, 32))
+    assert cut.shape == (4, 3, 16, 32)
+    assert moved.shape == (4, 16, 32)
+    known = moved != IGNORED
+    agree = (cut[:, 0] / 20 - moved).abs() < 0.5
+    assert agree[known].float().mean() > 0.7
+    if scale == (1.0, 1.0):
+        assert known.all()
