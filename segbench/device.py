@@ -31,6 +31,14 @@ def resolve_device(name: str) -> "torch.device":
     return device
 
 
+def set_threads(threads: int | None) -> None:
+    """Let torch use so many threads on the CPU, in this whole process; None changes nothing."""
+    import torch
+
+    if threads is not None and threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
+
+
 def describe(device: "torch.device") -> str:
     """The device's name for a record: the card, or the processor's architecture."""
     import torch

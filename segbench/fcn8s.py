@@ -87,9 +87,17 @@ class FCN8s(nn.Module):
     def _taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         height, width = images.shape[-2:]
         normalised = (images - self.mean) / self.std
+        normalised = normalised.to(self.score8.weight.dtype)
         padded = functional.pad(normalised, (0, -width % STRIDE, 0, -height % STRIDE))
         tap8, tap16, tap32 = self.encoder(padded)
         return tap8, tap16, tap32
+
+
+def cast_weights(model: FCN8s, dtype: torch.dtype) -> FCN8s:
+    """Give every layer ``dtype``; the normalisation of the images keeps its float32."""
+    for layer in model.children():
+        layer.to(dtype)
+    return model
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

@@ -18,7 +18,7 @@ from segbench.plugins import Registry
 from segbench.provenance import provenance, source_state
 from segbench.records import Record, write_record
 from segbench.timing import Query, measure, statistics
-from segbench.types import Runtime, Session, Size
+from segbench.types import Runtime, Session, Setup, Size
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
@@ -107,7 +107,7 @@ def latency(
     for runtime in runtimes:
         before = time.perf_counter()
         sessions[runtime.name] = runtime.open(
-            network.model, network.size, options.batch_size, options.device
+            network.model, Setup(network.size, options.batch_size, options.device)
         )
         build_s[runtime.name] = time.perf_counter() - before
     queries = {name: _query(session, network.size, options) for name, session in sessions.items()}

@@ -119,7 +119,7 @@ class Registry:
             return f"More than one plugin offers the {what}: {names}. Uninstall all but one."
         missing = [name for name, found in required_versions(item).items() if found is None]
         if missing:
-            packages = " ".join(missing)
+            packages = " ".join(name.split("|")[0] for name in missing)
             return f"The {what} needs packages that are not installed: pip install {packages}"
         return None
 
@@ -168,8 +168,16 @@ class Registry:
 
 
 def required_versions(item: Item) -> dict[str, str | None]:
-    """The installed version of each distribution ``item`` requires, None for a missing one."""
-    return {name: _installed(name) for name in item.requires}
+    """The installed version of each distribution ``item`` requires, None for a missing one.
+
+    Of alternatives ("onnxruntime-gpu|onnxruntime") the first that is installed counts.
+    """
+    versions: dict[str, str | None] = {}
+    for entry in item.requires:
+        found = {name: _installed(name) for name in entry.split("|")}
+        name = next((name for name, installed in found.items() if installed), entry)
+        versions[name] = found.get(name)
+    return versions
 
 
 def _load(point: EntryPoint) -> Plugin:

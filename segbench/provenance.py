@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from segbench.plugins import Item, Registry
+from segbench.plugins import Item, Registry, required_versions
 
 SOURCE = Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ def provenance(
     ``source_state`` as it starts, so that a commit made meanwhile is not taken for its own.
     """
     commit, dirty = source_state()
-    required = {name for item in plugins for name in item.requires}
+    required = {name for item in plugins for name in required_versions(item)}
     return {
         "started_at": started.astimezone(UTC).isoformat(timespec="seconds"),
         "duration_s": round((datetime.now(UTC) - started).total_seconds(), 3),

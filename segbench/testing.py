@@ -23,11 +23,13 @@ from segbench.fcn8s import FCN8s
 from segbench.types import (
     IGNORED,
     Backbone,
+    Calibration,
     Dataset,
     Encoder,
     Frame,
     InputConvention,
     Runtime,
+    Setup,
     Size,
 )
 
@@ -87,19 +89,28 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
     for batch_size, (height, width) in ((2, SIZES[0]), (1, ODD_SIZE)):
         images = np.random.default_rng(0).integers(0, 256, (batch_size, height, width, 3), np.uint8)
         expected = _reference(model, images)
-        session = runtime.open(model, (height, width), batch_size, device)
+        setup = Setup((height, width), batch_size, device)
+        if runtime.calibrates:
+            setup = replace(setup, calibration=Calibration("noise", ("0",), images))
+        session = runtime.open(model, setup)
         assert session.engine, "engine names what really runs"
         for query in (images, 255 - images, images):
             outputs = session.run(session.prepare(query))
             session.synchronize()
             logits = session.fetch(outputs)
+        json.dumps(dict(session.details), allow_nan=False)
         assert logits.dtype == np.float32, f"fetch gives {logits.dtype}, not float32"
         assert logits.shape == expected.shape, f"logits are {logits.shape}, not {expected.shape}"
         error = np.sqrt(np.mean((logits - expected) ** 2) / np.mean(expected**2))
         assert error <= tolerance, f"logits are {error:.2g} off eager FP32, over {tolerance:g}"
         assert np.array_equal(_reference(model, images), expected), "open changed the model"
+        labels = runtime.open(model, replace(setup, output="labels"))
+        classes = labels.fetch(labels.run(labels.prepare(images)))
+        assert classes.dtype == np.uint8, f"class maps are {classes.dtype}, not uint8"
+        agreement = np.mean(classes == logits.argmax(1))
+        assert agreement > 0.99, f"class maps agree with the logits on {agreement:.1%} of pixels"
     try:
-        runtime.open(model, SIZES[0], 1, "no-such-device")
+        runtime.open(model, replace(setup, device="no-such-device"))
     except SegbenchError:
         return
     raise AssertionError("open accepts the device 'no-such-device' instead of a SegbenchError")

@@ -217,26 +217,65 @@ class Dataset:
     requires: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """Training frames that the ranges of INT8 activations are measured on.
+
+    ``images`` are uint8 (N, H, W, 3) at the network's input size. ``held_back_images`` and
+    ``held_back_labels`` (class maps of that size, or None where the network was never trained)
+    are other training frames, on which ways of calibrating are compared. ``frames`` and ``source``
+    ("camvid train") go into the record.
+    """
+
+    source: str
+    frames: tuple[str, ...]
+    images: NDArray[np.uint8]
+    held_back_images: NDArray[np.uint8] | None = None
+    held_back_labels: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a session is opened.
+
+    ``output`` "logits" is float32 (N, classes, H, W); "labels" has the argmax in the graph and
+    gives class maps, uint8 (N, H, W). ``threads`` None leaves the engine its own choice.
+    ``calibration`` is there for a runtime that asks for it. ``keep_float`` names layers that an
+    INT8 runtime leaves in floating point.
+    """
+
+    size: Size
+    batch_size: int = 1
+    device: str = "auto"
+    output: Literal["logits", "labels"] = "logits"
+    threads: int | None = None
+    calibration: Calibration | None = None
+    keep_float: tuple[str, ...] = ()
+
+
 class Session(Protocol):
     """A network loaded on one engine, fixed in size and batch.
 
-    ``engine`` says what really runs, for the record. The steps are apart so that each can be
-    timed: ``prepare`` copies uint8 images (N, H, W, 3) to the device, ``run`` gives logits
-    (N, classes, H, W) there, ``fetch`` copies them to the host as float32.
+    ``engine`` says what really runs, for the record, and ``details`` what else the record should
+    know, as JSON values: ``file_mb`` where the engine loads a file, ``quantization`` where it is
+    quantised. The steps are apart so that each can be timed: ``prepare`` copies uint8 images
+    (N, H, W, 3) to the device, ``run`` gives the output there, ``fetch`` copies it to the host:
+    float32 logits (N, classes, H, W), or uint8 class maps (N, H, W).
     """
 
     engine: str
+    details: Mapping[str, Any]
 
     def prepare(self, images: NDArray[np.uint8]) -> Any:
         """The images on the device."""
         ...
 
     def run(self, inputs: Any) -> Any:
-        """The logits, on the device."""
+        """The output, on the device."""
         ...
 
-    def fetch(self, outputs: Any) -> NDArray[np.float32]:
-        """The logits, on the host."""
+    def fetch(self, outputs: Any) -> NDArray[Any]:
+        """The output, on the host."""
         ...
 
     def synchronize(self) -> None:
@@ -248,11 +287,14 @@ class Session(Protocol):
 class Runtime:
     """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
 
-    ``open`` takes the network, the size, the batch size and the device ("auto", "cpu", "cuda",
-    "cuda:1") and gives a Session.
+    ``open`` gives a Session. ``calibrates`` says that it wants ``Setup.calibration``. ``export``
+    writes what the engine loads to a file, where there is such a file, and gives what to say of
+    it. An entry of ``requires`` may name alternatives, as in "onnxruntime-gpu|onnxruntime".
     """
 
     name: str
     summary: str
-    open: "Callable[[FCN8s, Size, int, str], Session]"
+    open: "Callable[[FCN8s, Setup], Session]"
     requires: tuple[str, ...] = ()
+    calibrates: bool = False
+    export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None

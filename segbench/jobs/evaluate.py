@@ -12,7 +12,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.provenance import provenance, source_state
 from segbench.records import Record, write_record
-from segbench.types import Dataset, Runtime, Size
+from segbench.types import Dataset, Runtime, Setup, Size
 
 if TYPE_CHECKING:
     from segbench.checkpoint import Checkpoint
@@ -50,7 +50,7 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
     frames = labelled_frames(dataset, dataset.locate(options.data_root), split, options.limit)
     trained = checkpoint.config
     size = options.size or (trained["height"], trained["width"])
-    session = runtime.open(checkpoint.model, size, 1, options.device)
+    session = runtime.open(checkpoint.model, Setup(size, device=options.device))
     evaluation = evaluate(session, dataset, frames, size, options.label_scale, reporter)
     record = Record(
         kind="evaluate",

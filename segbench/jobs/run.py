@@ -13,7 +13,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.provenance import provenance, source_state
 from segbench.records import Record, config_hash, find_record, make_folder, write_record
-from segbench.types import Frame
+from segbench.types import Frame, Setup
 from segbench.weights import LoadedWeights, build_encoder
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         curve = train(model, weights, options, config, splits, prints, output, reporter, resume)
         best = load_checkpoint(output / BEST, registry)
         size = options.recipe.size
-        session = runtime.open(best.model, size, 1, options.device)
+        session = runtime.open(best.model, Setup(size, device=options.device))
         scored = splits[dataset.score_split]
         evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)
         record = Record(

@@ -12,7 +12,7 @@ from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.predictions import read_prediction
 from segbench.progress import Reporter
-from segbench.types import Dataset, Submittable
+from segbench.types import Dataset, Setup, Submittable
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _write(
     checkpoint = load_checkpoint(options.checkpoint, registry)
     check_classes(checkpoint, dataset, options.checkpoint)
     size = (checkpoint.config["height"], checkpoint.config["width"])
-    session = registry.runtime("eager").open(checkpoint.model, size, 1, options.device)
+    session = registry.runtime("eager").open(checkpoint.model, Setup(size, device=options.device))
     frames = dataset.frames(dataset.locate(options.data_root), "test")
     count = 0
     for frame in reporter.track(frames, len(frames), "predict"):

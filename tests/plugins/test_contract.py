@@ -13,9 +13,9 @@ from segbench.errors import DataError
 from segbench.metrics.camvid import CamVid
 from segbench.plugins import Item, Registry
 from segbench.testing import check_backbone, check_dataset, check_runtime
+from segbench.torch_session import TorchSession
 from segbench.types import Backbone, Dataset, InputConvention, Runtime
 from segbench_plugins.datasets import streets
-from segbench_plugins.runtimes.eager import EagerSession
 from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.load()
@@ -66,7 +66,8 @@ def test_dataset_on_real_files(dataset: Dataset, data_root: Path) -> None:
 @pytest.mark.parametrize("runtime", REGISTRY.runtimes, ids=names(REGISTRY.runtimes))
 def test_runtime(runtime: Runtime) -> None:
     skip_unusable(runtime)
-    check_runtime(runtime)
+    precision = runtime.name.rpartition("-")[2]
+    check_runtime(runtime, {"fp16": 1e-2, "bf16": 5e-2, "int8": 0.2}.get(precision, 1e-4))
 
 
 class WrongChannels(TinyEncoder):
@@ -172,30 +173,30 @@ def test_a_faulty_dataset_is_noticed(change: dict[str, Any], message: str, tmp_p
         check_dataset(faulty, root)
 
 
-class Reversed(EagerSession):
+class Reversed(TorchSession):
     def prepare(self, images):
         return super().prepare(images[..., ::-1].copy())
 
 
-class Remembers(EagerSession):
+class Remembers(TorchSession):
     def prepare(self, images):
         self.first = getattr(self, "first", images)
         return super().prepare(255 - self.first)
 
 
-class Halves(EagerSession):
-    def __init__(self, model, device) -> None:
-        super().__init__(model, device)
+class Halves(TorchSession):
+    def __init__(self, model, setup, dtype) -> None:
+        super().__init__(model, setup, dtype)
         self.model.score8.weight.data /= 2
 
 
-class Spoils(EagerSession):
-    def __init__(self, model, device) -> None:
-        super().__init__(model, device)
+class Spoils(TorchSession):
+    def __init__(self, model, setup, dtype) -> None:
+        super().__init__(model, setup, dtype)
         model.score8.weight.data /= 2
 
 
-class Doubles(EagerSession):
+class Doubles(TorchSession):
     def fetch(self, outputs):
         return super().fetch(outputs).astype(np.float64)
 
@@ -210,13 +211,16 @@ class Doubles(EagerSession):
         (Doubles, "float64"),
     ],
 )
-def test_a_faulty_session_is_noticed(session: type[EagerSession], message: str) -> None:
-    runtime = Runtime("faulty", "Faulty", open=lambda model, s, n, device: session(model, device))
+def test_a_faulty_session_is_noticed(session: type[TorchSession], message: str) -> None:
+    runtime = Runtime("faulty", "Faulty", open=lambda model, s: session(model, s, torch.float32))
     with pytest.raises(AssertionError, match=message):
         check_runtime(runtime)
 
 
 def test_a_runtime_that_takes_any_device_is_noticed() -> None:
-    runtime = Runtime("faulty", "Faulty", open=lambda model, s, n, d: EagerSession(model, "cpu"))
+    def on_the_cpu(model, setup):
+        return TorchSession(model, replace(setup, device="cpu"), torch.float32)
+
+    runtime = Runtime("faulty", "Faulty", open=on_the_cpu)
     with pytest.raises(AssertionError, match="no-such-device"):
         check_runtime(runtime)

@@ -124,6 +124,15 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
     assert versions["dilithium"] is None
 
 
+def test_one_of_several_alternative_packages_is_enough() -> None:
+    runtime = Runtime("warp", "Fast", open=print, requires=("dilithium|numpy",))  # type: ignore
+    assert required_versions(runtime).keys() == {"numpy"}
+    assert Registry.of(runtimes=[runtime]).runtime("warp") == runtime
+    missing = Runtime("warp", "Fast", open=print, requires=("dilithium|tritium",))  # type: ignore
+    with pytest.raises(PluginError, match=r"pip install dilithium$"):
+        Registry.of(runtimes=[missing]).runtime("warp")
+
+
 def test_an_unknown_name_comes_with_the_nearest_one() -> None:
     registry = Registry.of(backbones=[Backbone("vgg16", "VGG16", build=print)])  # type: ignore
     with pytest.raises(PluginError) as caught:

@@ -13,7 +13,7 @@ from segbench.testing import check_runtime
 from segbench.training.fit import fit
 from segbench.training.state import Job
 from segbench.training.validation import Validator
-from segbench.types import InputConvention
+from segbench.types import InputConvention, Runtime
 from segbench_plugins.runtimes.eager import segbench_runtimes
 from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, tiny_dataset, write_tiny
 
@@ -39,6 +39,7 @@ def test_training_learns_on_the_card(tmp_path: Path, precision: str) -> None:
     assert curve[-1].val_miou > 0.5
 
 
-def test_eager_on_the_card_agrees_with_the_cpu() -> None:
-    (eager,) = segbench_runtimes()
-    check_runtime(eager, device="cuda")
+@pytest.mark.parametrize("runtime", segbench_runtimes(), ids=lambda runtime: runtime.name)
+def test_eager_on_the_card_agrees_with_the_cpu(runtime: Runtime) -> None:
+    tolerance = {"eager": 1e-4, "eager-fp16": 1e-2, "eager-bf16": 5e-2}[runtime.name]
+    check_runtime(runtime, tolerance, device="cuda")

@@ -1,0 +1,42 @@
+"""torch.compile in FP32; the compilation is done when the session is opened."""
+
+import shutil
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segbench.errors import SegbenchError
+from segbench.hookspecs import hookimpl
+from segbench.types import Runtime, Session, Setup
+
+if TYPE_CHECKING:
+    from segbench.fcn8s import FCN8s
+
+
+def open_session(model: "FCN8s", setup: Setup) -> Session:
+    """Compile for the setup's shape; SegbenchError when the CPU's compiler is missing."""
+    import torch
+
+    from segbench.torch_session import TorchSession
+
+    session = TorchSession(model, setup, torch.float32)
+    if session.device.type == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        raise SegbenchError(
+            "The runtime 'compile' needs a C++ compiler on the CPU: install g++ or clang."
+        )
+    session.forward = torch.compile(session.forward, dynamic=False)
+    session.engine = session.engine.replace("eager", "torch.compile (inductor)")
+    session.run(session.prepare(np.zeros((setup.batch_size, *setup.size, 3), np.uint8)))
+    return session
+
+
+@hookimpl
+def segbench_runtimes() -> Iterable[Runtime]:
+    """One runtime, ``compile``."""
+    yield Runtime(
+        name="compile",
+        summary="torch.compile, FP32, CUDA or CPU",
+        open=open_session,
+        requires=("torch",),
+    )
