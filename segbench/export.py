@@ -1,0 +1,153 @@
+"""FCN8s -> ONNX, the one graph that every engine but PyTorch starts from.
+
+The graph takes RGB in 0..255 with normalisation and padding inside. It is compared with eager
+FP32 by numbers before it takes its place.
+"""
+
+import ast
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from segbench.errors import SegbenchError
+from segbench.fcn8s import FCN8s
+from segbench.files import draft_of
+from segbench.onnx_session import OnnxSession
+from segbench.types import Setup
+
+OPSET = 20
+INPUT = "images"
+TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2}
+"""Root mean square of the error over that of eager's logits."""
+AGREEMENT = {"fp32": 0.999, "fp16": 0.99}
+"""Share of pixels with eager's class, where the argmax is in the graph."""
+Precision = Literal["fp32", "fp16"]
+
+
+def export_onnx(
+    model: FCN8s,
+    path: Path,
+    setup: Setup,
+    precision: Precision = "fp32",
+    dynamic: bool = False,
+) -> None:
+    """Write ``model`` to ``path`` for the size, batch and output of ``setup``.
+
+    The input "images" is float32 (N, 3, H, W). The output is "logits", float32 (N, classes, H,
+    W), or "labels", uint8 (N, H, W). ``dynamic`` leaves N, H and W open. Convolutions are named
+    after the network's layers. Raises SegbenchError when ONNX Runtime does not give eager's
+    numbers; then nothing is left at ``path``.
+    """
+    with draft_of(path) as draft:
+        _export(model, draft, setup, dynamic)
+        graph = onnx.load(draft)
+        _name_after_layers(graph)
+        if precision == "fp16":
+            graph = _in_half_precision(graph)
+        onnx.save(graph, draft)
+        _check(model, draft, setup, precision)
+
+
+class _Exported(nn.Module):
+    def __init__(self, model: FCN8s, output: str) -> None:
+        super().__init__()
+        self.model, self.output = model, output
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        return logits.argmax(1).to(torch.uint8) if self.output == "labels" else logits
+
+
+def _export(model: FCN8s, path: Path, setup: Setup, dynamic: bool) -> None:
+    device = next(model.parameters()).device
+    images = torch.zeros(setup.batch_size, 3, *setup.size, device=device)
+    open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC) if dynamic else None
+    if dynamic:
+        images = images.expand(2, *images.shape[1:]).contiguous()
+    with _quiet():
+        torch.onnx.export(
+            _Exported(model, setup.output).eval(),
+            (images,),
+            path,
+            input_names=[INPUT],
+            output_names=[setup.output],
+            opset_version=OPSET,
+            dynamo=True,
+            dynamic_shapes={INPUT: open_axes} if dynamic else None,
+            external_data=False,
+            verbose=False,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns about its own dependencies; what matters here is checked by numbers."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _name_after_layers(graph: onnx.ModelProto) -> None:
+    """``encoder.features.0`` in place of ``node_Conv_978``, from what the exporter notes."""
+    for node in graph.graph.node:
+        notes = {entry.key: entry.value for entry in node.metadata_props}
+        if node.op_type in ("Conv", "ConvTranspose") and "pkg.torch.onnx.name_scopes" in notes:
+            scopes = ast.literal_eval(notes["pkg.torch.onnx.name_scopes"])
+            node.name = scopes[-2].removeprefix("model.")
+        del node.metadata_props[:]
+
+
+def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Everything but the normalisation in FP16; input and output keep their types."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    half: onnx.ModelProto = convert_float_to_float16(
+        graph, keep_io_types=True, op_block_list=["Sub", "Div"]
+    )
+    return half
+
+
+def _check(model: FCN8s, path: Path, setup: Setup, precision: Precision) -> None:
+    images = _pictures(setup)
+    session = OnnxSession(path, replace(setup, device="cpu"), precision)
+    found = session.fetch(session.run(session.prepare(images)))
+    with torch.inference_mode():
+        device = next(model.parameters()).device
+        inputs = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()
+        logits: NDArray[Any] = model.eval()(inputs).float().cpu().numpy()
+    if setup.output == "labels":
+        agreement = float(np.mean(found == logits.argmax(1)))
+        wrong = agreement < AGREEMENT[precision]
+        what = f"its class maps agree on {agreement:.2%} of pixels"
+    else:
+        error = float(np.sqrt(np.mean((found - logits) ** 2) / np.mean(logits**2).clip(1e-12)))
+        wrong = not error <= TOLERANCE[precision]
+        what = f"its logits are {error:.2g} off"
+    if wrong:
+        raise SegbenchError(
+            f"The ONNX graph in {precision} does not give eager's numbers ({what}), so it was "
+            "not written; export in fp32, or report this with the checkpoint."
+        )
+
+
+def _pictures(setup: Setup) -> NDArray[np.uint8]:
+    """Smooth seeded pictures: their classes do not hang on the last digit, as those of noise do."""
+    coarse = torch.rand(setup.batch_size, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+    smooth = nn.functional.interpolate(coarse, setup.size, mode="bicubic", align_corners=False)
+    return (smooth.clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
