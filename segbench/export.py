@@ -39,17 +39,20 @@ def export_onnx(
     path: Path,
     setup: Setup,
     precision: Precision = "fp32",
-    dynamic: bool = False,
 ) -> None:
     """Write ``model`` to ``path`` for the size, batch and output of ``setup``.
 
     The input "images" is float32 (N, 3, H, W). The output is "logits", float32 (N, classes, H,
-    W), or "labels", uint8 (N, H, W). ``dynamic`` leaves N, H and W open. Convolutions are named
-    after the network's layers. Raises SegbenchError when ONNX Runtime does not give eager's
-    numbers; then nothing is left at ``path``.
+    W), or "labels", uint8 (N, H, W). Convolutions are named after the network's layers. Raises
+    SegbenchError when ONNX Runtime does not give eager's numbers; then ``path`` stays as it was.
     """
+    if setup.dynamic and model.convention.padding == "same":
+        raise SegbenchError(
+            "A network with 'same' padding, whose width depends on the size, cannot be exported "
+            "with --dynamic; export a file for each --size."
+        )
     with draft_of(path) as draft:
-        _export(model, draft, setup, dynamic)
+        _export(model, draft, setup)
         graph = onnx.load(draft)
         _name_after_layers(graph)
         if precision == "fp16":
@@ -68,11 +71,11 @@ class _Exported(nn.Module):
         return logits.argmax(1).to(torch.uint8) if self.output == "labels" else logits
 
 
-def _export(model: FCN8s, path: Path, setup: Setup, dynamic: bool) -> None:
+def _export(model: FCN8s, path: Path, setup: Setup) -> None:
     device = next(model.parameters()).device
     images = torch.zeros(setup.batch_size, 3, *setup.size, device=device)
-    open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC) if dynamic else None
-    if dynamic:
+    open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
+    if setup.dynamic:  # an axis of length 1 would be taken for a fixed one
         images = images.expand(2, *images.shape[1:]).contiguous()
     with _quiet():
         torch.onnx.export(
@@ -83,7 +86,7 @@ def _export(model: FCN8s, path: Path, setup: Setup, dynamic: bool) -> None:
             output_names=[setup.output],
             opset_version=OPSET,
             dynamo=True,
-            dynamic_shapes={INPUT: open_axes} if dynamic else None,
+            dynamic_shapes={INPUT: open_axes} if setup.dynamic else None,
             external_data=False,
             verbose=False,
         )

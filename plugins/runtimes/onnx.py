@@ -37,7 +37,7 @@ def open_session(precision: "Precision", model: "FCN8s", setup: Setup) -> Sessio
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
     """``onnx`` and ``onnx-fp16``."""
-    precisions: "dict[str, Precision]" = {"onnx": "fp32", "onnx-fp16": "fp16"}
+    precisions: dict[str, Precision] = {"onnx": "fp32", "onnx-fp16": "fp16"}
     for name, precision in precisions.items():
         yield Runtime(
             name=name,

@@ -5,6 +5,7 @@ import click
 import segbench
 from segbench.cli.data import data
 from segbench.cli.evaluate import evaluate
+from segbench.cli.export import export
 from segbench.cli.latency import latency
 from segbench.cli.leaderboard import leaderboard
 from segbench.cli.plugins import plugins
@@ -23,6 +24,7 @@ def main(ctx: click.Context) -> None:
 
 
 main.add_command(data)
+main.add_command(export)
 main.add_command(latency)
 main.add_command(leaderboard)
 main.add_command(plugins)

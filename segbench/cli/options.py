@@ -45,6 +45,19 @@ results = click.option(
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
 )
+calibration_frames = click.option(
+    "--calibration-frames",
+    type=COUNT,
+    default=128,
+    show_default=True,
+    help="Training frames that INT8 ranges are measured on.",
+)
+keep_float = click.option(
+    "--keep-float",
+    multiple=True,
+    metavar="LAYER",
+    help="A layer that INT8 leaves in float, such as encoder.features.0; repeatable.",
+)
 label_scale = click.option(
     "--label-scale",
     type=COUNT,

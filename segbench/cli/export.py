@@ -1,0 +1,56 @@
+"""``segbench export``: what an engine loads, as a file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segbench.cli import options
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+
+
+@click.command()
+@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--runtime",
+    "runtime_name",
+    default="onnx",
+    show_default=True,
+    help="Whose file: onnx, onnx-int8, trt-int8, ...",
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--size", type=options.SIZE, help="Default: the size of the training.")
+@click.option("--batch-size", type=options.COUNT, default=1, show_default=True)
+@click.option(
+    "--output-kind",
+    type=click.Choice(["logits", "labels"]),
+    default="logits",
+    show_default=True,
+    help="labels: the argmax is in the graph.",
+)
+@click.option("--dynamic", is_flag=True, help="Leave batch and size open (onnx, onnx-fp16).")
+@options.calibration_frames
+@options.keep_float
+@click.option(
+    "--compute-capability",
+    metavar="N.N",
+    help="Build a TensorRT engine for such a card, without one: 8.9 is Ada.",
+)
+@options.data_root
+@click.pass_obj
+def export(registry: Registry, runtime_name: str, **given: Any) -> None:
+    """Write FCN8s for an engine: RGB in 0..255 goes in, normalisation and padding are inside.
+
+    The graph is compared with PyTorch by numbers before it is written.
+    """
+    from segbench.jobs.export import ExportOptions
+    from segbench.jobs.export import export as do_export
+
+    chosen = ExportOptions(runtime=registry.runtime(runtime_name), **given)
+    written = do_export(chosen, registry, Reporter())
+    share = written.file / written.weights
+    click.echo(
+        f"{chosen.output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
+        f"{written.weights / 1e6:.1f} MB in FP32"
+    )

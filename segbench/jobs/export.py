@@ -1,0 +1,66 @@
+"""Write what an engine loads to a file: ONNX, quantised ONNX, a TensorRT engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from segbench.errors import SegbenchError
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.types import Runtime, Setup, Size
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What ``segbench export`` was asked for; ``size`` None is the checkpoint's own."""
+
+    checkpoint: Path
+    runtime: Runtime
+    output: Path
+    data_root: Path
+    size: Size | None = None
+    batch_size: int = 1
+    output_kind: str = "logits"
+    dynamic: bool = False
+    calibration_frames: int = 128
+    keep_float: tuple[str, ...] = ()
+    compute_capability: str | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The written file's size and that of the network's weights in FP32, in bytes."""
+
+    file: int
+    weights: int
+
+
+def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
+    """Write the file; an INT8 runtime is calibrated on the training frames of its data set."""
+    from segbench.calibration import gather
+    from segbench.checkpoint import load_checkpoint
+
+    runtime = options.runtime
+    if runtime.export is None:
+        able = ", ".join(each.name for each in registry.runtimes if each.export)
+        raise SegbenchError(
+            f"The runtime {runtime.name!r} loads no file that could be exported; these do: {able}."
+        )
+    checkpoint = load_checkpoint(options.checkpoint, registry)
+    trained = checkpoint.config
+    size = options.size or (trained["height"], trained["width"])
+    calibration = None
+    if runtime.calibrates:
+        dataset = registry.dataset(trained["dataset"])
+        count = options.calibration_frames
+        calibration = gather(dataset, options.data_root, size, reporter, count=count)
+    setup = Setup(
+        size,
+        options.batch_size,
+        output="labels" if options.output_kind == "labels" else "logits",
+        calibration=calibration,
+        keep_float=options.keep_float,
+        dynamic=options.dynamic,
+        compute_capability=options.compute_capability,
+    )
+    runtime.export(checkpoint.model, setup, options.output)
+    return Exported(options.output.stat().st_size, 4 * checkpoint.parameters)

@@ -1,0 +1,114 @@
+"""An exported graph gives eager's numbers, in its own words and at any size it was made for."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from segbench.errors import SegbenchError
+from segbench.export import export_onnx
+from segbench.fcn8s import FCN8s
+from segbench.onnx_session import OnnxSession
+from segbench.testing import tiny_network
+from segbench.types import InputConvention, Setup
+from segbench_plugins.backbones.mobilenet import segbench_backbones
+
+SIZE = (40, 70)
+
+
+def images(count: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, *size, 3), np.uint8)
+
+
+def eager(model: FCN8s, pictures: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return model(torch.from_numpy(pictures).permute(0, 3, 1, 2).float()).numpy()
+
+
+def run(path: Path, pictures: np.ndarray, setup: Setup) -> np.ndarray:
+    session = OnnxSession(path, setup, "fp32")
+    return session.fetch(session.run(session.prepare(pictures)))
+
+
+def test_names_shapes_and_types_are_as_documented(tmp_path: Path) -> None:
+    export_onnx(tiny_network(), tmp_path / "a.onnx", Setup(SIZE, batch_size=2))
+    graph = onnx.load(tmp_path / "a.onnx").graph
+    for value, name, shape in (
+        (graph.input[0], "images", (2, 3, *SIZE)),
+        (graph.output[0], "logits", (2, 3, *SIZE)),
+    ):
+        kind = value.type.tensor_type
+        assert value.name == name
+        assert tuple(axis.dim_value for axis in kind.shape.dim) == shape
+        assert kind.elem_type == onnx.TensorProto.FLOAT
+    names = {node.name for node in graph.node if "Conv" in node.op_type}
+    assert {"encoder.to8", "score8", "score16", "score32", "up32", "up16"} <= names
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx"]
+
+
+def test_class_maps_come_from_the_graph(tmp_path: Path) -> None:
+    setup = Setup(SIZE, output="labels")
+    export_onnx(tiny_network(), tmp_path / "a.onnx", setup)
+    found = run(tmp_path / "a.onnx", images(1), setup)
+    assert found.dtype == np.uint8
+    assert np.mean(found == eager(tiny_network(), images(1)).argmax(1)) > 0.999
+
+
+def mobilenet(padding: str = "symmetric") -> FCN8s:
+    convention = InputConvention(padding=padding)
+    (backbone,) = (each for each in segbench_backbones() if each.name == "mobilenet")
+    torch.manual_seed(0)
+    model = FCN8s(backbone.build(convention), 3, convention).eval()
+    for layer in (model.score8, model.score16, model.score32):
+        torch.nn.init.normal_(layer.weight)
+    return model
+
+
+def test_a_dynamic_graph_takes_any_batch_and_size(tmp_path: Path) -> None:
+    model = mobilenet()
+    export_onnx(model, tmp_path / "a.onnx", Setup((64, 96), dynamic=True))
+    for count, size in ((1, (64, 96)), (3, (50, 130)), (1, (96, 64))):
+        pictures = images(count, size)
+        found = run(tmp_path / "a.onnx", pictures, Setup(size))
+        expected = eager(model, pictures)
+        np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_padding_that_depends_on_the_size_is_refused_a_dynamic_graph(tmp_path: Path) -> None:
+    with pytest.raises(SegbenchError, match="export a file for each --size"):
+        export_onnx(mobilenet("same"), tmp_path / "a.onnx", Setup((64, 96), dynamic=True))
+
+
+def test_half_precision_is_half_the_file(tmp_path: Path) -> None:
+    sizes = {}
+    for precision in ("fp32", "fp16"):
+        export_onnx(mobilenet(), tmp_path / "a.onnx", Setup((64, 96)), precision)
+        sizes[precision] = (tmp_path / "a.onnx").stat().st_size
+    assert 0.45 < sizes["fp16"] / sizes["fp32"] < 0.6
+    graph = onnx.load(tmp_path / "a.onnx").graph
+    assert graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+
+
+def test_a_graph_with_other_numbers_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.onnx").write_text("what was there")
+    half = OnnxSession.run
+    monkeypatch.setattr(OnnxSession, "run", lambda self, inputs: half(self, inputs) / 2)
+    with pytest.raises(SegbenchError, match="does not give eager's numbers"):
+        export_onnx(tiny_network(), tmp_path / "a.onnx", Setup(SIZE))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"no graph")
+    with pytest.raises(SegbenchError, match=r"cannot load a\.onnx .*; export it again"):
+        OnnxSession(tmp_path / "a.onnx", Setup(SIZE), "fp32")
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SegbenchError, match="cannot be written"):
+        export_onnx(tiny_network(), tmp_path / "file" / "a.onnx", Setup(SIZE))
