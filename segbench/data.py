@@ -132,6 +132,13 @@ def _decode(
         image, label = read_pair(dataset, frame)
         return resize_image(image, size), resize_label(label, size)
 
+    needed, free = len(frames) * size[0] * size[1] * 4, shutil.disk_usage(place.parent).free
+    if needed > free:
+        raise DataError(
+            f"The cache of {dataset.name} at {_by(size)} needs {needed / 1e9:.1f} GB, but "
+            f"{place.parent} has {free / 1e9:.1f} GB free; make room, or name another place with "
+            "SEGBENCH_CACHE."
+        )
     draft = Path(mkdtemp(prefix=f"{place.name}.", suffix=".tmp", dir=place.parent))
     try:
         count = len(frames)

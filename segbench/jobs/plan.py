@@ -13,6 +13,7 @@ from segbench.weights import weights_label
 
 RUNTIME = "eager"
 DEFAULT_PATIENCE = 3
+STRIDE = 32
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ def choose_recipe(
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
         crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))
         raise SegbenchError(f"--crop {crop} is larger than --size {size}; make it smaller.")
+    height, width = recipe.crop or recipe.size
+    if recipe.batch_size * -(-height // STRIDE) * -(-width // STRIDE) == 1:
+        raise SegbenchError(
+            f"A batch of one {height}x{width} image leaves a single value at stride {STRIDE}, on "
+            "which batch normalisation cannot train; make --batch-size or --size larger."
+        )
     if early_stop is None:
         return recipe
     patience = (recipe.patience or DEFAULT_PATIENCE) if early_stop else None

@@ -113,9 +113,7 @@ def train(
     resume: bool,
 ) -> "list[Epoch]":
     """Leave checkpoints in ``output`` and give the learning curve."""
-    import torch
-
-    from segbench.device import resolve_device
+    from segbench.device import out_of_memory, resolve_device
     from segbench.training.fit import fit
     from segbench.training.state import Job
     from segbench.training.validation import Validator
@@ -131,7 +129,9 @@ def train(
     )
     try:
         return fit(model, cached["train"], validate, job, reporter, resume)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
         raise SegbenchError(
             f"Out of memory with --batch-size {recipe.batch_size} at --size "
             f"{recipe.size[0]}x{recipe.size[1]}; make one of them smaller."

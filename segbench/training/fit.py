@@ -112,7 +112,7 @@ def train_epoch(
     """
     recipe, model = job.recipe, learner.model
     dtype = training_dtype(recipe.precision, job.device)
-    weights = None if weights is None else weights.to(job.device)
+    weights = (torch.ones(model.classes) if weights is None else weights).to(job.device)
     generator = _seeded(job.seed, epoch)
     order = torch.randperm(len(split.images), generator=generator).numpy()
     batch_size = min(recipe.batch_size, len(order))
@@ -132,9 +132,7 @@ def train_epoch(
 
             with torch.autocast(job.device.type, dtype, enabled=dtype != torch.float32):
                 logits = model(images)
-            loss = functional.cross_entropy(
-                logits.float(), labels.long(), weights, ignore_index=IGNORED
-            )
+            loss = loss_of(logits.float(), labels.long(), weights)
             learner.optimizer.zero_grad(set_to_none=True)
             learner.scaler.scale(loss).backward()
             learner.scaler.step(learner.optimizer)
@@ -148,6 +146,13 @@ def train_epoch(
             show(f"loss {shown_loss:.3f}, lr {recipe.lr * factor:.2g}, {speed:.1f} images/s")
     square = matrix.cpu().numpy().reshape(model.classes, model.classes)
     return Pass(float(total_loss) / steps, mean_iou(square) or 0.0, recipe.lr * factor)
+
+
+def loss_of(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean cross-entropy of the labelled pixels; zero where a batch has none."""
+    total = functional.cross_entropy(logits, labels, weights, ignore_index=IGNORED, reduction="sum")
+    by_label = functional.pad(weights, (0, IGNORED + 1 - len(weights)))
+    return total / by_label[labels].sum().clamp_min(1e-6)
 
 
 def _seeded(seed: int, epoch: int) -> torch.Generator:

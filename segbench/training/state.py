@@ -78,7 +78,13 @@ def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
 
 def load_state(job: Job, learner: Learner) -> list[Epoch]:
     """Put the learner where ``save_state`` left it; SegbenchError if it was another training."""
-    state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
+    try:
+        state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
+    except Exception as error:  # a damaged file fails in as many ways as there are
+        raise SegbenchError(
+            f"--resume: {job.output / STATE} is damaged; repeat the run with --force, or evaluate "
+            f"its {BEST}."
+        ) from error
     changed = sorted(key for key, value in job.config.items() if state["config"].get(key) != value)
     if changed:
         raise SegbenchError(

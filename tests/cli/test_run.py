@@ -1,12 +1,14 @@
 """``segbench run`` on a tiny data set: what it leaves, what it skips, what it refuses."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
@@ -103,6 +105,37 @@ def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
     assert fresh.exit_code == 0, "nothing to go on with yet: it starts"
 
 
+def test_a_damaged_state_is_named() -> None:
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    Path("out/state.pt").write_bytes(b"half a file")
+    result = run("--epochs", "2", "--output", "out", "--resume")
+    assert result.exit_code == 1
+    assert "out/state.pt is damaged; repeat the run with --force" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_memory_that_is_not_there_is_said_with_batch_and_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def too_large(*_: object) -> None:
+        torch.empty(10**14)
+
+    monkeypatch.setattr("segbench.training.fit.augment", too_large)
+    result = run("--epochs", "1")
+    assert result.exit_code == 1
+    assert "Out of memory with --batch-size 2 at --size 32x64" in result.output
+
+
+def test_a_full_disk_is_noticed_before_anything_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usage = shutil.disk_usage(".")._replace(free=1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    result = run("--epochs", "1")
+    assert result.exit_code == 1
+    assert "0.0 GB free; make room" in result.output
+
+
 def test_a_finished_training_is_scored_again_on_resume() -> None:
     assert run("--epochs", "1", "--output", "out").exit_code == 0
     records()[0].unlink()
@@ -152,6 +185,7 @@ def test_a_run_over_other_data_is_another_run() -> None:
         (["--epochs", "0"], "0 is not in the range"),
         (["--lr", "0"], "is not in the range"),
         (["--crop", "640x640"], "--crop 640x640 is larger than --size"),
+        (["--size", "32x32", "--batch-size", "1"], "make --batch-size or --size larger"),
         (["--device", "tpu"], "is no device"),
         (["--device", "cuda:7"], "CUDA devices"),
         (["--data-root", "nowhere"], "No tiny data in nowhere"),

@@ -11,12 +11,12 @@ from segbench.data import cached_split, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter
-from segbench.training.fit import fit
+from segbench.training.fit import fit, loss_of
 from segbench.training.optimizer import class_weights, make_optimizer
 from segbench.training.schedule import should_stop
 from segbench.training.state import BEST, LAST, Epoch, Job
 from segbench.training.validation import Validation, Validator
-from segbench.types import InputConvention, Recipe
+from segbench.types import IGNORED, InputConvention, Recipe
 from tests.tiny import CLASSES, MODERN, SEED, SIZE, TinyEncoder, tiny_dataset, write_tiny
 
 QUIET = Reporter(quiet=True)
@@ -51,6 +51,23 @@ def train(
         return validator(model)
 
     return fit(model, splits["train"], validate, job, QUIET, resume)
+
+
+def test_the_loss_is_the_weighted_mean_of_the_labelled_pixels() -> None:
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    labels = torch.randint(0, 3, (2, 4, 5), generator=torch.Generator().manual_seed(1))
+    labels[0, 0] = IGNORED
+    weights = torch.tensor([1.0, 2.0, 5.0])
+    expected = torch.nn.functional.cross_entropy(logits, labels, weights, ignore_index=IGNORED)
+    torch.testing.assert_close(loss_of(logits, labels, weights), expected)
+
+
+def test_a_batch_without_labels_teaches_nothing() -> None:
+    logits = torch.randn(1, 3, 4, 5, requires_grad=True)
+    loss = loss_of(logits, torch.full((1, 4, 5), IGNORED), torch.ones(3))
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert not logits.grad.any()
 
 
 def test_it_learns(tmp_path: Path) -> None:
