@@ -1,4 +1,4 @@
-"""OpenVINO on CPUs, in FP32; it loads the graph that ONNX Runtime does."""
+"""OpenVINO on CPUs, in FP32 and INT8; it loads the graphs that ONNX Runtime does."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +11,10 @@ from segbench.types import Runtime, Session, Setup
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
 
+REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
 
-def open_session(model: "FCN8s", setup: Setup) -> Session:
+
+def open_fp32(model: "FCN8s", setup: Setup) -> Session:
     """Export to a file that lives as long as loading takes."""
     from segbench.export import export_onnx
     from segbench.openvino_session import OpenVinoSession
@@ -23,12 +25,19 @@ def open_session(model: "FCN8s", setup: Setup) -> Session:
         return OpenVinoSession(path, setup, "fp32")
 
 
+def open_int8(model: "FCN8s", setup: Setup) -> Session:
+    """The very network that the runtime ``onnx-int8`` runs on a CPU."""
+    from segbench.openvino_session import OpenVinoSession
+    from segbench.quantize import quantize_onnx
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "fcn8s.onnx"
+        details = {"quantization": quantize_onnx(model, path, setup, "unsigned")}
+        return OpenVinoSession(path, setup, "int8", details)
+
+
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
-    """``openvino``."""
-    yield Runtime(
-        name="openvino",
-        summary="OpenVINO, FP32, CPU",
-        open=open_session,
-        requires=("torch", "onnx", "onnxscript", "openvino"),
-    )
+    """``openvino`` and ``openvino-int8``."""
+    yield Runtime("openvino", "OpenVINO, FP32, CPU", open_fp32, REQUIRES)
+    yield Runtime("openvino-int8", "OpenVINO, INT8, CPU", open_int8, REQUIRES, calibrates=True)
