@@ -1,9 +1,12 @@
 """What a user did wrong, in one sentence; everything else is a bug and keeps its traceback."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 import click
+
+MEMORY_IS_SHORT = ("out of memory", "not enough memory", "allocate memory")
 
 
 class SegbenchError(click.ClickException):
@@ -32,3 +35,22 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known) or 'none'}."
     return f"No {kind} named {name!r}. {hint}"
+
+
+@contextmanager
+def memory_may_be_short(batch_size: int, size: tuple[int, int]) -> Iterator[None]:
+    """Turn an engine's out-of-memory error into a SegbenchError that names batch and size.
+
+    Engines share no type for it, so their words decide.
+    """
+    try:
+        yield
+    except Exception as error:
+        words = str(error).lower()
+        short = isinstance(error, MemoryError) or any(said in words for said in MEMORY_IS_SHORT)
+        if isinstance(error, SegbenchError) or not short:
+            raise
+        raise SegbenchError(
+            f"Out of memory with --batch-size {batch_size} at --size {size[0]}x{size[1]}; "
+            "make one of them smaller."
+        ) from error

@@ -33,7 +33,18 @@ SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
 QUERY = ("scope", "scenario", "batch_size", "threads")
 # Two scores that agree in these repeat one experiment, with another seed if not with the same.
 REPEATED = (*TRAINED, "batch_size", "crop", "training", "height", "width", "runtime", *SCORED)
-LATENCY = ("p50_ms", "p90_ms", "p99_ms", "fps", "speedup", "verdict", "reasons")
+LATENCY = (
+    "p50_ms",
+    "p90_ms",
+    "p99_ms",
+    "fps",
+    "baseline",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
+    "verdict",
+    "reasons",
+)
 COLUMNS = (
     "table",
     "rank",

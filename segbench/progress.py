@@ -47,8 +47,11 @@ class Reporter:
                 step("")
 
     @contextmanager
-    def steps(self, total: int, what: str) -> Iterator[Step]:
-        """A function to call after each of ``total`` steps, with a note such as the loss."""
+    def steps(self, total: int, what: str, idle: bool = False) -> Iterator[Step]:
+        """A function to call after each of ``total`` steps, with a note such as the loss.
+
+        ``idle`` draws at the steps alone, so that nothing runs beside a measurement.
+        """
         if self.console.is_terminal and not self.console.quiet:
             columns = (
                 TextColumn("{task.description}"),
@@ -57,9 +60,12 @@ class Reporter:
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[note]}"),
             )
-            with Progress(*columns, console=self.console, transient=True) as progress:
+            progress = Progress(
+                *columns, console=self.console, transient=True, auto_refresh=not idle
+            )
+            with progress:
                 task = progress.add_task(what, total=total, note="")
-                yield lambda note: progress.update(task, advance=1, note=note)
+                yield lambda note: progress.update(task, advance=1, note=note, refresh=idle)
         else:
             yield _Lines(self, total, what)
 

@@ -64,10 +64,10 @@ def source_state(source: Path = SOURCE) -> tuple[str | None, bool | None]:
     """
     module = Path(__file__).relative_to(SOURCE)
     git = ("git", "--no-optional-locks", "-C", str(source))
-    if _output(*git, "ls-files", "--error-unmatch", str(module)) is None:
+    if output_of(*git, "ls-files", "--error-unmatch", str(module)) is None:
         return None, None
-    commit = _output(*git, "rev-parse", "--verify", "HEAD")
-    changes = _output(
+    commit = output_of(*git, "rev-parse", "--verify", "HEAD")
+    changes = output_of(
         *git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results"
     )
     return commit, None if changes is None else bool(changes)
@@ -109,7 +109,7 @@ def _gpu() -> dict[str, str | None]:
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return {"gpu": None, "driver": None, "cuda": None}
-    driver = _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+    driver = output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     return {
         "gpu": torch.cuda.get_device_name(),
         "driver": driver.splitlines()[0] if driver else None,
@@ -124,7 +124,7 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _output(*command: str) -> str | None:
+def output_of(*command: str) -> str | None:
     """What a command prints, stripped; None when it fails or is not there."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

@@ -1,47 +1,71 @@
-"""``segbench latency``: time a network on one or several runtimes."""
+"""``segbench latency``: time networks on one or several runtimes."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from segbench.cli import options
+from segbench.errors import InterruptedRun, SegbenchError
+from segbench.latency.queries import SCENARIOS, SCOPES
 from segbench.plugins import Registry
-from segbench.records import Record
-from segbench.types import Size
+from segbench.progress import Reporter
+from segbench.records import read_record
 
-ROWS = {
-    "p50_ms": "p50, ms",
-    "p90_ms": "p90, ms",
-    "p99_ms": "p99, ms",
-    "mean_ms": "mean, ms",
-    "min_ms": "least, ms",
-    "first_call_ms": "first call, ms",
-    "build_s": "build, s",
-    "fps": "images/s",
-    "samples": "samples",
-    "verdict": "verdict",
-}
+PROTOCOL = (
+    "batch_size",
+    "device",
+    "scope",
+    "scenario",
+    "min_seconds",
+    "threads",
+    "data_root",
+)
 
 
 @click.command()
 @click.option(
-    "--runtime", "runtimes", multiple=True, default=["eager"], show_default=True, help="Repeatable."
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    default=["eager"],
+    show_default=True,
+    help="Repeatable; the others' speed-ups are over the first.",
 )
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
     help="A trained network; without it, one with seeded fresh weights.",
 )
-@click.option("--backbone", help="Of fresh weights; default: vgg16.")
+@click.option(
+    "--backbone", "backbones", multiple=True, help="Of fresh weights; repeatable; default: vgg16."
+)
 @click.option("--decoder", type=click.Choice(["bilinear", "seed"]), help="Of fresh weights.")
-@click.option("--dataset", help="Its classes are those of fresh weights; default: 19 classes.")
+@click.option(
+    "--dataset",
+    help="Of fresh weights: its classes, and the frames to calibrate and compare on; "
+    "default: 19 classes and streets.",
+)
+@options.data_root
 @click.option("--size", type=options.SIZE, help="Default: the checkpoint's, else 256x512.")
 @click.option("--batch-size", type=options.COUNT, default=1, show_default=True)
 @options.device
+@click.option(
+    "--scope",
+    type=click.Choice(list(SCOPES)),
+    default="model",
+    show_default=True,
+    help="What is timed: input to logits on the device, to class maps there, or decoded images "
+    "on the host to class maps on the host.",
+)
+@click.option(
+    "--scenario",
+    type=click.Choice(SCENARIOS),
+    default="single-stream",
+    show_default=True,
+    help="One query after the other, or throughput.",
+)
 @click.option(
     "--min-seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -49,55 +73,39 @@ ROWS = {
     show_default=True,
     help="Measure each runtime for at least so long, and up to six times as long for 64 samples.",
 )
+@click.option("--threads", type=options.COUNT, help="Of the CPU; default: the engine's choice.")
+@click.option(
+    "--isolate",
+    is_flag=True,
+    help="Each runtime in a process of its own: a crash costs only itself, memory is its own.",
+)
 @options.results
 @click.pass_obj
-def latency(
-    registry: Registry,
-    runtimes: tuple[str, ...],
-    checkpoint: Path | None,
-    backbone: str | None,
-    decoder: str | None,
-    dataset: str | None,
-    size: Size | None,
-    batch_size: int,
-    device: str,
-    min_seconds: float,
-    results: Path,
-) -> None:
-    """Measure the latency of FCN8s, from images on the device to logits there."""
-    from segbench.latency import LatencyOptions, fresh_network, trained_network
-    from segbench.latency import latency as measure_latency
+def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **given: Any) -> None:
+    """Measure the latency of FCN8s on runtimes in turns, and write a record for each."""
+    from segbench.cli.latency_table import print_latencies
+    from segbench.jobs.latency import LatencyOptions
+    from segbench.jobs.latency import latency as measure
+    from segbench.latency.group import Protocol
+    from segbench.latency.isolate import latency_isolated
 
-    chosen = [registry.runtime(name) for name in dict.fromkeys(runtimes)]
-    if checkpoint is None:
-        network = fresh_network(registry, backbone, decoder, dataset, size)
-    elif backbone or decoder or dataset:
+    if given["checkpoint"] and (given["backbones"] or given["decoder"] or given["dataset"]):
         raise click.UsageError(
             "A checkpoint has its own backbone, decoder and classes; "
             "leave --backbone, --decoder and --dataset out."
         )
-    else:
-        network = trained_network(checkpoint, size, registry)
-    asked = LatencyOptions(batch_size, device, min_seconds, results, sys.argv)
-    records = measure_latency(network, chosen, registry, asked)
-    _print(list(records.values()))
-    for path in records:
+    protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
+    given["backbones"] = tuple(dict.fromkeys(given["backbones"]))
+    names = tuple(registry.runtime(name).name for name in dict.fromkeys(runtimes))
+    asked = LatencyOptions(names, protocol=protocol, argv=sys.argv, **given)
+    reporter = Reporter()
+    outcome = latency_isolated(asked, reporter) if isolate else measure(asked, registry, reporter)
+    print_latencies([read_record(path) for path in outcome.records])
+    for path in outcome.records:
         click.echo(path)
-
-
-def _print(records: Sequence[Record]) -> None:
-    table = Table("one query")
-    for record in records:
-        table.add_column(record.config["runtime"], justify="right")
-    for name, heading in ROWS.items():
-        table.add_row(heading, *(_cell(record.metrics[name]) for record in records))
-    Console(markup=False, highlight=False).print(table)
-    for record in records:
-        for reason in record.metrics["reasons"]:
-            click.echo(f"{record.config['runtime']}: {reason}")
-
-
-def _cell(value: float | int | str | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    if outcome.interrupted:
+        raise InterruptedRun(f"Interrupted; {len(outcome.records)} records were written.")
+    if outcome.failed:
+        raise SegbenchError(
+            f"{outcome.failed} of {asked.count} measurements failed, as said above."
+        )

@@ -1,6 +1,11 @@
 """``segbench latency`` on a tiny network."""
 
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,79 +13,254 @@ from click.testing import CliRunner, Result
 
 from segbench.checkpoint import save_checkpoint
 from segbench.cli import main
+from segbench.errors import SegbenchError
+from segbench.latency import group, roofline
 from segbench.plugins import Registry
-from segbench.records import read_arrays, read_record
+from segbench.records import Record, read_arrays, read_record
 from segbench.testing import TinyEncoder, tiny_network
-from segbench.types import Backbone, Runtime
+from segbench.types import Backbone, Calibration, Runtime, Session, Setup
+from tests.tiny import tiny_dataset, write_tiny
 
 TINY = Backbone("tiny", "Three convolutions", build=lambda convention: TinyEncoder())
+EAGER = Registry.load().runtime("eager")
+CALIBRATION = Calibration("tiny train", ("000",), np.zeros((1, 64, 96, 3), np.uint8))
+
+
+def raising(error: Exception) -> Callable[..., Session]:
+    def fail(*_: object) -> Any:
+        raise error
+
+    return fail
+
+
+def opened_with(**changes: object) -> Callable[[Any, Setup], Session]:
+    """Eager, but for some attributes of the session."""
+
+    def open_session(model: Any, setup: Setup) -> Session:
+        session = EAGER.open(model, setup)
+        for name, value in changes.items():
+            setattr(session, name, value)
+        return session
+
+    return open_session
+
+
+def calibrated(model: Any, setup: Setup) -> Session:
+    assert setup.calibration is CALIBRATION
+    details = {"file_mb": 1.5, "quantization": {"frames": 1}}
+    return opened_with(details=details)(model, setup)
+
+
+def negated(model: Any, setup: Setup) -> Session:
+    session = EAGER.open(model, setup)
+    return opened_with(run=lambda inputs: -session.run(inputs))(model, setup)
+
+
+FULL = RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
+RUNTIMES = {
+    "again": EAGER.open,
+    "broken": raising(SegbenchError("The engine is broken; mend it.")),
+    "full": raising(FULL),
+    "full-later": opened_with(run=raising(FULL)),
+    "stopped": opened_with(run=raising(KeyboardInterrupt())),
+    "negated": negated,
+}
 
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    eager = Registry.load().runtime("eager")
-    again = Runtime("eager-again", "The same under another name", open=eager.open)
-    return Registry.of(backbones=[TINY], runtimes=[eager, again])
+    others = [Runtime(name, "A stand-in", opened) for name, opened in RUNTIMES.items()]
+    int8 = Runtime("int8", "Asks for frames", calibrated, calibrates=True)
+    other = replace(TINY, name="second")
+    return Registry.of([TINY, other], [tiny_dataset()], [EAGER, int8, *others])
+
+
+@pytest.fixture(autouse=True)
+def quick_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roofline, "MATRIX", {"cpu": 64})
+    monkeypatch.setattr(roofline, "COPIED_BYTES", 2**16)
 
 
 def latency(registry: Registry, results: Path, *arguments: str) -> Result:
     command = ["latency", "--results", str(results), "--min-seconds", "0.05", *arguments]
+    if "--checkpoint" not in command and "--backbone" not in command:
+        command += ["--backbone", "tiny", "--size", "64x96"]
     return CliRunner().invoke(main, [*command, "--device", "cpu"], obj=registry)
 
 
+def records(results: Path) -> dict[str, Record]:
+    found = [read_record(path) for path in sorted((results / "latency").glob("*.json"))]
+    return {record.config["runtime"]: record for record in found}
+
+
 def test_a_fresh_network_is_timed_and_recorded(registry: Registry, tmp_path: Path) -> None:
-    result = latency(registry, tmp_path, "--backbone", "tiny", "--size", "64x96")
+    result = latency(registry, tmp_path)
     assert result.exit_code == 0, result.output
-    [path] = (tmp_path / "latency").glob("*.json")
-    record = read_record(path)
+    [record] = records(tmp_path).values()
+    assert record.path is not None
     assert record.config["backbone"] == "tiny"
     assert record.config["runtime"] == "eager"
     assert (record.config["height"], record.config["width"]) == (64, 96)
-    assert record.config["scenario"] == "single-stream"
-    assert record.metrics["min_ms"] <= record.metrics["p50_ms"]
+    assert (record.config["scope"], record.config["scenario"]) == ("model", "single-stream")
     assert "PyTorch" in record.provenance["engine"]
-    arrays = read_arrays(path)
-    assert len(arrays["seconds"]) == len(arrays["block"]) == record.metrics["samples"]
-    assert 1e3 * np.mean(arrays["seconds"]) == pytest.approx(record.metrics["mean_ms"])
-    assert record.metrics["verdict"] in result.output
-    assert path.name in result.output
+    metrics = record.metrics
+    assert metrics["min_ms"] <= metrics["p50_ms"]
+    assert (metrics["agreement"], metrics["logit_error"]) == (1, 0)
+    assert metrics["compared_on"] == "noise"
+    assert metrics["peak_memory_mb"] > 100
+    assert metrics["roofline_multiple"] == pytest.approx(metrics["p50_ms"] / metrics["bound_ms"])
+    assert metrics["group"] == 1
+    arrays = read_arrays(record.path)
+    assert len(arrays["seconds"]) == len(arrays["block"]) == metrics["samples"]
+    assert 1e3 * np.mean(arrays["seconds"]) == pytest.approx(metrics["mean_ms"])
+    assert metrics["verdict"] in result.output
+    assert "roofline: " in result.output
+    assert record.path.name in result.output
 
 
-def test_two_runtimes_share_one_session_and_have_a_record_each(
+def test_runtimes_share_a_session_and_the_first_is_the_baseline(
     registry: Registry, tmp_path: Path
 ) -> None:
+    result = latency(registry, tmp_path, "--runtime", "again", "--runtime", "eager")
+    assert result.exit_code == 0, result.output
+    found = records(tmp_path)
+    assert len({record.config["session"] for record in found.values()}) == 1
+    assert found["again"].metrics.get("speedup") is None
+    assert found["eager"].metrics["baseline"] == "again"
+    assert found["eager"].metrics["speedup"] > 0
+    assert "speed-up" in result.output
+
+
+def test_each_backbone_is_a_group_of_its_own(registry: Registry, tmp_path: Path) -> None:
     result = latency(
-        registry, tmp_path, "--backbone", "tiny", "--runtime", "eager", "--runtime", "eager-again"
+        registry, tmp_path, "--backbone", "tiny", "--backbone", "second", "--size", "32x32"
     )
     assert result.exit_code == 0, result.output
-    records = [read_record(path) for path in (tmp_path / "latency").glob("*.json")]
-    assert {record.config["runtime"] for record in records} == {"eager", "eager-again"}
-    assert len({record.config["session"] for record in records}) == 1
+    found = [read_record(path) for path in (tmp_path / "latency").glob("*.json")]
+    assert {record.config["backbone"] for record in found} == {"tiny", "second"}
 
 
-def test_a_checkpoint_brings_its_size_and_its_hash(registry: Registry, tmp_path: Path) -> None:
-    checkpoint = tmp_path / "best.safetensors"
-    config = {"backbone": "tiny", "dataset": "camvid", "height": 32, "width": 64, "seed": 3}
-    save_checkpoint(checkpoint, tiny_network(), config)
-    result = latency(registry, tmp_path, "--checkpoint", str(checkpoint))
+def test_end_to_end_has_phases_that_make_up_the_query(registry: Registry, tmp_path: Path) -> None:
+    result = latency(registry, tmp_path, "--scope", "end-to-end", "--threads", "1")
     assert result.exit_code == 0, result.output
-    [path] = (tmp_path / "latency").glob("*.json")
-    recorded = read_record(path).config
-    assert (recorded["height"], recorded["width"]) == (32, 64)
-    assert recorded["dataset"] == "camvid"
-    assert len(recorded["checkpoint_sha256"]) == 64
+    [record] = records(tmp_path).values()
+    assert record.path is not None
+    assert record.config["threads"] == 1
+    assert record.metrics["phases"].keys() == {"prepare", "compute", "fetch"}
+    assert 0.5 < sum(record.metrics["phases"].values()) <= 1
+    assert record.metrics["logit_error"] is None
+    arrays = read_arrays(record.path)
+    assert np.all(arrays["prepare"] + arrays["compute"] + arrays["fetch"] <= arrays["seconds"])
+    assert "prepare" in result.output
+
+
+def test_offline_groups_queries(registry: Registry, tmp_path: Path) -> None:
+    result = latency(registry, tmp_path, "--scope", "labels", "--scenario", "offline")
+    assert result.exit_code == 0, result.output
+    [record] = records(tmp_path).values()
+    assert (record.config["scope"], record.config["scenario"]) == ("labels", "offline")
+    assert record.metrics["group"] >= 1
+
+
+def test_a_checkpoint_brings_its_size_hash_and_data_set(registry: Registry, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "best.safetensors"
+    config = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64, "seed": 3}
+    save_checkpoint(checkpoint, tiny_network(), config)
+    data = ("--data-root", str(write_tiny(tmp_path)))
+    result = latency(registry, tmp_path, "--checkpoint", str(checkpoint), *data)
+    assert result.exit_code == 0, result.output
+    [record] = records(tmp_path).values()
+    assert (record.config["height"], record.config["width"]) == (32, 64)
+    assert record.config["dataset"] == "tiny"
+    assert len(record.config["checkpoint_sha256"]) == 64
+    assert record.metrics["compared_on"] == "tiny test"
+
+
+def test_what_an_int8_engine_is_calibrated_on_is_gathered(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gather(dataset: Any, *_: object, trained: bool) -> Calibration:
+        assert (dataset.name, trained) == ("tiny", False)
+        return CALIBRATION
+
+    monkeypatch.setitem(sys.modules, "segbench.calibration", SimpleNamespace(gather=gather))
+    result = latency(registry, tmp_path, "--dataset", "tiny", "--runtime", "int8")
+    assert result.exit_code == 0, result.output
+    [record] = records(tmp_path).values()
+    assert record.metrics["file_mb"] == 1.5
+    assert record.provenance["quantization"] == {"frames": 1}
+
+
+def test_an_output_that_is_not_eager_fp32s_is_invalid(registry: Registry, tmp_path: Path) -> None:
+    result = latency(registry, tmp_path, "--runtime", "negated")
+    assert result.exit_code == 0, result.output
+    [record] = records(tmp_path).values()
+    assert record.metrics["verdict"] == "INVALID"
+    assert "its logits are 200% off those of eager FP32" in record.metrics["reasons"]
+    assert "200% off" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("broken", "The engine is broken"),
+        ("full", "Out of memory with --batch-size 1 at --size 64x96"),
+        ("full-later", "Out of memory with --batch-size 1 at --size 64x96"),
+    ],
+)
+def test_a_runtime_that_fails_leaves_the_others_measured(
+    name: str, message: str, registry: Registry, tmp_path: Path
+) -> None:
+    alone = latency(registry, tmp_path, "--runtime", name)
+    assert alone.exit_code == 1
+    assert f"Error: {message}" in alone.output
+    beside = latency(registry, tmp_path, "--runtime", name, "--runtime", "eager")
+    assert beside.exit_code == 1
+    assert f"{name} was not measured: {message}" in beside.output
+    assert "1 of 2 measurements failed" in beside.output
+    [record] = records(tmp_path).values()
+    assert record.config["runtime"] == "eager"
+    assert record.metrics.get("speedup") is None
+
+
+def test_an_interrupt_while_measuring_leaves_invalid_records(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = group.measure_in_turns
+
+    def stopped_after_a_round(*arguments: Any, **options: Any) -> Any:
+        return measure(*arguments, **options | {"step": raising(KeyboardInterrupt())})
+
+    monkeypatch.setattr(group, "measure_in_turns", stopped_after_a_round)
+    result = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "again")
+    assert result.exit_code == 1
+    assert "Error: Interrupted" in result.output
+    assert len(records(tmp_path)) == 2
+    for record in records(tmp_path).values():
+        assert record.metrics["verdict"] == "INVALID"
+        assert "interrupted" in record.metrics["reasons"]
+
+
+def test_an_interrupt_before_that_leaves_none(registry: Registry, tmp_path: Path) -> None:
+    result = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "stopped")
+    assert result.exit_code == 1
+    assert "Error: Interrupted" in result.output
+    assert not records(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--runtime", "eagre"], "Did you mean 'eager'"),
-        (["--backbone", "tin"], "Did you mean 'tiny'?"),
+        (["--backbone", "tiny", "--backbone", "tin"], "Did you mean 'tiny'?"),
         (["--size", "0x64"], "is empty"),
         (["--batch-size", "0"], "--batch-size"),
+        (["--threads", "0"], "--threads"),
+        (["--scope", "all"], "--scope"),
         (["--checkpoint", "none.safetensors"], "none.safetensors"),
         (["--checkpoint", "a.safetensors", "--backbone", "tiny"], "leave --backbone"),
         (["--backbone", "tiny", "--device", "gpu"], "'gpu'"),
+        (["--backbone", "tiny", "--device", "cuda:99"], "CUDA devices"),
     ],
 )
 def test_bad_input_is_one_sentence(
@@ -91,3 +271,4 @@ def test_bad_input_is_one_sentence(
     assert result.exit_code in (1, 2)
     assert message in result.output
     assert isinstance(result.exception, SystemExit)
+    assert not records(tmp_path)

@@ -67,6 +67,24 @@ def test_the_best_score_is_first() -> None:
     assert column(tables[CAMVID], "rank", "score") == [(1, 0.7), (2, 0.6), (3, 0.5)]
 
 
+def test_the_accuracy_and_the_latency_of_an_int8_engine_share_a_row() -> None:
+    faster = {"baseline": "eager", "speedup": 3.0, "speedup_low": 2.9, "speedup_high": 3.1}
+    latency = timed(2.0, "a", runtime="trt-int8")
+    records = [
+        scored(0.60, "a"),
+        scored(0.58, "a", kind="evaluate", runtime="trt-int8", device="cuda"),
+        timed(6.0, "a"),
+        replace(latency, metrics=latency.metrics | faster),
+    ]
+    [rows] = leaderboard(records).values()
+    names = ("runtime", "score", "p50_ms", "speedup_low", "speedup", "speedup_high")
+    assert column(rows, *names) == [
+        ("eager", 0.60, 6.0, None, None, None),
+        ("trt-int8", 0.58, 2.0, 2.9, 3.0, 3.1),
+    ]
+    assert "speedup_low,speedup_high" in as_csv(leaderboard(records))
+
+
 def test_a_latency_joins_the_score_of_its_checkpoint_runtime_and_size() -> None:
     records = [
         scored(0.6, "a"),

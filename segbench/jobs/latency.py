@@ -1,0 +1,186 @@
+"""Time networks on runtimes and write a record for each."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from segbench.errors import SegbenchError
+from segbench.latency.group import Measured, Protocol, measure_group
+from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
+from segbench.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.provenance import provenance, source_state
+from segbench.records import Record, make_folder, read_arrays, read_record, write_record
+from segbench.types import Size
+
+
+@dataclass(frozen=True)
+class LatencyOptions:
+    """What ``segbench latency`` was asked for, by name, so that another process can do it too.
+
+    Networks are a ``checkpoint`` or ``backbones`` with fresh weights. ``isolated`` says that each
+    runtime has a process of its own; then ``baseline`` is the record of the first.
+    """
+
+    runtimes: tuple[str, ...]
+    backbones: tuple[str, ...] = ()
+    decoder: str | None = None
+    dataset: str | None = None
+    checkpoint: Path | None = None
+    size: Size | None = None
+    protocol: Protocol = field(default_factory=Protocol)
+    results: Path = Path("results")
+    argv: Sequence[str] = ()
+    isolated: bool = False
+    baseline: Path | None = None
+    session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    @property
+    def count(self) -> int:
+        """How many records it is to give."""
+        return len(self.runtimes) * max(1, len(self.backbones))
+
+
+@dataclass
+class Outcome:
+    """The records written, how many are missing, and whether the user stopped it."""
+
+    records: list[Path] = field(default_factory=list)
+    failed: int = 0
+    interrupted: bool = False
+
+
+def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> Outcome:
+    """Measure each network on all runtimes in turns; a record for each that could be measured.
+
+    A single measurement that fails raises its SegbenchError; of several, the others go on.
+    """
+    from segbench.device import resolve_device
+
+    started = datetime.now(UTC)
+    source_state()
+    resolve_device(options.protocol.device)
+    make_folder(options.results / "latency")
+    runtimes = [registry.runtime(name) for name in options.runtimes]
+    outcome = Outcome()
+
+    def failed(runtime: str, error: SegbenchError) -> None:
+        if options.count == 1:
+            raise error
+        outcome.failed += 1
+        reporter.say(f"{runtime} was not measured: {error.message}")
+
+    try:
+        for network in _networks(options, registry):
+            group = measure_group(network, runtimes, options.protocol, registry, reporter, failed)
+            for measured in group:
+                record = _record(measured, group, network, options, registry, started)
+                arrays = measured.timings.arrays()
+                outcome.records.append(write_record(record, options.results, arrays))
+            if not all(measured.timings.complete for measured in group):
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    return outcome
+
+
+def _networks(options: LatencyOptions, registry: Registry) -> Iterator[Network]:
+    """One network at a time; a name that does not exist is refused before the first."""
+    if options.checkpoint is not None:
+        yield trained_network(options.checkpoint, options.size, registry)
+        return
+    names = options.backbones or (FRESH_BACKBONE,)
+    for name in names:
+        registry.backbone(name)
+    for name in names:
+        yield fresh_network(registry, name, options.decoder, options.dataset, options.size)
+
+
+def _record(
+    measured: Measured,
+    group: Sequence[Measured],
+    network: Network,
+    options: LatencyOptions,
+    registry: Registry,
+    started: datetime,
+) -> Record:
+    runtime, session = measured.warm.runtime, measured.warm.session
+    origin = provenance(
+        started,
+        options.argv,
+        registry,
+        plugins=[registry.backbone(network.config["backbone"]), runtime],
+        engine=session.engine,
+    )
+    if "quantization" in session.details:
+        origin["quantization"] = session.details["quantization"]
+    return Record(
+        kind="latency",
+        config=_config(network, options) | {"runtime": runtime.name},
+        metrics=_metrics(measured, network, options) | _speedup(measured, group, options),
+        provenance=origin,
+    )
+
+
+def _config(network: Network, options: LatencyOptions) -> dict[str, Any]:
+    import torch
+
+    from segbench.device import resolve_device
+
+    protocol = options.protocol
+    return network.config | {
+        "height": network.size[0],
+        "width": network.size[1],
+        "batch_size": protocol.batch_size,
+        "device": resolve_device(protocol.device).type,
+        "scope": protocol.scope,
+        "scenario": protocol.scenario,
+        "threads": protocol.threads or torch.get_num_threads(),
+        "isolated": options.isolated or None,
+        "session": options.session,
+    }
+
+
+def _metrics(measured: Measured, network: Network, options: LatencyOptions) -> dict[str, Any]:
+    timed = figures(measured.timings, options.protocol.batch_size)
+    agreement, roofline = measured.agreement, measured.roofline
+    reasons = [
+        *timing_doubts(measured.timings),
+        *measured.watch.doubts(),
+        *(agreement.doubts(network.trained) if agreement else ()),
+        *measured.doubts,
+    ]
+    return {
+        **timed,
+        "build_s": measured.warm.build_s,
+        "parameters": network.parameters,
+        "file_mb": measured.warm.session.details.get("file_mb"),
+        "peak_memory_mb": measured.peak_memory_mb,
+        "device_memory_mb": measured.device_memory_mb,
+        "other_cpu": measured.watch.other_cpu,
+        **(agreement.metrics() if agreement else {}),
+        "compared_on": measured.compared_on,
+        **(roofline.metrics(timed["p50_ms"]) if roofline else {}),
+        "verdict": "INVALID" if reasons else "VALID",
+        "reasons": reasons,
+    }
+
+
+def _speedup(
+    measured: Measured, group: Sequence[Measured], options: LatencyOptions
+) -> dict[str, Any]:
+    """Over the first runtime asked for; nothing for that one itself, or where it failed."""
+    mine = block_medians(measured.timings.arrays())
+    if options.baseline is not None:
+        base = block_medians(read_arrays(options.baseline))
+        name = read_record(options.baseline).config["runtime"]
+        return {"baseline": name, **speedup(base, mine, paired=False)}
+    first = group[0]
+    if measured is first or first.warm.runtime.name != options.runtimes[0]:
+        return {}
+    base = block_medians(first.timings.arrays())
+    return {"baseline": first.warm.runtime.name, **speedup(base, mine, paired=True)}

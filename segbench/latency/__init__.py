@@ -1,0 +1,1 @@
+"""How fast a network is on each runtime, and whether that figure would reproduce."""

@@ -1,0 +1,204 @@
+"""One network on several runtimes: sessions opened and warmed, then measured in turns."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from segbench.errors import SegbenchError, memory_may_be_short
+from segbench.latency.agreement import Agreement, compare, samples_to_compare
+from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
+from segbench.latency.queries import (
+    GROUP_SECONDS,
+    Scenario,
+    Scope,
+    query_of,
+    session_output,
+)
+from segbench.latency.roofline import Roofline, measured_rates, work_of
+from segbench.latency.timing import (
+    Query,
+    Timings,
+    WarmUp,
+    expected_rounds,
+    measure_in_turns,
+    warm_up,
+)
+from segbench.networks import FRESH_DATASET, Network
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.types import Calibration, Runtime, Session, Setup
+
+REFERENCE = "eager"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a network is timed, whatever the network and the runtime."""
+
+    batch_size: int = 1
+    device: str = "auto"
+    scope: Scope = "model"
+    scenario: Scenario = "single-stream"
+    min_seconds: float = 10.0
+    threads: int | None = None
+    data_root: Path = Path("data")
+
+
+@dataclass(frozen=True)
+class Warm:
+    """A runtime that is ready to be timed."""
+
+    runtime: Runtime
+    session: Session
+    build_s: float
+    query: Query
+    warm_up: WarmUp
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was learned about one runtime; the machine's part is shared by its group.
+
+    ``agreement`` is None where there was nothing to compare with, and ``doubts`` says why.
+    """
+
+    warm: Warm
+    timings: Timings
+    watch: Watch
+    peak_memory_mb: float
+    device_memory_mb: float | None
+    agreement: Agreement | None
+    compared_on: str | None
+    roofline: Roofline | None
+    doubts: tuple[str, ...]
+
+
+def measure_group(
+    network: Network,
+    runtimes: Sequence[Runtime],
+    protocol: Protocol,
+    registry: Registry,
+    reporter: Reporter,
+    failed: Callable[[str, SegbenchError], None],
+) -> list[Measured]:
+    """Measure the network on each runtime that opens; ``failed`` is told of each that does not.
+
+    Memory is read before the reference is opened, so that the reference is no part of it. After
+    an interrupt there is neither agreement nor roofline.
+    """
+    from segbench.device import resolve_device
+
+    device = resolve_device(protocol.device)
+    warm = _warm_up(network, runtimes, protocol, registry, reporter, failed)
+    if not warm:
+        return []
+    timings, watch = _measure(warm, protocol, Watch(device), reporter)
+    peak, on_device = peak_memory_mb(), device_memory_mb(device)
+    agreements: Mapping[str, Agreement] = {}
+    source, roofline, doubts = None, None, list[str]()
+    if all(each.complete for each in timings.values()):
+        dataset = network.config["dataset"] or FRESH_DATASET
+        samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
+        try:
+            agreements = _compare(network, warm, samples.images, protocol, registry)
+            source = samples.source
+        except SegbenchError as error:
+            doubts = [f"not compared with eager FP32: {error.message}"]
+        work = work_of(network.model, network.size, protocol.batch_size)
+        roofline = Roofline(work, measured_rates(device))
+    return [
+        Measured(
+            each,
+            timings[name],
+            watch,
+            peak,
+            on_device,
+            agreements.get(name),
+            source,
+            roofline,
+            tuple(doubts),
+        )
+        for name, each in warm.items()
+    ]
+
+
+def _warm_up(
+    network: Network,
+    runtimes: Sequence[Runtime],
+    protocol: Protocol,
+    registry: Registry,
+    reporter: Reporter,
+    failed: Callable[[str, SegbenchError], None],
+) -> dict[str, Warm]:
+    """Open and warm up each runtime; an engine short of memory may say so in its first query."""
+
+    @cache
+    def calibration() -> Calibration:
+        from segbench.calibration import gather
+
+        dataset = registry.dataset(network.config["dataset"] or FRESH_DATASET)
+        return gather(dataset, protocol.data_root, network.size, reporter, trained=network.trained)
+
+    shape = (protocol.batch_size, *network.size, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    warm = {}
+    for runtime in reporter.track(runtimes, len(runtimes), "open and warm up"):
+        try:
+            with memory_may_be_short(protocol.batch_size, network.size):
+                frames = calibration() if runtime.calibrates else None
+                started = time.perf_counter()
+                session = runtime.open(network.model, _setup(network, protocol, frames))
+                build_s = time.perf_counter() - started
+                query = query_of(session, images, protocol.scope, protocol.scenario)
+                warmed = warm_up(query, protocol.min_seconds)
+        except SegbenchError as error:
+            failed(runtime.name, error)
+        else:
+            warm[runtime.name] = Warm(runtime, session, build_s, query, warmed)
+    return warm
+
+
+def _setup(network: Network, protocol: Protocol, calibration: Calibration | None) -> Setup:
+    return Setup(
+        network.size,
+        protocol.batch_size,
+        protocol.device,
+        session_output(protocol.scope),
+        protocol.threads,
+        calibration,
+    )
+
+
+def _measure(
+    warm: Mapping[str, Warm], protocol: Protocol, watch: Watch, reporter: Reporter
+) -> tuple[dict[str, Timings], Watch]:
+    queries = {name: each.query for name, each in warm.items()}
+    warmed = {name: each.warm_up for name, each in warm.items()}
+    rounds = expected_rounds(warmed, protocol.min_seconds)
+    with reporter.steps(rounds, f"measure {', '.join(warm)}", idle=True) as step, watch:
+        timings = measure_in_turns(
+            queries,
+            warmed,
+            protocol.min_seconds,
+            GROUP_SECONDS[protocol.scenario],
+            step=lambda: step(""),
+        )
+    return timings, watch
+
+
+def _compare(
+    network: Network,
+    warm: Mapping[str, Warm],
+    images: np.ndarray,
+    protocol: Protocol,
+    registry: Registry,
+) -> Mapping[str, Agreement]:
+    sessions = {name: each.session for name, each in warm.items()}
+    setup = Setup(network.size, protocol.batch_size, protocol.device, threads=protocol.threads)
+    with memory_may_be_short(protocol.batch_size, network.size):
+        reference = registry.runtime(REFERENCE).open(network.model, setup)
+        return compare(sessions, reference, images, protocol.batch_size)

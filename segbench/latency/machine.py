@@ -1,0 +1,169 @@
+"""The machine while it measures: who else uses it, what holds its clocks back, memory.
+
+Of an NVIDIA card everything is asked of ``nvidia-smi``; where that is missing nothing is known
+and nothing is doubted.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import psutil
+
+from segbench.provenance import output_of
+
+if TYPE_CHECKING:
+    import torch
+
+LARGEST_CPU_SHARE = 0.1
+SLOWDOWNS = {
+    0x08: "hardware slowdown",
+    0x20: "software thermal slowdown",
+    0x40: "hardware thermal slowdown",
+    0x80: "power brake",
+}
+"""NVML's clock event reasons, without the power cap, at which a busy card simply runs."""
+
+
+class Watch:
+    """What happened on the machine inside a ``with`` block that measures on ``device``.
+
+    ``other_cpu`` is the share of the usable CPUs' time that other processes took (None where the
+    system does not say), ``gpu_processes`` how many others held the card, ``slowdowns`` what held
+    its clocks back at any moment.
+    """
+
+    def __init__(self, device: "torch.device") -> None:
+        self.card = card(device)
+        self.other_cpu: float | None = None
+        self.gpu_processes = 0
+        self.slowdowns: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._before = _cpu_seconds()
+        self._clocks = _log_clocks(self.card) if self.card else None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        busy, own, total = (
+            after - before for after, before in zip(_cpu_seconds(), self._before, strict=True)
+        )
+        if total > 0:
+            self.other_cpu = max(0.0, busy - own) / total
+        if self._clocks:
+            self._clocks.terminate()
+            masks = self._clocks.communicate()[0].split()
+            self.slowdowns = slowdowns(masks)
+        if self.card:
+            self.gpu_processes = max(0, len(compute_processes(self.card)) - 1)
+
+    def doubts(self) -> list[str]:
+        """Why figures measured meanwhile would not reproduce."""
+        doubts = []
+        if self.other_cpu is not None and self.other_cpu > LARGEST_CPU_SHARE:
+            doubts.append(f"other processes took {self.other_cpu:.0%} of the CPUs")
+        if self.gpu_processes:
+            doubts.append(f"other processes on the GPU: {self.gpu_processes}")
+        doubts += [f"the GPU's clocks were held back: {reason}" for reason in self.slowdowns]
+        return doubts
+
+
+def card(device: "torch.device") -> str | None:
+    """The name by which ``nvidia-smi`` knows a CUDA device; None for another."""
+    if device.type != "cuda":
+        return None
+    import torch
+
+    return f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+
+
+def compute_processes(card: str) -> dict[int, float | None]:
+    """Processes that compute on the card, with their memory in MB where it is told.
+
+    This process is one of them, though a container may see it under another id.
+    """
+    listed = output_of(
+        "nvidia-smi",
+        f"--id={card}",
+        "--query-compute-apps=pid,used_memory",
+        "--format=csv,noheader,nounits",
+    )
+    processes: dict[int, float | None] = {}
+    for line in (listed or "").splitlines():
+        pid, _, memory = line.partition(",")
+        if pid.strip().isdecimal():
+            mebibytes = memory.strip()
+            processes[int(pid)] = int(mebibytes) * 2**20 / 1e6 if mebibytes.isdecimal() else None
+    return processes
+
+
+def slowdowns(masks: list[str]) -> list[str]:
+    """The names of the slowdowns in hexadecimal clock event reasons."""
+    seen = 0
+    for mask in masks:
+        with suppress(ValueError):
+            seen |= int(mask, 16)
+    return [name for bit, name in SLOWDOWNS.items() if seen & bit]
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process ever held, in MB.
+
+    Linux' own high-water mark comes first: ``getrusage`` starts at what the parent process held.
+    """
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def device_memory_mb(device: "torch.device") -> float | None:
+    """What this process holds on the card, in MB; without ``nvidia-smi``, torch's part of it."""
+    name = card(device)
+    if name is None:
+        return None
+    import torch
+
+    processes = compute_processes(name)
+    known = processes.get(os.getpid())
+    if known is None and len(processes) == 1:
+        known = next(iter(processes.values()))
+    return torch.cuda.max_memory_reserved(device) / 1e6 if known is None else known
+
+
+def _cpu_seconds() -> tuple[float, float, float]:
+    """Seconds that the usable CPUs were busy, that this process took, and that passed on them."""
+    times = psutil.cpu_times(percpu=True)
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(times))
+    here = [times[number]._asdict() for number in usable if number < len(times)]
+    idle = sum(cpu["idle"] + cpu.get("iowait", 0.0) for cpu in here)
+    counted = ("user", "nice", "system", "irq", "softirq", "steal")
+    busy = sum(cpu.get(name, 0.0) for cpu in here for name in counted)
+    return busy, time.process_time(), busy + idle
+
+
+def _log_clocks(card: str) -> "subprocess.Popen[Any] | None":
+    """``nvidia-smi`` writing why the clocks are as they are, twice a second."""
+    command = (
+        "nvidia-smi",
+        f"--id={card}",
+        "--query-gpu=clocks_event_reasons.active",
+        "--format=csv,noheader",
+        "--loop-ms=500",
+    )
+    try:
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+    except OSError:
+        return None

@@ -1,0 +1,98 @@
+"""From raw times to a record's figures, and to what makes them doubtful."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.latency.timing import SAMPLES_FOR_P90, SAMPLES_FOR_P99, Timings
+
+Seconds = NDArray[np.float64]
+
+LARGEST_DRIFT = 0.05
+LARGEST_SPREAD = 0.2
+BLOCKS_FOR_INTERVAL = 5
+RESAMPLES = 2000
+
+
+def percentile(seconds: Seconds, percent: int) -> float:
+    """MLPerf's: the sample at index floor(n * percent / 100) of the sorted ones."""
+    return float(np.sort(seconds)[len(seconds) * percent // 100])
+
+
+def figures(timings: Timings, batch_size: int) -> dict[str, Any]:
+    """The record's figures; a percentile is None where the samples do not support it."""
+    seconds = timings.seconds
+    return {
+        "p50_ms": 1e3 * percentile(seconds, 50),
+        "p90_ms": 1e3 * percentile(seconds, 90) if len(seconds) >= SAMPLES_FOR_P90 else None,
+        "p99_ms": 1e3 * percentile(seconds, 99) if len(seconds) >= SAMPLES_FOR_P99 else None,
+        "mean_ms": 1e3 * float(seconds.mean()),
+        "min_ms": 1e3 * float(seconds.min()),
+        "fps": batch_size * len(seconds) / float(seconds.sum()),
+        "samples": len(seconds),
+        "group": timings.group,
+        "first_call_ms": 1e3 * timings.warm_up.first_call,
+        "phases": phase_shares(timings),
+    }
+
+
+def phase_shares(timings: Timings) -> dict[str, float] | None:
+    """The mean share of each phase in a sample; None where there are no phases."""
+    if not timings.phases:
+        return None
+    samples = np.concatenate(timings.blocks)
+    shares = (samples[:, 1:] / samples[:, :1]).mean(0)
+    return dict(zip(timings.phases, map(float, shares), strict=True))
+
+
+def timing_doubts(timings: Timings) -> list[str]:
+    """Why the figures would not reproduce, as far as the samples themselves show it."""
+    seconds, doubts = timings.seconds, []
+    if not timings.complete:
+        doubts.append("interrupted")
+    if not timings.warm_up.steady:
+        doubts.append("the warm-up did not become steady")
+    if len(seconds) < SAMPLES_FOR_P90:
+        doubts.append(f"{len(seconds)} samples, fewer than {SAMPLES_FOR_P90}")
+    third = max(1, len(seconds) // 3)
+    drift = float(np.median(seconds[-third:]) / np.median(seconds[:third]) - 1)
+    if abs(drift) > LARGEST_DRIFT:
+        doubts.append(f"the median drifted {drift:+.0%} from the first third to the last")
+    spread = (percentile(seconds, 75) - percentile(seconds, 25)) / percentile(seconds, 50)
+    if spread > LARGEST_SPREAD:
+        doubts.append(f"the middle half of the samples spreads over {spread:.0%} of the median")
+    return doubts
+
+
+def block_medians(arrays: Mapping[str, NDArray[Any]]) -> Seconds:
+    """The median time of each block, from a record's arrays ``seconds`` and ``block``."""
+    seconds, block = arrays["seconds"], arrays["block"]
+    return np.array([np.median(seconds[block == number]) for number in np.unique(block)])
+
+
+def speedup(baseline: Seconds, other: Seconds, paired: bool) -> dict[str, float | None]:
+    """How many times as fast ``other`` is, with a 95% percentile bootstrap interval over blocks.
+
+    Both are block medians. ``paired`` blocks are of the same rounds: the speed-up is the median of
+    the rounds' ratios, which a drift of the machine leaves alone. Otherwise it is the ratio of the
+    medians. With fewer than five blocks there is no interval.
+    """
+    if paired:
+        rounds = min(len(baseline), len(other))
+        ratios = baseline[:rounds] / other[:rounds]
+        ratio, resampled = np.median(ratios), _resampled_medians(ratios)
+    else:
+        ratio = np.median(baseline) / np.median(other)
+        resampled = _resampled_medians(baseline) / _resampled_medians(other, seed=1)
+    low, high = None, None
+    if min(len(baseline), len(other)) >= BLOCKS_FOR_INTERVAL:
+        low, high = map(float, np.quantile(resampled, (0.025, 0.975)))
+    return {"speedup": float(ratio), "speedup_low": low, "speedup_high": high}
+
+
+def _resampled_medians(values: Seconds, seed: int = 0) -> Seconds:
+    drawn = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
+    medians: Seconds = np.median(values[drawn], axis=1)
+    return medians

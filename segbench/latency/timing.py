@@ -1,0 +1,173 @@
+"""How long a query takes: warm-up and turns, over any callables and any clock.
+
+Terms are MLPerf's. In the scenario *single-stream* a query starts when the last has ended. In
+*offline* the queries of a group are issued one after the other and waited for once.
+"""
+
+import gc
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Clock = Callable[[], float]
+
+SAMPLES_FOR_P90 = 64
+SAMPLES_FOR_P99 = 662
+BLOCK_SECONDS = 0.5
+LONGEST = 6  # times min_seconds, when the samples are still too few
+WARM_UP_WINDOW = 5
+STEADY = 0.05
+
+
+@dataclass(frozen=True)
+class Query:
+    """``issue`` starts the work; ``wait`` returns when all that was issued is done.
+
+    Where ``phases`` names parts, ``issue`` waits for each and gives their seconds.
+    """
+
+    issue: Callable[[], Sequence[float] | None]
+    wait: Callable[[], object]
+    phases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """Seconds of the first call and of a typical one, and whether the times became steady."""
+
+    first_call: float
+    typical: float
+    steady: bool
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Raw times of one query; ``blocks`` are its turns, in the order measured.
+
+    A block is (samples, 1 + phases) in seconds: the whole, then each of ``phases``. A sample is
+    the mean of ``group`` queries. ``complete`` is False when the user stopped the measurement.
+    """
+
+    warm_up: WarmUp
+    blocks: tuple[NDArray[np.float64], ...]
+    phases: tuple[str, ...] = ()
+    group: int = 1
+    complete: bool = True
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """Every sample in the order measured."""
+        return np.concatenate(self.blocks)[:, 0]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """``seconds``, the ``block`` of each and its phases, for the file beside the record."""
+        lengths = [len(block) for block in self.blocks]
+        parts = np.concatenate(self.blocks)[:, 1:].T
+        return {
+            "seconds": self.seconds,
+            "block": np.repeat(np.arange(len(lengths)), lengths),
+            **dict(zip(self.phases, parts, strict=True)),
+        }
+
+
+def warm_up(query: Query, limit: float, clock: Clock = time.perf_counter) -> WarmUp:
+    """Query until two windows of five in a row have the same median within 5%, or for ``limit``."""
+    with _collector_off():
+        started = clock()
+        first_call = typical = _sample(query, 1, clock)[0]
+        previous = math.inf
+        while clock() - started < limit:
+            window = [_sample(query, 1, clock)[0] for _ in range(WARM_UP_WINDOW)]
+            typical = float(np.median(window))
+            if abs(typical - previous) <= STEADY * typical:
+                return WarmUp(first_call, typical, steady=True)
+            previous = typical
+    return WarmUp(first_call, typical, steady=False)
+
+
+def measure_in_turns(
+    queries: Mapping[str, Query],
+    warm: Mapping[str, WarmUp],
+    min_seconds: float = 10.0,
+    group_seconds: float = 0.0,
+    step: Callable[[], object] = lambda: None,
+    clock: Clock = time.perf_counter,
+) -> dict[str, Timings]:
+    """Time warm queries in turns, block by block, so that a drifting machine hits all alike.
+
+    Each is measured for at least ``min_seconds`` and 64 samples, though never for more than six
+    times ``min_seconds``. A sample is one query; with ``group_seconds`` it is the mean of as many
+    as take about so long, waited for together. ``step`` is called after each round of turns. A
+    KeyboardInterrupt ends the measuring, once every query has had a turn.
+    """
+    group = {name: max(1, round(group_seconds / warm[name].typical)) for name in queries}
+    blocks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in queries}
+    complete = True
+    with _collector_off():
+        try:
+            while not all(_enough(blocks[name], group[name], min_seconds) for name in queries):
+                for name, query in queries.items():
+                    if len(queries) > 1:  # bring back into the caches what the others displaced
+                        _sample(query, 1, clock)
+                    blocks[name].append(_block(query, group[name], clock))
+                step()
+        except KeyboardInterrupt:
+            if not all(blocks.values()):
+                raise
+            complete = False
+    return {
+        name: Timings(warm[name], tuple(blocks[name]), query.phases, group[name], complete)
+        for name, query in queries.items()
+    }
+
+
+def expected_rounds(warm: Mapping[str, WarmUp], min_seconds: float) -> int:
+    """About how many rounds of turns ``measure_in_turns`` takes, for a progress bar."""
+    times = [max(each.typical, 1e-9) for each in warm.values()]
+    needed = [
+        min(max(min_seconds, SAMPLES_FOR_P90 * time), LONGEST * min_seconds) for time in times
+    ]
+    block = [time * math.ceil(BLOCK_SECONDS / time) for time in times]
+    return max(math.ceil(n / b) for n, b in zip(needed, block, strict=True))
+
+
+def _enough(blocks: Sequence[NDArray[np.float64]], group: int, min_seconds: float) -> bool:
+    spent = sum(float(block[:, 0].sum()) * group for block in blocks)
+    samples = sum(len(block) for block in blocks)
+    return spent >= min_seconds * (1 if samples >= SAMPLES_FOR_P90 else LONGEST)
+
+
+def _block(query: Query, group: int, clock: Clock) -> NDArray[np.float64]:
+    started = clock()
+    samples: list[tuple[float, ...]] = []
+    while not samples or clock() - started < BLOCK_SECONDS:
+        samples.append(_sample(query, group, clock))
+    return np.array(samples)
+
+
+def _sample(query: Query, group: int, clock: Clock) -> tuple[float, ...]:
+    """Seconds a query, the mean of ``group``; then those of its phases."""
+    phases: Sequence[float] | None = None
+    started = clock()
+    for _ in range(group):
+        phases = query.issue()
+    query.wait()
+    return (clock() - started) / group, *(phases or ())
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,101 @@
+"""``segbench latency --isolate``: processes that live, and processes that die."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segbench.records import Record, read_record
+
+PLUGIN = """
+import os, signal, sys
+import segbench_plugins.runtimes.eager as eager
+from segbench.errors import SegbenchError
+from segbench.hookspecs import hookimpl
+from segbench.types import Runtime
+from tests.tiny import tiny_backbone, tiny_dataset
+
+
+def dies(how):
+    def open_session(model, setup):
+        how()
+    return open_session
+
+
+def refuses():
+    raise SegbenchError("The engine is broken; mend it.")
+
+
+@hookimpl
+def segbench_backbones():
+    yield tiny_backbone()
+
+
+@hookimpl
+def segbench_datasets():
+    yield tiny_dataset()
+
+
+@hookimpl
+def segbench_runtimes():
+    [fp32, *_] = eager.segbench_runtimes()
+    yield Runtime("again", "Eager", fp32.open)
+    yield Runtime("killed", "Dies", dies(lambda: os.kill(os.getpid(), signal.SIGKILL)))
+    yield Runtime("aborted", "Dies", dies(os.abort))
+    yield Runtime("gone", "Dies", dies(lambda: sys.exit(3)))
+    yield Runtime("broken", "Refuses", dies(refuses))
+"""
+ROOT = Path(__file__).parents[2]
+
+
+def latency(folder: Path, *runtimes: str) -> subprocess.CompletedProcess[str]:
+    site = folder / "site"
+    info = site / "tiny_plugin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "tiny_plugin.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Name: tiny-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[segbench]\ntiny = tiny_plugin\n")
+    options = ["--isolate", "--backbone", "tiny", "--dataset", "tiny", "--size", "32x64"]
+    options += [part for name in runtimes for part in ("--runtime", name)]
+    return subprocess.run(
+        [sys.executable, "-m", "segbench", "latency", *options, "--min-seconds", "0.05"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(site), str(ROOT)))},
+        capture_output=True,
+        text=True,
+    )
+
+
+def records(folder: Path) -> list[Record]:
+    return [read_record(path) for path in sorted((folder / "results/latency").glob("*.json"))]
+
+
+@pytest.mark.slow
+def test_a_crash_costs_only_itself(tmp_path: Path) -> None:
+    result = latency(tmp_path, "eager", "killed", "aborted", "gone", "broken", "again")
+    assert result.returncode == 1
+    messages = " ".join(result.stderr.split())
+    assert "killed was not measured: The process of killed was killed (SIGKILL), most" in messages
+    assert "out of memory with --batch-size 1 at --size 32x64" in messages
+    assert "aborted was not measured: The process of aborted crashed (SIGABRT)" in messages
+    assert "The process of gone ended with exit code 3" in messages
+    assert "broken was not measured: The engine is broken" in messages
+    assert "4 of 6 measurements failed" in messages
+    eager, again = records(tmp_path)
+    assert (eager.config["runtime"], again.config["runtime"]) == ("eager", "again")
+    assert eager.config["session"] == again.config["session"]
+    assert eager.config["isolated"] is again.config["isolated"] is True
+    assert again.metrics["baseline"] == "eager"
+    assert again.metrics["speedup"] > 0
+    assert json.dumps(again.provenance["argv"]).count("--runtime") == 6
+
+
+@pytest.mark.slow
+def test_a_crash_alone_is_the_error(tmp_path: Path) -> None:
+    result = latency(tmp_path, "aborted")
+    assert result.returncode == 1
+    assert "Error: The process of aborted crashed (SIGABRT)." in result.stderr
+    assert not records(tmp_path)
