@@ -52,3 +52,16 @@ label_scale = click.option(
     show_default=True,
     help="Score every Nth label pixel each way; never ranked with full-size scores.",
 )
+calibration_frames = click.option(
+    "--calibration-frames",
+    type=COUNT,
+    default=128,
+    show_default=True,
+    help="INT8: at most so many training images to measure activations on.",
+)
+keep_float = click.option(
+    "--keep-float",
+    multiple=True,
+    metavar="LAYER",
+    help="INT8: leave this layer, such as encoder.features.0, in floating point. Repeatable.",
+)
