@@ -1,5 +1,6 @@
 """Calibration frames for INT8: training images, never those that a network is scored on."""
 
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,6 +56,25 @@ def gather(
         return Calibration(source, ids, images)
     others = [frames[i] for i in sorted(order[:held_back])]
     return Calibration(source, ids, images, *_pairs(dataset, others, size, reporter))
+
+
+def digest(calibration: Calibration) -> str:
+    """Twelve hex digits that stand for the frames, their pixels and what is held back."""
+    whole = hashlib.sha256(repr((calibration.source, calibration.frames)).encode())
+    for array in (
+        calibration.images,
+        calibration.held_back_images,
+        calibration.held_back_labels,
+    ):
+        if array is not None:
+            whole.update(repr(array.shape).encode())
+            whole.update(np.ascontiguousarray(array).data)
+    return whole.hexdigest()[:12]
+
+
+def summarise(calibration: Calibration) -> str:
+    """``128@0123456789ab``: how many frames, and their digest; for a record's configuration."""
+    return f"{len(calibration.frames)}@{digest(calibration)}"
 
 
 def _images(frames: Sequence[Frame], size: Size, reporter: Reporter) -> NDArray[np.uint8]:

@@ -23,6 +23,8 @@ from segbench.records import read_record
 @click.option("--limit", type=options.COUNT, help="Frames; such a record is never ranked.")
 @options.data_root
 @options.device
+@options.calibration_frames
+@options.keep_float
 @options.results
 @click.pass_obj
 def evaluate(registry: Registry, dataset_name: str, runtime_name: str, **given: Any) -> None:

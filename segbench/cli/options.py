@@ -45,23 +45,23 @@ results = click.option(
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
 )
-calibration_frames = click.option(
-    "--calibration-frames",
-    type=COUNT,
-    default=128,
-    show_default=True,
-    help="Training frames that INT8 ranges are measured on.",
-)
-keep_float = click.option(
-    "--keep-float",
-    multiple=True,
-    metavar="LAYER",
-    help="A layer that INT8 leaves in float, such as encoder.features.0; repeatable.",
-)
 label_scale = click.option(
     "--label-scale",
     type=COUNT,
     default=1,
     show_default=True,
     help="Score every Nth label pixel each way; never ranked with full-size scores.",
+)
+calibration_frames = click.option(
+    "--calibration-frames",
+    type=COUNT,
+    default=128,
+    show_default=True,
+    help="INT8: at most so many training images to measure activations on.",
+)
+keep_float = click.option(
+    "--keep-float",
+    multiple=True,
+    metavar="LAYER",
+    help="INT8: leave this layer, such as encoder.features.0, in floating point. Repeatable.",
 )

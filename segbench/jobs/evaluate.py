@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from segbench.calibration import gather, summarise
 from segbench.data import fingerprint, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.provenance import provenance, source_state
 from segbench.records import Record, write_record
-from segbench.types import Dataset, Runtime, Setup, Size
+from segbench.types import Calibration, Dataset, Runtime, Session, Setup, Size
 
 if TYPE_CHECKING:
     from segbench.checkpoint import Checkpoint
@@ -31,6 +32,8 @@ class EvaluateOptions:
     device: str = "auto"
     label_scale: int = 1
     limit: int | None = None
+    calibration_frames: int = 128
+    keep_float: tuple[str, ...] = ()
     results: Path = Path("results")
     argv: Sequence[str] = ()
 
@@ -50,7 +53,11 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
     frames = labelled_frames(dataset, dataset.locate(options.data_root), split, options.limit)
     trained = checkpoint.config
     size = options.size or (trained["height"], trained["width"])
-    session = runtime.open(checkpoint.model, Setup(size, device=options.device))
+    calibration = calibration_for(options, trained["dataset"], size, registry, reporter)
+    setup = Setup(
+        size, device=options.device, calibration=calibration, keep_float=options.keep_float
+    )
+    session = runtime.open(checkpoint.model, setup)
     evaluation = evaluate(session, dataset, frames, size, options.label_scale, reporter)
     record = Record(
         kind="evaluate",
@@ -66,8 +73,12 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
             "trained_on": trained["dataset"] if trained["dataset"] != dataset.name else None,
             "device": resolve_device(options.device).type,
             "checkpoint_sha256": checkpoint.sha256,
+            "calibration": summarise(calibration) if calibration else None,
+            "keep_float": sorted(options.keep_float) or None,
         },
-        metrics=evaluation.metrics() | {"parameters": checkpoint.parameters},
+        metrics=evaluation.metrics()
+        | {"parameters": checkpoint.parameters}
+        | detail(session, "file_mb"),
         per_class=evaluation.summary["per_class"],
         official=evaluation.official,
         provenance=provenance(
@@ -77,9 +88,30 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
             plugins=[registry.backbone(trained["backbone"]), dataset, runtime],
             engine=session.engine,
             dataset_fingerprint=fingerprint(frames, reporter),
-        ),
+        )
+        | detail(session, "quantization"),
     )
     return write_record(record, options.results, evaluation.arrays())
+
+
+def calibration_for(
+    options: EvaluateOptions, trained_on: str, size: Size, registry: Registry, reporter: Reporter
+) -> Calibration | None:
+    """Frames of the data set that the network was trained on, where the runtime wants them."""
+    runtime = options.runtime
+    if runtime.calibrates:
+        dataset, count = registry.dataset(trained_on), options.calibration_frames
+        return gather(dataset, options.data_root, size, reporter, count=count)
+    if options.keep_float:
+        raise SegbenchError(
+            f"The runtime {runtime.name!r} quantises nothing: leave --keep-float out."
+        )
+    return None
+
+
+def detail(session: Session, name: str) -> dict[str, Any]:
+    """What the session says under ``name``, to be merged into a record; empty where nothing."""
+    return {name: session.details[name]} if name in session.details else {}
 
 
 def check_classes(checkpoint: "Checkpoint", dataset: Dataset, path: Path) -> None:

@@ -14,6 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from segbench.cache import cache_dir
+from segbench.calibration import digest
 from segbench.errors import SegbenchError
 from segbench.export import export_onnx
 from segbench.fcn8s import FCN8s
@@ -107,17 +108,12 @@ def _build(
 
 def _key(model: FCN8s, setup: Setup, profile: Profile) -> str:
     """A digest of everything that determines the network."""
-    calibration = calibration_of(setup)
     asked = [setup.size, setup.batch_size, setup.output, sorted(setup.keep_float), profile]
     versions = [FORMAT, onnxruntime.__version__, onnx.__version__]
-    described = [*versions, *asked, calibration.source, calibration.frames, repr(model)]
-    digest = hashlib.sha256(repr(described).encode())
+    frames = digest(calibration_of(setup))
+    whole = hashlib.sha256(repr([*versions, *asked, frames, model]).encode())
     tensors = {**model.state_dict(), "mean": model.mean, "std": model.std}
     for name, tensor in tensors.items():
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
-    labelled = (calibration.held_back_images, calibration.held_back_labels)
-    for images in (calibration.images, *labelled):
-        if images is not None:
-            digest.update(np.ascontiguousarray(images).data)
-    return digest.hexdigest()[:32]
+        whole.update(name.encode())
+        whole.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+    return whole.hexdigest()[:32]
