@@ -241,7 +241,8 @@ class Setup:
     ``output`` "logits" is float32 (N, classes, H, W); "labels" has the argmax in the graph and
     gives class maps, uint8 (N, H, W). ``threads`` None leaves the engine its own choice.
     ``calibration`` is there for a runtime that asks for it. ``keep_float`` names layers that an
-    INT8 runtime leaves in floating point.
+    INT8 runtime leaves in floating point. ``compute_capability`` ("8.9") is the CUDA device that
+    ``Runtime.export`` builds for, where that is not this machine's.
     """
 
     size: Size
@@ -251,6 +252,7 @@ class Setup:
     threads: int | None = None
     calibration: Calibration | None = None
     keep_float: tuple[str, ...] = ()
+    compute_capability: str | None = None
 
 
 class Session(Protocol):
