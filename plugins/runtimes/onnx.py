@@ -11,8 +11,14 @@ from segbench.types import Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
+    from segbench.quantize import Profile
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime")
+PRECISIONS: tuple[Literal["fp32", "fp16"], ...] = ("fp32", "fp16")
+INT8: "dict[str, tuple[str, Profile | None]]" = {
+    "onnx-int8": ("in the profile of the device", None),
+    "onnx-int8-signed": ("as TensorRT has it", "signed"),
+}
 
 
 def export(
@@ -35,14 +41,44 @@ def open_session(precision: Literal["fp32", "fp16"], model: "FCN8s", setup: Setu
         return OnnxSession(path, setup, precision)
 
 
+def export_int8(
+    profile: "Profile | None", model: "FCN8s", setup: Setup, path: Path
+) -> Mapping[str, Any]:
+    """Write the Q/DQ graph that ``open_int8`` loads; None is the profile that suits the device."""
+    from segbench.device import resolve_device
+    from segbench.quantize import quantize_onnx
+
+    suiting: Profile = "unsigned" if resolve_device(setup.device).type == "cpu" else "signed"
+    return {"quantization": quantize_onnx(model, path, setup, profile or suiting)}
+
+
+def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Session:
+    """Quantise, or take from the cache what was quantised before."""
+    from segbench.onnx_session import OnnxSession
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "fcn8s.onnx"
+        details = export_int8(profile, model, setup, path)
+        return OnnxSession(path, setup, "int8", details)
+
+
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
-    """``onnx`` and ``onnx-fp16``."""
-    for name, precision in (("onnx", "fp32"), ("onnx-fp16", "fp16")):
+    """``onnx``, ``onnx-fp16``, ``onnx-int8`` and ``onnx-int8-signed``."""
+    for precision in PRECISIONS:
         yield Runtime(
-            name=name,
+            name="onnx" if precision == "fp32" else f"onnx-{precision}",
             summary=f"ONNX Runtime, {precision.upper()}, CUDA or CPU",
             open=partial(open_session, precision),
             requires=REQUIRES,
             export=partial(export, precision),
+        )
+    for name, (what, profile) in INT8.items():
+        yield Runtime(
+            name=name,
+            summary=f"ONNX Runtime, INT8 {what}, CUDA or CPU",
+            open=partial(open_int8, profile),
+            requires=REQUIRES,
+            calibrates=True,
+            export=partial(export_int8, profile),
         )

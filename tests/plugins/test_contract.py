@@ -66,7 +66,7 @@ def test_dataset_on_real_files(dataset: Dataset, data_root: Path) -> None:
 @pytest.mark.parametrize("runtime", REGISTRY.runtimes, ids=names(REGISTRY.runtimes))
 def test_runtime(runtime: Runtime) -> None:
     skip_unusable(runtime)
-    precision = runtime.name.rpartition("-")[2]
+    precision = runtime.name.removesuffix("-signed").rpartition("-")[2]
     check_runtime(runtime, {"fp16": 1e-2, "bf16": 5e-2, "int8": 0.2}.get(precision, 1e-4))
 
 
