@@ -21,6 +21,10 @@ class DataError(SegbenchError):
     """An image, a label, a prediction or a folder of them is missing or wrong."""
 
 
+class MissingDeviceError(SegbenchError):
+    """A runtime needs a device that this machine does not have."""
+
+
 class RecordError(SegbenchError):
     """A file in the results folder is not a segbench record."""
 
