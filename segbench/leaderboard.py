@@ -133,7 +133,8 @@ def _join(records: Iterable[Record]) -> Iterator[Row]:
 def _network(record: Record) -> tuple[Any, ...]:
     """What a score and a latency of the same network have in common."""
     config = record.config
-    return _checkpoint(record), config["runtime"], config["height"], config["width"]
+    kept = tuple(config.get("keep_float") or ())
+    return _checkpoint(record), config["runtime"], config["height"], config["width"], kept
 
 
 def _checkpoint(record: Record) -> str:

@@ -290,14 +290,16 @@ class Session(Protocol):
 class Runtime:
     """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
 
-    ``open`` gives a Session. ``calibrates`` says that it wants ``Setup.calibration``. ``export``
-    writes what the engine loads to a file, where there is such a file, and gives what to say of
-    it. An entry of ``requires`` may name alternatives, as in "onnxruntime-gpu|onnxruntime".
+    ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
+    is asked before anything takes time. ``calibrates`` says that it wants ``Setup.calibration``.
+    ``export`` writes what the engine loads to a file, where there is such a file, and gives what
+    to say of it. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
     summary: str
     open: "Callable[[FCN8s, Setup], Session]"
     requires: tuple[str, ...] = ()
+    check: "Callable[[Setup], object] | None" = None
     calibrates: bool = False
     export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None

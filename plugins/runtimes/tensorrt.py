@@ -16,16 +16,21 @@ TENSORRT = "tensorrt|tensorrt-cu12|tensorrt-cu13|tensorrt-rtx|tensorrt-rtx-cu12|
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", TENSORRT)
 
 
-def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
-    """A session on the card; what is missing for one is said before anything takes time."""
+def check(setup: Setup) -> None:
+    """Raise SegbenchError that says what this machine lacks."""
     from segbench.trt.target import target_to_run
 
-    target = target_to_run(setup)
+    target_to_run(setup)
 
+
+def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
+    """A session on the card."""
     from segbench.trt.engines import cached_engine
     from segbench.trt.graph import onnx_graph
     from segbench.trt.session import TrtSession
+    from segbench.trt.target import target_to_run
 
+    target = target_to_run(setup)
     onnx, about = onnx_graph(model, precision, setup)
     return TrtSession(cached_engine(target, onnx), target, setup, precision, about)
 
@@ -58,6 +63,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             summary=f"NVIDIA TensorRT, {precision.upper()}, CUDA",
             open=partial(open_session, precision),
             requires=REQUIRES,
+            check=check,
             calibrates=precision == "int8",
             export=partial(export, precision),
         )

@@ -46,6 +46,8 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
 
     started = datetime.now(UTC)
     source_state()
+    if options.runtime.check:
+        options.runtime.check(Setup(options.size or (1, 1), device=options.device))
     dataset, runtime = options.dataset, options.runtime
     split = options.split or dataset.score_split
     checkpoint = load_checkpoint(options.checkpoint, registry)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -148,10 +148,14 @@ def _warm_up(
     warm = {}
     for runtime in reporter.track(runtimes, len(runtimes), "open and warm up"):
         try:
+            setup = _setup(network, protocol)
+            if runtime.check:
+                runtime.check(setup)
             with memory_may_be_short(protocol.batch_size, network.size):
-                frames = calibration() if runtime.calibrates else None
+                if runtime.calibrates:
+                    setup = replace(setup, calibration=calibration())
                 started = time.perf_counter()
-                session = runtime.open(network.model, _setup(network, protocol, frames))
+                session = runtime.open(network.model, setup)
                 build_s = time.perf_counter() - started
                 query = query_of(session, images, protocol.scope, protocol.scenario)
                 warmed = warm_up(query, protocol.min_seconds)
@@ -162,14 +166,13 @@ def _warm_up(
     return warm
 
 
-def _setup(network: Network, protocol: Protocol, calibration: Calibration | None) -> Setup:
+def _setup(network: Network, protocol: Protocol) -> Setup:
     return Setup(
         network.size,
         protocol.batch_size,
         protocol.device,
         session_output(protocol.scope),
         protocol.threads,
-        calibration,
     )
 
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from segbench.errors import DataError
+from segbench.errors import DataError, SegbenchError
 from segbench.metrics.camvid import CamVid
 from segbench.plugins import Item, Registry
 from segbench.testing import check_backbone, check_dataset, check_runtime
 from segbench.torch_session import TorchSession
-from segbench.types import Backbone, Dataset, InputConvention, Runtime
+from segbench.types import Backbone, Dataset, InputConvention, Runtime, Setup
 from segbench_plugins.datasets import streets
 from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
 
@@ -66,6 +66,11 @@ def test_dataset_on_real_files(dataset: Dataset, data_root: Path) -> None:
 @pytest.mark.parametrize("runtime", REGISTRY.runtimes, ids=names(REGISTRY.runtimes))
 def test_runtime(runtime: Runtime) -> None:
     skip_unusable(runtime)
+    if runtime.check:
+        try:
+            runtime.check(Setup((64, 96)))
+        except SegbenchError as error:
+            pytest.skip(error.message)
     precision = runtime.name.removesuffix("-signed").rpartition("-")[2]
     check_runtime(runtime, {"fp16": 1e-2, "bf16": 5e-2, "int8": 0.2}.get(precision, 1e-4))
 
