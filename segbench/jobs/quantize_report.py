@@ -44,7 +44,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
     from segbench.checkpoint import load_checkpoint
     from segbench.export import export_onnx
     from segbench.quantize.layer_costs import Costing
-    from segbench.quantize.network import quantized
+    from segbench.quantize.network import cached_ranges, quantized
     from segbench.quantize.report import Report, draw_chart, read_json, write_csv, write_json
 
     place = options.output / "report.json"
@@ -61,7 +61,8 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
         with TemporaryDirectory() as folder:
             source, classes = Path(folder) / "fp32.onnx", checkpoint.model.classes
             export_onnx(checkpoint.model, source, setup)
-            costing = Costing(source, network.ranges, profile, setup, scored, classes)
+            ranges = cached_ranges(checkpoint.model, source, setup)[network.details["method"]]
+            costing = Costing(source, ranges, profile, setup, scored, classes)
             key = f"{network.key}-{costing.frames}"
             report = read_json(place)
             if report is None or report.key != key:

@@ -35,15 +35,11 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Quantized:
-    """A network in the cache: its ONNX file, what there is to say of it, the ranges it was made of.
-
-    ``key`` stands for all that determines it.
-    """
+    """A network in the cache, and what there is to say of it; ``key`` determines it."""
 
     key: str
     path: Path
     details: dict[str, Any]
-    ranges: Ranges
 
 
 def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
@@ -63,17 +59,33 @@ def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> d
 
 def quantized(model: FCN8s, setup: Setup, profile: Profile) -> Quantized:
     """The network from the cache, built first where it is not there."""
-    calibration = calibration_of(setup)
-    key = _key(model, setup, calibration, profile)
-    network, notes = (cache_dir("int8") / f"{key}{suffix}" for suffix in (".onnx", ".json"))
-    if not (network.exists() and notes.exists()):
-        details, ranges = _build(model, network, setup, calibration, profile)
-        pairs = {name: [float(low), float(high)] for name, (low, high) in ranges.items()}
+    asked = (setup.size, setup.batch_size, setup.output, sorted(setup.keep_float), profile)
+    key = _key(model, calibration_of(setup), *asked)
+    path, notes = (cache_dir("int8") / f"{key}{suffix}" for suffix in (".onnx", ".json"))
+    if not (path.exists() and notes.exists()):
+        details = _build(model, path, setup, profile)
         with draft_of(notes) as draft:
-            draft.write_text(json.dumps({"details": details, "ranges": pairs}), encoding="utf-8")
-    kept = json.loads(notes.read_text(encoding="utf-8"))
-    ranges = {k: (np.float32(low), np.float32(high)) for k, (low, high) in kept["ranges"].items()}
-    return Quantized(key, network, kept["details"], ranges)
+            draft.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
+    return Quantized(key, path, json.loads(notes.read_text(encoding="utf-8")))
+
+
+def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]:
+    """Method -> ranges of ``model``, exported to ``source``, on the calibration images.
+
+    They serve every profile, output and batch, and layers kept in float, without measuring again.
+    """
+    calibration = calibration_of(setup)
+    place = cache_dir("int8") / f"{_key(model, calibration, setup.size)}.ranges.json"
+    if not place.exists():
+        compare = calibration.held_back_labels is not None
+        found = measure_ranges(source, calibration.images, setup.batch_size, compare)
+        with draft_of(place) as draft:
+            draft.write_text(json.dumps(found, default=float), encoding="utf-8")
+    kept = json.loads(place.read_text(encoding="utf-8"))
+    return {
+        method: {name: (np.float32(low), np.float32(high)) for name, (low, high) in pairs.items()}
+        for method, pairs in kept.items()
+    }
 
 
 def calibration_of(setup: Setup) -> Calibration:
@@ -85,27 +97,22 @@ def calibration_of(setup: Setup) -> Calibration:
     return setup.calibration
 
 
-def _build(
-    model: FCN8s, network: Path, setup: Setup, calibration: Calibration, profile: Profile
-) -> tuple[dict[str, Any], Ranges]:
-    with TemporaryDirectory(prefix=".", dir=network.parent) as name:
+def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+    calibration = calibration_of(setup)
+    scores: dict[str, float | None] = {}
+    with TemporaryDirectory(prefix=".", dir=path.parent) as name:
         folder = Path(name)
         source = folder / "fp32.onnx"
         export_onnx(model, source, setup)
         graph = onnx.load(source).graph
         layers = layers_to_quantize(graph, setup.keep_float)
-        compare = calibration.held_back_labels is not None
-        ranges = measure_ranges(source, calibration.images, setup.batch_size, compare)
-        scores: dict[str, float | None] = {}
-        for method, found in ranges.items():
+        for method, ranges in cached_ranges(model, source, setup).items():
             candidate = folder / f"{method}.onnx"
-            write_quantized(source, candidate, found, profile, layers)
-            scores[method] = (
-                held_back_miou(candidate, setup, calibration, model.classes) if compare else None
-            )
+            write_quantized(source, candidate, ranges, profile, layers)
+            scores[method] = held_back_miou(candidate, setup, calibration, model.classes)
         best = max(scores, key=lambda method: scores[method] or 0)
-        (folder / f"{best}.onnx").replace(network)
-    details = {
+        (folder / f"{best}.onnx").replace(path)
+    return {
         "profile": profile,
         "method": best,
         "scores": scores,
@@ -114,14 +121,13 @@ def _build(
         "layers": layers,
         "float_layers": [n.name for n in convolutions(graph) if n.name not in layers],
     }
-    return details, ranges[best]
 
 
-def _key(model: FCN8s, setup: Setup, calibration: Calibration, profile: Profile) -> str:
-    """A digest of everything that determines the network."""
-    asked = [setup.size, setup.batch_size, setup.output, sorted(setup.keep_float), profile]
-    versions = [FORMAT, onnxruntime.__version__, onnx.__version__]
-    whole = hashlib.sha256(repr([*versions, *asked, digest(calibration), model]).encode())
+def _key(model: FCN8s, calibration: Calibration, *asked: Any) -> str:
+    """A digest of everything that determines what ``asked`` leads to."""
+    versions = (FORMAT, onnxruntime.__version__, onnx.__version__)
+    described = (versions, asked, digest(calibration), repr(model))
+    whole = hashlib.sha256(repr(described).encode())
     tensors = {**model.state_dict(), "mean": model.mean, "std": model.std}
     for name, tensor in tensors.items():
         whole.update(name.encode())

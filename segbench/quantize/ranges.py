@@ -7,7 +7,6 @@ range that loses the least information (Migacz, "8-bit Inference with TensorRT",
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,11 @@ def measure_ranges(
     widest: Ranges = {}
     names = tensors_to_measure(onnx.load(source).graph)
     session = session_with_outputs(source, names)
-    count = ceil(len(images) / batch_size)
-    for batch in Reporter().track(batches(images, batch_size), count, "calibrate"):
-        for name, values in zip(names, session.run(names, {"images": batch}), strict=True):
+    starts = range(0, len(images), batch_size)
+    inputs = zip(starts, batches(images, batch_size), strict=True)
+    for start, batch in Reporter().track(inputs, len(starts), "calibrate"):
+        for name, output in zip(names, session.run(names, {"images": batch}), strict=True):
+            values = output[: len(images) - start]
             low, high = widest.get(name, (values.min(), values.max()))
             widest[name] = min(low, values.min()), max(high, values.max())
             if compare:

@@ -137,26 +137,36 @@ def test_the_cache_gives_identical_bytes(
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "first.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("change", ["weights", "profile", "output", "batch", "images", "labels"])
+@pytest.mark.parametrize("change", ["weights", "output", "batch", "keep_float", "frames", "labels"])
 def test_whatever_determines_the_network_is_in_its_key(
-    change: str, model: FCN8s, setup: Setup
+    change: str, model: FCN8s, setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(network, "_build", lambda model, path, *_: path.touch() or {})
     calibration = setup.calibration
     assert calibration is not None
-    before = network._key(model, setup, calibration, "unsigned")
-    profile: Profile = "signed" if change == "profile" else "unsigned"
+    before = network.quantized(model, setup, "unsigned").key
+    assert network.quantized(model, setup, "signed").key != before
+    changed: dict[str, Any] = {
+        "output": {"output": "labels"},
+        "batch": {"batch_size": 2},
+        "keep_float": {"keep_float": ("encoder.to8",)},
+        "frames": {"calibration": replace(calibration, images=calibration.images ^ 1)},
+        "labels": {"calibration": replace(calibration, held_back_labels=None)},
+    }
     if change == "weights":
         model = tiny_network()
         model.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
-    if change == "output":
-        setup = replace(setup, output="labels")
-    if change == "batch":
-        setup = replace(setup, batch_size=2)
-    if change == "images":
-        calibration = replace(calibration, images=calibration.images ^ 1)
-    if change == "labels":
-        calibration = replace(calibration, held_back_labels=None)
-    assert network._key(model, setup, calibration, profile) != before
+    after = network.quantized(model, replace(setup, **changed.get(change, {})), "unsigned")
+    assert after.key != before
+
+
+def test_ranges_are_measured_once_for_all_profiles(
+    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantize_onnx(model, tmp_path / "unsigned.onnx", setup, "unsigned")
+    monkeypatch.setattr(network, "measure_ranges", None)
+    both = replace(setup, output="labels", batch_size=2)
+    quantize_onnx(model, tmp_path / "signed.onnx", both, "signed")
 
 
 def test_ranges_of_a_graph_worked_by_hand(tmp_path: Path) -> None:
