@@ -9,6 +9,7 @@ from segbench.cli.export import export
 from segbench.cli.latency import latency
 from segbench.cli.leaderboard import leaderboard
 from segbench.cli.plugins import plugins
+from segbench.cli.quantize_report import quantize_report_command
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
@@ -28,6 +29,7 @@ main.add_command(export)
 main.add_command(latency)
 main.add_command(leaderboard)
 main.add_command(plugins)
+main.add_command(quantize_report_command)
 main.add_command(run)
 main.add_command(score)
 main.add_command(submit)

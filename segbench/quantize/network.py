@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from numpy.typing import NDArray
 
 from segbench.cache import cache_dir
 from segbench.calibration import digest
@@ -19,9 +18,9 @@ from segbench.errors import SegbenchError
 from segbench.export import export_onnx
 from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
-from segbench.progress import Reporter
 from segbench.quantize.profiles import (
     Profile,
+    Ranges,
     convolutions,
     layers_to_quantize,
     write_quantized,
@@ -34,6 +33,15 @@ FORMAT = 1
 """Goes up when the same request would give another network."""
 
 
+@dataclass(frozen=True)
+class Quantized:
+    """A network in the cache, and what there is to say of it; ``key`` determines it."""
+
+    key: str
+    path: Path
+    details: dict[str, Any]
+
+
 def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
     """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; give what there is to say of it.
 
@@ -43,17 +51,41 @@ def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> d
     and the ``frames`` calibrated on, the quantised ``layers`` and the ``float_layers``. Raises
     SegbenchError without ``setup.calibration`` and for an unknown layer in ``setup.keep_float``.
     """
-    calibration = calibration_of(setup)
-    key = _key(model, setup, profile)
-    network, notes = (cache_dir("int8") / f"{key}{suffix}" for suffix in (".onnx", ".json"))
-    if not (network.exists() and notes.exists()):
-        details = _build(model, network, setup, calibration, profile)
+    network = quantized(model, setup, profile)
+    with draft_of(path) as draft:
+        shutil.copyfile(network.path, draft)
+    return network.details
+
+
+def quantized(model: FCN8s, setup: Setup, profile: Profile) -> Quantized:
+    """The network from the cache, built first where it is not there."""
+    asked = (setup.size, setup.batch_size, setup.output, sorted(setup.keep_float), profile)
+    key = _key(model, calibration_of(setup), *asked)
+    path, notes = (cache_dir("int8") / f"{key}{suffix}" for suffix in (".onnx", ".json"))
+    if not (path.exists() and notes.exists()):
+        details = _build(model, path, setup, profile)
         with draft_of(notes) as draft:
             draft.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
-    with draft_of(path) as draft:
-        shutil.copyfile(network, draft)
-    found: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
-    return found
+    return Quantized(key, path, json.loads(notes.read_text(encoding="utf-8")))
+
+
+def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]:
+    """Method -> ranges of ``model``, exported to ``source``, on the calibration images.
+
+    They serve every profile, output and batch, and layers kept in float, without measuring again.
+    """
+    calibration = calibration_of(setup)
+    place = cache_dir("int8") / f"{_key(model, calibration, setup.size)}.ranges.json"
+    if not place.exists():
+        compare = calibration.held_back_labels is not None
+        found = measure_ranges(source, calibration.images, setup.batch_size, compare)
+        with draft_of(place) as draft:
+            draft.write_text(json.dumps(found, default=float), encoding="utf-8")
+    kept = json.loads(place.read_text(encoding="utf-8"))
+    return {
+        method: {name: (np.float32(low), np.float32(high)) for name, (low, high) in pairs.items()}
+        for method, pairs in kept.items()
+    }
 
 
 def calibration_of(setup: Setup) -> Calibration:
@@ -65,36 +97,21 @@ def calibration_of(setup: Setup) -> Calibration:
     return setup.calibration
 
 
-def calibration_batches(setup: Setup, calibration: Calibration) -> Iterator[NDArray[np.float32]]:
-    """Inputs (N, 3, H, W) of the setup's batch; the last is filled up from the start."""
-    count = len(calibration.images)
-    starts = range(0, count, setup.batch_size)
-    for start in Reporter().track(starts, len(starts), "calibrate"):
-        indices = np.arange(start, start + setup.batch_size) % count
-        images = calibration.images[indices].transpose(0, 3, 1, 2)
-        yield np.ascontiguousarray(images, dtype=np.float32)
-
-
-def _build(
-    model: FCN8s, network: Path, setup: Setup, calibration: Calibration, profile: Profile
-) -> dict[str, Any]:
-    with TemporaryDirectory(prefix=".", dir=network.parent) as name:
+def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+    calibration = calibration_of(setup)
+    scores: dict[str, float | None] = {}
+    with TemporaryDirectory(prefix=".", dir=path.parent) as name:
         folder = Path(name)
         source = folder / "fp32.onnx"
         export_onnx(model, source, setup)
         graph = onnx.load(source).graph
         layers = layers_to_quantize(graph, setup.keep_float)
-        compare = calibration.held_back_labels is not None
-        ranges = measure_ranges(source, calibration_batches(setup, calibration), compare)
-        scores: dict[str, float | None] = {}
-        for method, found in ranges.items():
+        for method, ranges in cached_ranges(model, source, setup).items():
             candidate = folder / f"{method}.onnx"
-            write_quantized(source, candidate, found, profile, layers)
-            scores[method] = (
-                held_back_miou(candidate, setup, calibration, model.classes) if compare else None
-            )
+            write_quantized(source, candidate, ranges, profile, layers)
+            scores[method] = held_back_miou(candidate, setup, calibration, model.classes)
         best = max(scores, key=lambda method: scores[method] or 0)
-        (folder / f"{best}.onnx").replace(network)
+        (folder / f"{best}.onnx").replace(path)
     return {
         "profile": profile,
         "method": best,
@@ -106,12 +123,11 @@ def _build(
     }
 
 
-def _key(model: FCN8s, setup: Setup, profile: Profile) -> str:
-    """A digest of everything that determines the network."""
-    asked = [setup.size, setup.batch_size, setup.output, sorted(setup.keep_float), profile]
-    versions = [FORMAT, onnxruntime.__version__, onnx.__version__]
-    frames = digest(calibration_of(setup))
-    whole = hashlib.sha256(repr([*versions, *asked, frames, model]).encode())
+def _key(model: FCN8s, calibration: Calibration, *asked: Any) -> str:
+    """A digest of everything that determines what ``asked`` leads to."""
+    versions = (FORMAT, onnxruntime.__version__, onnx.__version__)
+    described = (versions, asked, digest(calibration), repr(model))
+    whole = hashlib.sha256(repr(described).encode())
     tensors = {**model.state_dict(), "mean": model.mean, "std": model.std}
     for name, tensor in tensors.items():
         whole.update(name.encode())

@@ -18,7 +18,7 @@ Profile = Literal["unsigned", "signed"]
 Ranges = dict[str, tuple[np.float32, np.float32]]
 """Tensor -> (lowest, highest) value."""
 
-OP_TYPES = {"unsigned": ["Conv", "Clip", "Relu", "MaxPool", "Add"], "signed": ["Conv"]}
+FOLLOWERS = {"unsigned": ["Clip", "Relu", "MaxPool", "Add"], "signed": []}
 ACTIVATIONS = {"unsigned": QuantType.QUInt8, "signed": QuantType.QInt8}
 OPTIONS: dict[str, dict[str, Any]] = {
     "unsigned": {},
@@ -28,8 +28,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "OpTypesToExcludeOutputQuantization": ["Conv"],
     },
 }
-"""ONNX Runtime on x86 wants every tensor between two operators in 8 bits; TensorRT places that
-itself and wants Q/DQ at the inputs of convolutions alone, and no quantised bias."""
+"""Weights are symmetric with a scale a channel in both. ONNX Runtime on x86 wants every tensor
+between two operators in 8 bits. TensorRT fuses by itself: it wants Q/DQ at the inputs of
+convolutions alone, around zero, and no quantised bias."""
 
 
 def layers_to_quantize(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[str]:
@@ -56,7 +57,7 @@ def tensors_to_measure(graph: onnx.GraphProto) -> list[str]:
     names = [
         name
         for node in graph.node
-        if node.op_type in OP_TYPES["unsigned"]
+        if node.op_type in ("Conv", *FOLLOWERS["unsigned"])
         for name in (*node.input, *node.output)
         if name and name not in weights and name not in before
     ]
@@ -79,10 +80,7 @@ def before_activation(graph: onnx.GraphProto) -> dict[str, str]:
 def write_quantized(
     source: Path, path: Path, ranges: Ranges, profile: Profile, layers: Sequence[str]
 ) -> None:
-    """Write the FP32 graph at ``source`` to ``path`` with ``layers`` in INT8.
-
-    Weights are symmetric with a scale a channel. Activations are asymmetric in "unsigned".
-    """
+    """Write the FP32 graph at ``source`` to ``path`` with ``layers`` in INT8."""
     model = onnx.load(source)
     aliases = {k: ranges[v] for k, v in before_activation(model.graph).items() if v in ranges}
     quantizer = QDQQuantizer(
@@ -92,21 +90,27 @@ def write_quantized(
         weight_qType=QuantType.QInt8,
         activation_qType=ACTIVATIONS[profile],
         tensors_range=TensorsData(CalibrationMethod.MinMax, {**ranges, **aliases}),
-        nodes_to_quantize=[],
-        nodes_to_exclude=_left_in_float(model.graph, set(layers)),
-        op_types_to_quantize=OP_TYPES[profile],
+        nodes_to_quantize=_nodes_to_quantize(model.graph, profile, layers),
+        nodes_to_exclude=[],
+        op_types_to_quantize=["Conv", *FOLLOWERS[profile]],
         extra_options=OPTIONS[profile],
     )
     quantizer.quantize_model()
     quantizer.model.save_model_to_file(str(path))
 
 
-def _left_in_float(graph: onnx.GraphProto, layers: set[str]) -> list[str]:
-    """Convolutions that are not in ``layers``, and the sums that the decoder makes."""
-    upsampled = {node.output[0] for node in graph.node if node.op_type == "ConvTranspose"}
-    return [
-        node.name
-        for node in graph.node
-        if (node.op_type in ("Conv", "ConvTranspose") and node.name not in layers)
-        or (node.op_type == "Add" and upsampled & set(node.input))
-    ]
+def _nodes_to_quantize(
+    graph: onnx.GraphProto, profile: Profile, layers: Sequence[str]
+) -> list[str]:
+    """The layers, and what the profile quantises of the nodes that read nothing but them."""
+    weights = {tensor.name for tensor in graph.initializer}
+    in_8_bits: set[str] = set()
+    chosen = []
+    for node in graph.node:
+        follows = node.op_type in FOLLOWERS[profile] and in_8_bits.issuperset(
+            name for name in node.input if name and name not in weights
+        )
+        if node.name in layers or follows:
+            chosen.append(node.name)
+            in_8_bits.update(node.output)
+    return chosen

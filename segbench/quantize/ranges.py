@@ -5,7 +5,7 @@ range that loses the least information (Migacz, "8-bit Inference with TensorRT",
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from segbench.progress import Reporter
 from segbench.provenance import usable_cores
 from segbench.quantize.profiles import Ranges, tensors_to_measure
 
@@ -26,19 +27,23 @@ PERCENTILE = 99.99
 
 
 def measure_ranges(
-    source: Path, batches: Iterable[NDArray[np.float32]], compare: bool
+    source: Path, images: NDArray[np.uint8], batch_size: int, compare: bool
 ) -> dict[str, Ranges]:
     """Method -> ranges of the FP32 graph at ``source``; "min-max" alone unless ``compare``.
 
-    ``batches`` are inputs (N, 3, H, W); the activations of one at a time are held in memory.
+    ``images`` are (N, H, W, 3). The activations of one batch at a time are held in memory.
     """
     from onnxruntime.quantization.calibrate import HistogramCollector
 
     collector = HistogramCollector("entropy", False, BINS, LEVELS, PERCENTILE, "same")
     widest: Ranges = {}
-    session, names = _session_with_outputs(source)
-    for batch in batches:
-        for name, values in zip(names, session.run(names, {"images": batch}), strict=True):
+    names = tensors_to_measure(onnx.load(source).graph)
+    session = session_with_outputs(source, names)
+    starts = range(0, len(images), batch_size)
+    inputs = zip(starts, batches(images, batch_size), strict=True)
+    for start, batch in Reporter().track(inputs, len(starts), "calibrate"):
+        for name, output in zip(names, session.run(names, {"images": batch}), strict=True):
+            values = output[: len(images) - start]
             low, high = widest.get(name, (values.min(), values.max()))
             widest[name] = min(low, values.min()), max(high, values.max())
             if compare:
@@ -53,23 +58,26 @@ def measure_ranges(
     return {"min-max": widest, "percentile": _pairs(percentile), "entropy": _pairs(entropy)}
 
 
-def _session_with_outputs(source: Path) -> tuple[Any, list[str]]:
-    """The graph with every tensor that is to be measured as an output."""
+def batches(images: NDArray[np.uint8], batch_size: int) -> Iterator[NDArray[np.float32]]:
+    """Inputs (batch_size, 3, H, W) of images (N, H, W, 3); the last is filled from the start."""
+    for start in range(0, len(images), batch_size):
+        indices = np.arange(start, start + batch_size) % len(images)
+        yield np.ascontiguousarray(images[indices].transpose(0, 3, 1, 2), dtype=np.float32)
+
+
+def session_with_outputs(source: Path, names: Sequence[str]) -> Any:
+    """An ONNX Runtime session on the CPU that can give inner tensors too."""
     import onnxruntime
 
     model = onnx.load(source)
-    names = tensors_to_measure(model.graph)
     there = {output.name for output in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in there)
-    path = source.with_name(f"measured-{source.name}")
-    onnx.save(model, path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = usable_cores()
-    providers = ["CPUExecutionProvider"]
-    session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-    path.unlink()
-    return session, names
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def _coarse(

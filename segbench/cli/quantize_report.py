@@ -1,0 +1,73 @@
+"""``segbench quantize-report``: which layers cost what in INT8."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from segbench.cli import options
+from segbench.jobs.quantize_report import PROFILES, ReportOptions, quantize_report
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+
+if TYPE_CHECKING:
+    from segbench.quantize.report import Report
+
+
+@click.command("quantize-report")
+@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@click.option("--runtime", type=click.Choice(list(PROFILES)), default="onnx-int8")
+@click.option("--frames", type=options.COUNT, help="Held-back frames to score on; default all.")
+@options.calibration_frames
+@click.option(
+    "--keep-float",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Also score INT8 with so many of the costliest layers in floating point.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("quantize-report"),
+    show_default=True,
+    help="Folder of report.json, report.csv and report.png.",
+)
+@options.data_root
+@click.pass_obj
+def quantize_report_command(registry: Registry, **given: Any) -> None:
+    """Show the noise and the mIoU lost of every layer in INT8.
+
+    Layers are quantised one at a time and scored on training images that the calibration leaves
+    out. An interrupted report goes on where it stopped.
+    """
+    asked = ReportOptions(**given)
+    print_report(quantize_report(asked, registry, Reporter()))
+    click.echo(asked.output / "report.json")
+
+
+def print_report(report: "Report") -> None:
+    """Every layer, worst first, and the mIoU of the whole network."""
+    console = Console(highlight=False)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("layer")
+    table.add_column("runs in")
+    table.add_column("SNR, dB", justify="right")
+    table.add_column("mIoU lost, points", justify="right")
+    for cost in report.costs:
+        snr = "-" if cost.snr_db is None else f"{cost.snr_db:.1f}"
+        table.add_row(escape(cost.layer), "int8", snr, f"{100 * cost.miou_lost:+.2f}")
+    for name in report.quantization["float_layers"]:
+        table.add_row(escape(name), "float", "-", "-")
+    console.print(table)
+    lines = [
+        f"mIoU on {report.frames} held-back training frames: {report.fp32_miou:.4f} in FP32, "
+        f"{report.int8_miou:.4f} in INT8 ({report.quantization['method']} calibration)"
+    ]
+    if report.kept_miou is not None:
+        named = " ".join(f"--keep-float {name}" for name in report.kept_float)
+        lines.append(f"{report.kept_miou:.4f} with {named}")
+    for line in lines:
+        console.print(escape(line), soft_wrap=True)

@@ -1,0 +1,118 @@
+"""Measure what every layer of a checkpoint costs in INT8, one after another."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from segbench.calibration import gather
+from segbench.errors import InterruptedRun, SegbenchError
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.types import Calibration, Setup
+
+if TYPE_CHECKING:
+    from segbench.quantize import Profile
+    from segbench.quantize.layer_costs import Costing
+    from segbench.quantize.report import Report
+
+PROFILES: "dict[str, Profile]" = {"onnx-int8": "unsigned", "onnx-int8-signed": "signed"}
+"""Runtime -> the profile of its networks on a CPU, where they are measured."""
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What ``segbench quantize-report`` was asked for.
+
+    ``frames`` None is all that are held back; ``keep_float`` is how many of the costliest layers.
+    """
+
+    checkpoint: Path
+    data_root: Path
+    runtime: str = "onnx-int8"
+    frames: int | None = None
+    calibration_frames: int = 128
+    keep_float: int = 0
+    output: Path = Path("quantize-report")
+
+
+def quantize_report(options: ReportOptions, registry: Registry, reporter: Reporter) -> "Report":
+    """Measure and write ``report.json``, ``report.csv`` and ``report.png`` to ``options.output``.
+
+    What an interrupted run has left in the JSON file is not measured again.
+    """
+    from segbench.checkpoint import load_checkpoint
+    from segbench.export import export_onnx
+    from segbench.quantize.layer_costs import Costing
+    from segbench.quantize.network import cached_ranges, quantized
+    from segbench.quantize.report import Report, draw_chart, read_json, write_csv, write_json
+
+    place = options.output / "report.json"
+    checkpoint = load_checkpoint(options.checkpoint, registry)
+    config, profile = checkpoint.config, PROFILES[options.runtime]
+    dataset, size = registry.dataset(config["dataset"]), (config["height"], config["width"])
+    calibration = gather(
+        dataset, options.data_root, size, reporter, count=options.calibration_frames
+    )
+    scored = held_back(calibration, options.frames)
+    setup = Setup(size, device="cpu", calibration=calibration)
+    try:
+        network = quantized(checkpoint.model, setup, profile)
+        with TemporaryDirectory() as folder:
+            source, classes = Path(folder) / "fp32.onnx", checkpoint.model.classes
+            export_onnx(checkpoint.model, source, setup)
+            ranges = cached_ranges(checkpoint.model, source, setup)[network.details["method"]]
+            costing = Costing(source, ranges, profile, setup, scored, classes)
+            key = f"{network.key}-{costing.frames}"
+            report = read_json(place)
+            if report is None or report.key != key:
+                report = Report(
+                    key,
+                    checkpoint.sha256,
+                    options.runtime,
+                    costing.frames,
+                    network.details,
+                    fp32_miou=costing.miou([]),
+                    int8_miou=costing.miou(network.details["layers"]),
+                )
+            report = _with_costs(report, costing, place, reporter)
+            report = _with_kept(report, costing, options.keep_float)
+    except KeyboardInterrupt:
+        raise InterruptedRun(f"Interrupted; the same command goes on from {place}.") from None
+    write_json(report, place)
+    write_csv(report, options.output / "report.csv")
+    draw_chart(report, options.output / "report.png")
+    return report
+
+
+def held_back(calibration: Calibration, frames: int | None) -> Calibration:
+    """The calibration with its first ``frames`` held-back frames; SegbenchError without any."""
+    images, labels = calibration.held_back_images, calibration.held_back_labels
+    if images is None or labels is None:
+        raise SegbenchError(
+            f"{calibration.source} has too few frames to hold some back and to score layers on "
+            "them: it takes five."
+        )
+    return replace(calibration, held_back_images=images[:frames], held_back_labels=labels[:frames])
+
+
+def _with_costs(report: "Report", costing: "Costing", place: Path, reporter: Reporter) -> "Report":
+    """The report with every layer in it, written after each."""
+    from segbench.quantize.report import worst_first, write_json
+
+    measured = {cost.layer for cost in report.costs}
+    missing = [name for name in report.quantization["layers"] if name not in measured]
+    for layer in reporter.track(missing, len(missing), "layers"):
+        cost = costing.cost(layer, report.fp32_miou)
+        report = replace(report, costs=worst_first((*report.costs, cost)))
+        write_json(report, place)
+    return report
+
+
+def _with_kept(report: "Report", costing: "Costing", count: int) -> "Report":
+    """The report with the mIoU of INT8 where the ``count`` costliest layers stay in float."""
+    if not count:
+        return replace(report, kept_float=(), kept_miou=None)
+    kept = tuple(cost.layer for cost in report.costs[:count])
+    layers = [name for name in report.quantization["layers"] if name not in kept]
+    return replace(report, kept_float=kept, kept_miou=costing.miou(layers))

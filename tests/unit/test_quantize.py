@@ -1,0 +1,239 @@
+"""Networks in INT8: what is quantised, how ranges are chosen, and when the cache is used."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from segbench.errors import SegbenchError
+from segbench.export import export_onnx
+from segbench.fcn8s import FCN8s
+from segbench.onnx_session import OnnxSession
+from segbench.quantize import network, quantize_onnx
+from segbench.quantize.layer_costs import Costing, LayerCost, decibels
+from segbench.quantize.profiles import Profile
+from segbench.quantize.ranges import _coarse, batches, measure_ranges
+from segbench.quantize.report import worst_first
+from segbench.testing import tiny_network
+from segbench.types import Calibration, Setup
+
+SIZE = (32, 64)
+LAYERS = ["encoder.to8", "encoder.to16", "encoder.to32"]
+
+
+def pictures(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, *SIZE, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model() -> FCN8s:
+    return tiny_network()
+
+
+@pytest.fixture
+def setup(model: FCN8s) -> Setup:
+    """Held-back labels are what the network itself says, so that FP32 scores 1."""
+    images = pictures(3, seed=1)
+    with torch.no_grad():
+        logits = model(torch.from_numpy(images).permute(0, 3, 1, 2).float())
+    labels = logits.argmax(1).byte().numpy()
+    calibration = Calibration("tiny train", ("a", "b"), pictures(2), images, labels)
+    return Setup(SIZE, device="cpu", calibration=calibration)
+
+
+@pytest.mark.parametrize("profile", ["unsigned", "signed"])
+def test_the_details_say_what_was_done(
+    profile: Profile, model: FCN8s, setup: Setup, tmp_path: Path
+) -> None:
+    details = quantize_onnx(model, tmp_path / "int8.onnx", setup, profile)
+    json.dumps(details, allow_nan=False)
+    assert details["profile"] == profile
+    assert details["layers"] == LAYERS
+    assert details["float_layers"] == ["score16", "score32", "up32", "score8", "up16"]
+    assert (details["source"], details["frames"]) == ("tiny train", ["a", "b"])
+    assert list(details["scores"]) == ["min-max", "percentile", "entropy"]
+    assert details["scores"][details["method"]] == max(details["scores"].values()) > 0.8
+
+
+def quantisers(path: Path) -> dict[str, list[Any]]:
+    """Each convolution with the data types of its quantised inputs; None for a float one."""
+    graph = onnx.load(path).graph
+    makers = {output: node for node in graph.node for output in node.output}
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+
+    def kind(name: str) -> int | None:
+        maker = makers.get(name)
+        quantised = maker is not None and maker.op_type == "DequantizeLinear"
+        return types[maker.input[2]] if maker is not None and quantised else None
+
+    return {n.name: list(map(kind, n.input)) for n in graph.node if n.op_type.startswith("Conv")}
+
+
+def test_the_unsigned_profile_is_that_of_x86(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+    quantize_onnx(model, tmp_path / "int8.onnx", setup, "unsigned")
+    found = quantisers(tmp_path / "int8.onnx")
+    expected = [TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32]
+    assert [found[name] for name in LAYERS] == [expected] * 3
+    assert found["up32"] == [None] * 3
+
+
+def test_the_signed_profile_is_that_of_tensorrt(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+    path = tmp_path / "int8.onnx"
+    quantize_onnx(model, path, setup, "signed")
+    found = quantisers(path)
+    assert [found[name] for name in LAYERS] == [[TensorProto.INT8, TensorProto.INT8, None]] * 3
+    graph = onnx.load(path).graph
+    zeros = {node.input[2] for node in graph.node if node.op_type == "QuantizeLinear"}
+    tensors = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
+    assert all((tensors[name] == 0).all() for name in zeros)
+
+
+def test_a_layer_is_kept_in_float(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+    kept = replace(setup, keep_float=("encoder.to16",))
+    details = quantize_onnx(model, tmp_path / "int8.onnx", kept, "unsigned")
+    assert details["layers"] == ["encoder.to8", "encoder.to32"]
+    assert quantisers(tmp_path / "int8.onnx")["encoder.to16"][1:] == [None, None]
+
+
+def test_an_unknown_layer_is_named_with_the_nearest(
+    model: FCN8s, setup: Setup, tmp_path: Path
+) -> None:
+    with pytest.raises(SegbenchError, match=r"'encoder.to9'.*Did you mean 'encoder.to8'"):
+        quantize_onnx(
+            model, tmp_path / "a.onnx", replace(setup, keep_float=("encoder.to9",)), "signed"
+        )
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_without_calibration_nothing_is_quantised(model: FCN8s, tmp_path: Path) -> None:
+    with pytest.raises(SegbenchError, match="training images to calibrate on"):
+        quantize_onnx(model, tmp_path / "a.onnx", Setup(SIZE, device="cpu"), "unsigned")
+
+
+def test_class_maps_come_from_the_same_graph(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+    quantize_onnx(model, tmp_path / "logits.onnx", setup, "unsigned")
+    labels = replace(setup, output="labels")
+    quantize_onnx(model, tmp_path / "labels.onnx", labels, "unsigned")
+    found = []
+    for name in ("logits", "labels"):
+        session = OnnxSession(tmp_path / f"{name}.onnx", setup, "int8")
+        found.append(session.run(session.prepare(pictures(1, seed=2))))
+    assert np.mean(found[0].argmax(1) == found[1]) > 0.99
+
+
+def test_the_cache_gives_identical_bytes(
+    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = quantize_onnx(model, tmp_path / "first.onnx", setup, "unsigned")
+    monkeypatch.setattr(network, "export_onnx", None)
+    again = quantize_onnx(model, tmp_path / "again.onnx", setup, "unsigned")
+    assert again == first
+    assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "first.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("change", ["weights", "output", "batch", "keep_float", "frames", "labels"])
+def test_whatever_determines_the_network_is_in_its_key(
+    change: str, model: FCN8s, setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "_build", lambda model, path, *_: path.touch() or {})
+    calibration = setup.calibration
+    assert calibration is not None
+    before = network.quantized(model, setup, "unsigned").key
+    assert network.quantized(model, setup, "signed").key != before
+    changed: dict[str, Any] = {
+        "output": {"output": "labels"},
+        "batch": {"batch_size": 2},
+        "keep_float": {"keep_float": ("encoder.to8",)},
+        "frames": {"calibration": replace(calibration, images=calibration.images ^ 1)},
+        "labels": {"calibration": replace(calibration, held_back_labels=None)},
+    }
+    if change == "weights":
+        model = tiny_network()
+        model.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
+    after = network.quantized(model, replace(setup, **changed.get(change, {})), "unsigned")
+    assert after.key != before
+
+
+def test_ranges_are_measured_once_for_all_profiles(
+    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quantize_onnx(model, tmp_path / "unsigned.onnx", setup, "unsigned")
+    monkeypatch.setattr(network, "measure_ranges", None)
+    both = replace(setup, output="labels", batch_size=2)
+    quantize_onnx(model, tmp_path / "signed.onnx", both, "signed")
+
+
+def test_ranges_of_a_graph_worked_by_hand(tmp_path: Path) -> None:
+    """A 1x1 convolution that negates and a Relu, on pixels 0, 100 and 200."""
+    weight = helper.make_tensor("w", TensorProto.FLOAT, (1, 3, 1, 1), [-1.0, 0.0, 0.0])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["images", "w"], ["negative"], "conv"),
+            helper.make_node("MaxPool", ["negative"], ["pooled"], "pool", kernel_shape=[1, 1]),
+        ],
+        "by hand",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 3, 1, 3))],
+        [helper.make_tensor_value_info("pooled", TensorProto.FLOAT, (1, 1, 1, 3))],
+        [weight],
+    )
+    path = tmp_path / "graph.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
+    image = np.array([0, 100, 200], np.uint8).reshape(1, 1, 3, 1).repeat(3, axis=3)
+    (found,) = measure_ranges(path, image, batch_size=1, compare=False).values()
+    assert found == {"images": (0, 200), "negative": (-200, 0), "pooled": (-200, 0)}
+    compared = measure_ranges(path, image, batch_size=1, compare=True)
+    assert list(compared) == ["min-max", "percentile", "entropy"]
+    assert compared["min-max"] == found
+
+
+def test_a_histogram_is_made_coarse_around_zero() -> None:
+    edges = np.linspace(-1030, 1030, 1031, dtype=np.float32)
+    counts = np.zeros(1030, np.int64)
+    counts[514], counts[515] = 3, 5
+    coarse, borders, *_ = _coarse(counts, edges, -2, 2, 1030)
+    middle = len(coarse) // 2
+    assert len(coarse) <= 512
+    assert borders[middle] == 0
+    assert (coarse[middle - 1], coarse[middle], coarse.sum()) == (3, 5, 8)
+
+
+def test_the_last_batch_is_filled_from_the_start() -> None:
+    images = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1).repeat(3, axis=3)
+    found = [batch[:, 0, 0, 0].tolist() for batch in batches(images, 2)]
+    assert found == [[0, 1], [2, 0]]
+
+
+def test_decibels_by_hand() -> None:
+    wanted = np.array([3.0, 4.0], np.float32)
+    assert decibels(wanted, np.array([3.0, 4.5], np.float32)) == pytest.approx(20)
+    assert decibels(wanted, wanted) is None
+
+
+def test_the_worst_layer_comes_first() -> None:
+    costs = (LayerCost("a", 30.0, 0.0), LayerCost("b", None, 0.0), LayerCost("c", 40.0, 0.1))
+    assert [cost.layer for cost in worst_first(costs)] == ["c", "a", "b"]
+
+
+def test_a_layer_costs_what_it_alone_loses(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+    source = tmp_path / "fp32.onnx"
+    export_onnx(model, source, setup)
+    calibration = setup.calibration
+    assert calibration is not None
+    ranges = measure_ranges(source, calibration.images, 1, compare=False)["min-max"]
+    costing = Costing(source, ranges, "unsigned", setup, calibration, model.classes)
+    assert costing.miou([]) == pytest.approx(1.0)
+    exact = costing.cost("encoder.to16", 1.0)
+    assert exact.snr_db is not None
+    assert 20 < exact.snr_db < 60
+    assert 0 <= exact.miou_lost < 0.3
+    narrow = {name: (low / 100, high / 100) for name, (low, high) in ranges.items()}
+    clipped = replace(costing, ranges=narrow).cost("encoder.to16", 1.0)
+    assert clipped.snr_db is not None
+    assert clipped.snr_db < 3
+    assert clipped.miou_lost > exact.miou_lost
