@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from segbench.errors import DataError, SegbenchError
+from segbench.errors import DataError, MissingDeviceError
 from segbench.metrics.camvid import CamVid
 from segbench.plugins import Item, Registry
 from segbench.testing import check_backbone, check_dataset, check_runtime
@@ -69,7 +69,7 @@ def test_runtime(runtime: Runtime) -> None:
     if runtime.check:
         try:
             runtime.check(Setup((64, 96)))
-        except SegbenchError as error:
+        except MissingDeviceError as error:
             pytest.skip(error.message)
     precision = runtime.name.removesuffix("-signed").rpartition("-")[2]
     check_runtime(runtime, {"fp16": 1e-2, "bf16": 5e-2, "int8": 0.2}.get(precision, 1e-4))

@@ -7,14 +7,16 @@ import pytest
 import torch
 
 from segbench.data import cached_split, labelled_frames
+from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter
 from segbench.testing import check_runtime
 from segbench.training.fit import fit
 from segbench.training.state import Job
 from segbench.training.validation import Validator
-from segbench.types import InputConvention, Runtime
-from segbench_plugins.runtimes.eager import segbench_runtimes
+from segbench.trt.target import target_to_run
+from segbench.types import InputConvention, Runtime, Setup
+from segbench_plugins.runtimes import eager, tensorrt
 from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, tiny_dataset, write_tiny
 
 pytestmark = [
@@ -39,7 +41,19 @@ def test_training_learns_on_the_card(tmp_path: Path, precision: str) -> None:
     assert curve[-1].val_miou > 0.5
 
 
-@pytest.mark.parametrize("runtime", segbench_runtimes(), ids=lambda runtime: runtime.name)
+@pytest.mark.parametrize("runtime", [*eager.segbench_runtimes()], ids=lambda runtime: runtime.name)
 def test_eager_on_the_card_agrees_with_the_cpu(runtime: Runtime) -> None:
     tolerance = {"eager": 1e-4, "eager-fp16": 1e-2, "eager-bf16": 5e-2}[runtime.name]
     check_runtime(runtime, tolerance, device="cuda")
+
+
+@pytest.mark.parametrize("runtime", [*tensorrt.segbench_runtimes()], ids=lambda r: r.name)
+def test_tensorrt_on_the_card_agrees_with_eager(runtime: Runtime) -> None:
+    """Twice: the second time with the engines that the first one cached."""
+    try:
+        target_to_run(Setup(SIZE, device="cuda"))
+    except SegbenchError as error:
+        pytest.skip(error.message)
+    tolerance = {"trt-fp32": 1e-4, "trt-fp16": 1e-2, "trt-int8": 0.2}[runtime.name]
+    for _ in range(2):
+        check_runtime(runtime, tolerance, device="cuda")
