@@ -42,6 +42,7 @@ LATENCY = (
     "speedup",
     "speedup_low",
     "speedup_high",
+    "file_mb",
     "verdict",
     "reasons",
 )

@@ -126,6 +126,7 @@ READABLE = (
     Column("p50 ms", _number("p50_ms", "{:.2f}"), number=True),
     Column("fps", _number("fps", "{:.1f}"), number=True),
     Column("speed-up", _number("speedup", "{:.2f}x"), number=True),
+    Column("file MB", _number("file_mb", "{:.1f}"), number=True),
     Column("verdict", lambda row: row["verdict"] or ""),
     Column("commit", _commit),
 )

@@ -82,9 +82,12 @@ PROTOCOL = (
 @options.results
 @click.pass_obj
 def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **given: Any) -> None:
-    """Measure the latency of FCN8s on runtimes in turns, and write a record for each."""
+    """Measure the latency of FCN8s on runtimes in turns, and write a record for each.
+
+    Beside an INT8 runtime its engine's FP16 is measured too: INT8 has to be faster than that.
+    """
     from segbench.cli.latency_table import print_latencies
-    from segbench.jobs.latency import LatencyOptions
+    from segbench.jobs.latency import LatencyOptions, with_fp16
     from segbench.jobs.latency import latency as measure
     from segbench.latency.group import Protocol
     from segbench.latency.isolate import latency_isolated
@@ -97,6 +100,7 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
     protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
     given["backbones"] = tuple(dict.fromkeys(given["backbones"]))
     names = tuple(registry.runtime(name).name for name in dict.fromkeys(runtimes))
+    names = with_fp16(names, protocol.device, registry)
     asked = LatencyOptions(names, protocol=protocol, argv=sys.argv, **given)
     reporter = Reporter()
     outcome = latency_isolated(asked, reporter) if isolate else measure(asked, registry, reporter)

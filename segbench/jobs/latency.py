@@ -15,7 +15,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.provenance import provenance, source_state
 from segbench.records import Record, make_folder, read_arrays, read_record, write_record
-from segbench.types import Size
+from segbench.types import Runtime, Setup, Size
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,27 @@ class Outcome:
     records: list[Path] = field(default_factory=list)
     failed: int = 0
     interrupted: bool = False
+
+
+def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
+    """``names`` and, after an INT8 runtime that runs here, its engine's FP16."""
+    wanted = []
+    known = {runtime.name for runtime in registry.runtimes if not registry.problem(runtime)}
+    for name in names:
+        wanted.append(name)
+        half = name.replace("-int8", "-fp16")
+        if half in known and _runs_here(registry.runtime(name), device):
+            wanted.append(half)
+    return tuple(dict.fromkeys(wanted))
+
+
+def _runs_here(runtime: Runtime, device: str) -> bool:
+    try:
+        if runtime.check:
+            runtime.check(Setup((1, 1), device=device))
+    except SegbenchError:
+        return False
+    return True
 
 
 def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> Outcome:
