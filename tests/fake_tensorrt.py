@@ -87,9 +87,9 @@ class Config(Part):
     def set_compute_capability(self, capability: str, index: int) -> None:
         self.trt.ask("set_compute_capability", capability, index, self.num_compute_capabilities)
 
-    def create_timing_cache(self, timing: bytes) -> SimpleNamespace:
+    def create_timing_cache(self, timing: bytes) -> SimpleNamespace | None:
         self.trt.ask("create_timing_cache", timing)
-        return SimpleNamespace(serialize=lambda: b"timing")
+        return None if timing == b"damaged" else SimpleNamespace(serialize=lambda: b"timing")
 
     def set_timing_cache(self, cache: SimpleNamespace, ignore_mismatch: bool) -> None:
         self.timing = cache

@@ -87,14 +87,13 @@ def _creation_flags(trt: Any) -> int:
 def _parse(parser: Any, network: Any, onnx: bytes, target: Target) -> None:
     if parser.parse(onnx) and network.num_outputs:
         return
-    errors = [parser.get_error(index) for index in range(parser.num_errors)]
-    told = "; ".join(
-        f"{error.node_operator()} {error.node_name()}: {error.desc()}".strip(" :")
-        for error in errors[:1]
-    )
+    told = "it has no output"
+    if parser.num_errors:
+        error = parser.get_error(0)
+        told = f"{error.node_operator()} {error.node_name()}: {error.desc()}".strip(" :")
     raise SegbenchError(
-        f"{target.title} cannot read the ONNX graph ({told or 'it has no output'}); another "
-        "runtime such as onnx may run this network."
+        f"{target.title} cannot read the ONNX graph ({told}); another runtime such as onnx may "
+        "run this network."
     )
 
 
@@ -112,7 +111,8 @@ def _configure(builder: Any, target: Target, timing: bytes) -> Any:
             )
         config.set_compute_capability(getattr(trt.ComputeCapability, member), 0)
     else:
-        config.set_timing_cache(config.create_timing_cache(timing), ignore_mismatch=False)
+        earlier = config.create_timing_cache(timing) or config.create_timing_cache(b"")
+        config.set_timing_cache(earlier, ignore_mismatch=False)
     return config
 
 

@@ -223,6 +223,7 @@ def test_the_next_build_starts_from_what_was_timed() -> None:
         cached_engine(on_card(trt), onnx)
     timings = [call[1] for call in trt.asked if call[0] == "create_timing_cache"]
     assert timings == [b"", b"timing"]
+    assert build_engine(on_card(trt), b"graph", timing=b"damaged").timing == b"timing"
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}\nan engine", b"[1]\n", b"\xff\nx"])
