@@ -183,7 +183,8 @@ def test_ranges_of_a_graph_worked_by_hand(tmp_path: Path) -> None:
         [weight],
     )
     path = tmp_path / "graph.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
+    opsets = [helper.make_opsetid("", 20)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
     image = np.array([0, 100, 200], np.uint8).reshape(1, 1, 3, 1).repeat(3, axis=3)
     (found,) = measure_ranges(path, image, batch_size=1, compare=False).values()
     assert found == {"images": (0, 200), "negative": (-200, 0), "pooled": (-200, 0)}

@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.latency import fresh_network
+from segbench.networks import fresh_network
 from segbench.plugins import Registry
 from segbench.quantize import quantize_onnx
 from segbench.testing import tiny_network
