@@ -18,7 +18,7 @@ def open_session(model: "FCN8s", setup: Setup) -> Session:
     """Compile for the setup's shape; SegbenchError when the CPU's compiler is missing."""
     import torch
 
-    from segbench.torch_session import TorchSession
+    from segbench.engines.torch_session import TorchSession
 
     session = TorchSession(model, setup, torch.float32)
     if session.device.type == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):

@@ -15,7 +15,7 @@ def open_session(dtype: str, model: "FCN8s", setup: Setup) -> Session:
     """A session in torch's ``dtype`` ("float32", "float16", "bfloat16")."""
     import torch
 
-    from segbench.torch_session import TorchSession
+    from segbench.engines.torch_session import TorchSession
 
     return TorchSession(model, setup, getattr(torch, dtype))
 

@@ -10,7 +10,7 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.export import Precision
+    from segbench.engines.onnx_graph import Precision
     from segbench.fcn8s import FCN8s
     from segbench.quantize import Profile
 
@@ -24,7 +24,7 @@ INT8: "dict[str, tuple[str, Profile | None]]" = {
 
 def export(precision: "Precision", model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
     """Write the graph that ``open_session`` loads."""
-    from segbench.export import export_onnx
+    from segbench.engines.onnx_graph import export_onnx
 
     export_onnx(model, path, setup, precision)
     return {}
@@ -32,7 +32,7 @@ def export(precision: "Precision", model: "FCN8s", setup: Setup, path: Path) -> 
 
 def open_session(precision: "Precision", model: "FCN8s", setup: Setup) -> Session:
     """Export to a file that lives as long as loading takes."""
-    from segbench.onnx_session import OnnxSession
+    from segbench.engines.onnx_session import OnnxSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
@@ -53,7 +53,7 @@ def export_int8(
 
 def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Session:
     """Quantise, or take from the cache what was quantised before."""
-    from segbench.onnx_session import OnnxSession
+    from segbench.engines.onnx_session import OnnxSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"

@@ -16,8 +16,8 @@ REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openv
 
 def open_fp32(model: "FCN8s", setup: Setup) -> Session:
     """Export to a file that lives as long as loading takes."""
-    from segbench.export import export_onnx
-    from segbench.openvino_session import OpenVinoSession
+    from segbench.engines.onnx_graph import export_onnx
+    from segbench.engines.openvino_session import OpenVinoSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
@@ -27,7 +27,7 @@ def open_fp32(model: "FCN8s", setup: Setup) -> Session:
 
 def open_int8(model: "FCN8s", setup: Setup) -> Session:
     """The very network that the runtime ``onnx-int8`` runs on a CPU."""
-    from segbench.openvino_session import OpenVinoSession
+    from segbench.engines.openvino_session import OpenVinoSession
     from segbench.quantize import quantize_onnx
 
     with TemporaryDirectory() as folder:

@@ -18,17 +18,17 @@ REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", TENSOR
 
 def check(setup: Setup) -> None:
     """Raise SegbenchError that says what this machine lacks."""
-    from segbench.trt.target import target_to_run
+    from segbench.engines.trt.target import target_to_run
 
     target_to_run(setup)
 
 
 def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
     """A session on the card."""
-    from segbench.trt.engines import cached_engine
-    from segbench.trt.graph import onnx_graph
-    from segbench.trt.session import TrtSession
-    from segbench.trt.target import target_to_run
+    from segbench.engines.trt.engines import cached_engine
+    from segbench.engines.trt.graph import onnx_graph
+    from segbench.engines.trt.session import TrtSession
+    from segbench.engines.trt.target import target_to_run
 
     target = target_to_run(setup)
     onnx, about = onnx_graph(model, precision, setup)
@@ -37,13 +37,13 @@ def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
 
 def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
     """Write the engine for ``setup.compute_capability``, else for the card that is here."""
+    from segbench.engines.trt.target import target_to_export
     from segbench.files import draft_of
-    from segbench.trt.target import target_to_export
 
     target = target_to_export(setup)
 
-    from segbench.trt.build import build_engine
-    from segbench.trt.graph import onnx_graph
+    from segbench.engines.trt.build import build_engine
+    from segbench.engines.trt.graph import onnx_graph
 
     onnx, about = onnx_graph(model, precision, setup)
     engine = build_engine(target, onnx)

@@ -42,7 +42,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
     What an interrupted run has left in the JSON file is not measured again.
     """
     from segbench.checkpoint import load_checkpoint
-    from segbench.export import export_onnx
+    from segbench.engines.onnx_graph import export_onnx
     from segbench.quantize.layer_costs import Costing
     from segbench.quantize.network import cached_ranges, quantized
     from segbench.quantize.report import Report, draw_chart, read_json, write_csv, write_json

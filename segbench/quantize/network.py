@@ -14,8 +14,8 @@ import onnxruntime
 
 from segbench.cache import cache_dir
 from segbench.calibration import digest
+from segbench.engines.onnx_graph import export_onnx
 from segbench.errors import SegbenchError
-from segbench.export import export_onnx
 from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
 from segbench.quantize.profiles import (

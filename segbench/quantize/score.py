@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from segbench.engines.onnx_session import OnnxSession
 from segbench.metrics.confusion import confusion_matrix, mean_iou
-from segbench.onnx_session import OnnxSession
 from segbench.types import Calibration, Setup
 
 

@@ -7,10 +7,10 @@ import onnx
 import pytest
 import torch
 
+from segbench.engines.onnx_graph import export_onnx
+from segbench.engines.onnx_session import OnnxSession
 from segbench.errors import SegbenchError
-from segbench.export import export_onnx
 from segbench.fcn8s import FCN8s
-from segbench.onnx_session import OnnxSession
 from segbench.testing import tiny_network
 from segbench.types import InputConvention, Setup
 from segbench_plugins.backbones.mobilenet import segbench_backbones

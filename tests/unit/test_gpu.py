@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from segbench.data import cached_split, labelled_frames
+from segbench.engines.trt.target import target_to_run
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter
@@ -14,7 +15,6 @@ from segbench.testing import check_runtime
 from segbench.training.fit import fit
 from segbench.training.state import Job
 from segbench.training.validation import Validator
-from segbench.trt.target import target_to_run
 from segbench.types import InputConvention, Runtime, Setup
 from segbench_plugins.runtimes import eager, tensorrt
 from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, tiny_dataset, write_tiny

@@ -11,10 +11,10 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from segbench.engines.onnx_graph import export_onnx
+from segbench.engines.onnx_session import OnnxSession
 from segbench.errors import SegbenchError
-from segbench.export import export_onnx
 from segbench.fcn8s import FCN8s
-from segbench.onnx_session import OnnxSession
 from segbench.quantize import network, quantize_onnx
 from segbench.quantize.layer_costs import Costing, LayerCost, decibels
 from segbench.quantize.profiles import Profile

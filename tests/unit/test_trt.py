@@ -14,15 +14,15 @@ from click.testing import CliRunner
 
 from segbench.cache import cache_dir
 from segbench.cli import main
+from segbench.engines.trt.build import build_engine
+from segbench.engines.trt.engines import cached_engine, engine_key
+from segbench.engines.trt.graph import onnx_graph
+from segbench.engines.trt.layers import convolution_types
+from segbench.engines.trt.session import TrtSession
+from segbench.engines.trt.target import Target, target_to_export, target_to_run
 from segbench.errors import MissingDeviceError, SegbenchError
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
-from segbench.trt.build import build_engine
-from segbench.trt.engines import cached_engine, engine_key
-from segbench.trt.graph import onnx_graph
-from segbench.trt.layers import convolution_types
-from segbench.trt.session import TrtSession
-from segbench.trt.target import Target, target_to_export, target_to_run
 from segbench.types import Setup
 from tests.fake_tensorrt import SIZE, FakeTensorrt, LayerType
 

@@ -7,14 +7,14 @@ import numpy as np
 import onnx
 import pytest
 
+from segbench.engines.trt.build import build_engine
+from segbench.engines.trt.graph import onnx_graph
+from segbench.engines.trt.target import RTX_CAPABILITIES, target_to_export
 from segbench.errors import SegbenchError
 from segbench.networks import fresh_network
 from segbench.plugins import Registry
 from segbench.quantize import quantize_onnx
 from segbench.testing import tiny_network
-from segbench.trt.build import build_engine
-from segbench.trt.graph import onnx_graph
-from segbench.trt.target import RTX_CAPABILITIES, target_to_export
 from segbench.types import Calibration, Setup
 from segbench_plugins.runtimes.tensorrt import segbench_runtimes
 

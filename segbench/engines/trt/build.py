@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from segbench.engines.trt.layers import convolution_types
+from segbench.engines.trt.target import Target
 from segbench.errors import SegbenchError
-from segbench.trt.layers import convolution_types
-from segbench.trt.target import Target
 
 OPTIONS = "strongly typed, no TF32"
 

@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.device import describe
+from segbench.engines.onnx_graph import INPUT
+from segbench.engines.trt.build import logger, reason
+from segbench.engines.trt.engines import Cached
+from segbench.engines.trt.target import Target
 from segbench.errors import SegbenchError
-from segbench.export import INPUT
 from segbench.files import draft_of
 from segbench.tensors import to_device
-from segbench.trt.build import logger, reason
-from segbench.trt.engines import Cached
-from segbench.trt.target import Target
 from segbench.types import Setup
 
 OUTPUT_DTYPES = {"logits": torch.float32, "labels": torch.uint8}
 
 
 class TrtSession:
-    """An engine of ``segbench.trt`` at the fixed size and batch of ``setup``.
+    """An engine of ``segbench.engines.trt`` at the fixed size and batch of ``setup``.
 
     The output's memory is the same in every run. Raises SegbenchError when TensorRT cannot load
     or run the engine, or the card has too little memory.

@@ -32,7 +32,7 @@ def onnx_graph(
 
             details = {"quantization": quantize_onnx(model, path, setup, "signed")}
         else:
-            from segbench.export import export_onnx
+            from segbench.engines.onnx_graph import export_onnx
 
             export_onnx(model, path, setup, precision)
         if setup.output == "logits":

@@ -19,7 +19,7 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class OnnxSession:
-    """A graph of ``segbench.export`` at the fixed size and batch of ``setup``.
+    """A graph of ``segbench.engines.onnx_graph`` at the fixed size and batch of ``setup``.
 
     ``precision`` is for the engine's name, ``details`` for the record. Raises SegbenchError when
     the file is damaged or the provider that the device needs did not start.

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from segbench.engines.onnx_session import OnnxSession
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
-from segbench.onnx_session import OnnxSession
 from segbench.types import Setup
 
 OPSET = 20

@@ -14,7 +14,7 @@ from segbench.types import Setup
 
 
 class OpenVinoSession:
-    """A graph of ``segbench.export`` at the fixed size and batch of ``setup``, for latency.
+    """A graph of ``segbench.engines.onnx_graph`` at the fixed size and batch of ``setup``.
 
     FP32 is really FP32: the plugin's own choice of bfloat16 is switched off. Raises SegbenchError
     for another device than the CPU and for a damaged file.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.cache import cache_dir
+from segbench.engines.trt.build import OPTIONS, Engine, build_engine
+from segbench.engines.trt.target import Target
 from segbench.files import draft_of
-from segbench.trt.build import OPTIONS, Engine, build_engine
-from segbench.trt.target import Target
 
 
 @dataclass(frozen=True)
