@@ -91,7 +91,8 @@ def test_a_report_lists_every_layer_and_draws_them(checkpoint: str) -> None:
     assert float(rows["encoder.to8.0"]["snr_db"]) > 0
     assert rows["up32"]["precision"] == "float"
     assert rows.keys() - {"score8", "score16", "score32", "up16", "up32"} == LAYERS
-    assert PIL.Image.open("report/report.png").size[0] == 1200
+    with PIL.Image.open("report/report.png") as chart:
+        assert chart.size[0] == 1200
     assert "mIoU on 1 held-back training frames" in result.output
 
 
