@@ -1,4 +1,4 @@
-"""Latencies as people read them: a table for each network, one column a runtime."""
+"""Latencies as people read them: one column a runtime, tables as wide as the terminal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
@@ -12,6 +12,9 @@ from segbench.latency.queries import PHASES, SCOPES
 from segbench.records import Record
 
 Metrics = Mapping[str, Any]
+
+HEADING_WIDTH, COLUMN_WIDTH = 22, 21
+"""In characters; runtimes that do not fit abreast get a table below."""
 
 
 def print_latencies(records: Sequence[Record]) -> None:
@@ -29,6 +32,17 @@ def _print_network(records: Sequence[Record]) -> None:
         f"{SCOPES[config['scope']]}",
         soft_wrap=True,
     )
+    abreast = max(1, (console.width - HEADING_WIDTH) // COLUMN_WIDTH)
+    for start in range(0, len(records), abreast):
+        console.print(_table(records[start : start + abreast]))
+    if line := _roofline(records[0].metrics):
+        click.echo(line)
+    for record in records:
+        for reason in record.metrics["reasons"]:
+            click.echo(f"{record.config['runtime']}: {reason}")
+
+
+def _table(records: Sequence[Record]) -> Table:
     table = Table("one query")
     for record in records:
         table.add_column(record.config["runtime"], justify="right")
@@ -36,12 +50,7 @@ def _print_network(records: Sequence[Record]) -> None:
         cells = [text(record.metrics) for record in records]
         if any(cells):
             table.add_row(heading, *(cell or "-" for cell in cells))
-    console.print(table)
-    if line := _roofline(records[0].metrics):
-        click.echo(line)
-    for record in records:
-        for reason in record.metrics["reasons"]:
-            click.echo(f"{record.config['runtime']}: {reason}")
+    return table
 
 
 def _number(name: str, form: str) -> Callable[[Metrics], str]:

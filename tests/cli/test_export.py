@@ -1,0 +1,76 @@
+"""``segbench export``: what it writes, what it says of it, what it refuses."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+
+from segbench.cli import main
+from segbench.plugins import Registry
+from segbench_plugins.runtimes import eager
+from segbench_plugins.runtimes import onnx as onnx_plugin
+from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+
+REGISTRY = Registry.of(
+    [tiny_backbone()],
+    [tiny_dataset()],
+    [*eager.segbench_runtimes(), *onnx_plugin.segbench_runtimes()],
+)
+
+
+def segbench(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, obj=REGISTRY)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with a tiny network that was trained on it for one epoch."""
+    root = write_tiny(tmp_path_factory.mktemp("data"))
+    options = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "1")
+    places = ("--data-root", str(root), "--output", str(root), "--results", str(root / "results"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGBENCH_CACHE", str(root / "cache"))
+        result = segbench("run", *options, *places)
+    assert result.exit_code == 0, result.output
+    return root
+
+
+def export(trained: Path, tmp_path: Path, *options: str) -> Result:
+    checkpoint = str(trained / "best.safetensors")
+    places = ("--data-root", str(trained), "--output", str(tmp_path / "out" / "a.onnx"))
+    return segbench("export", "--checkpoint", checkpoint, *places, *options)
+
+
+def test_it_writes_the_graph_and_says_its_size(trained: Path, tmp_path: Path) -> None:
+    result = export(trained, tmp_path, "--size", "40x72", "--batch-size", "2")
+    assert result.exit_code == 0, result.output
+    assert "MB in FP32" in result.output
+    shape = onnx.load(tmp_path / "out/a.onnx").graph.input[0].type.tensor_type.shape
+    assert [axis.dim_value for axis in shape.dim] == [2, 3, 40, 72]
+
+
+def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Path) -> None:
+    result = export(trained, tmp_path, "--runtime", "onnx-int8", "--output-kind", "labels")
+    assert result.exit_code == 0, result.output
+    graph = onnx.load(tmp_path / "out/a.onnx").graph
+    assert {"QuantizeLinear", "ArgMax"} <= {node.op_type for node in graph.node}
+    assert graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--runtime", "eager"), "loads no file that could be exported; these do: onnx,"),
+        (("--runtime", "onxx"), "Did you mean 'onnx'?"),
+        (("--checkpoint", "none.safetensors"), "give --checkpoint one that exists"),
+        (("--size", "0x64"), "is empty"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_sentence(
+    trained: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = export(trained, tmp_path, *options)
+    assert result.exit_code in (1, 2)
+    assert message in result.output
+    assert not (tmp_path / "out").exists()
