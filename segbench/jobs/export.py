@@ -45,6 +45,14 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         raise SegbenchError(
             f"The runtime {runtime.name!r} loads no file that could be exported; these do: {able}."
         )
+    if options.dynamic and runtime.calibrates:
+        raise SegbenchError(
+            f"{runtime.name!r} is calibrated for one size and batch; leave --dynamic out."
+        )
+    if options.keep_float and not runtime.calibrates:
+        raise SegbenchError(
+            f"The runtime {runtime.name!r} quantises nothing: leave --keep-float out."
+        )
     checkpoint = load_checkpoint(options.checkpoint, registry)
     trained = checkpoint.config
     size = options.size or (trained["height"], trained["width"])

@@ -21,7 +21,7 @@ from segbench.quantize.profiles import Ranges, tensors_to_measure
 BINS = 2048
 """Over both signs, of the first batch's range; more where a later batch has larger values."""
 ENTROPY_BINS = 512
-"""At most. The search takes time with the square of it: a tenth of a second a tensor for 512."""
+"""At most. The search takes time with the square of it: a third of a second a tensor for 512."""
 LEVELS = 128
 PERCENTILE = 99.99
 

@@ -65,6 +65,8 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
         (("--runtime", "onxx"), "Did you mean 'onnx'?"),
         (("--checkpoint", "none.safetensors"), "give --checkpoint one that exists"),
         (("--size", "0x64"), "is empty"),
+        (("--runtime", "onnx-int8", "--dynamic"), "leave --dynamic out"),
+        (("--keep-float", "encoder.to8"), "leave --keep-float out"),
     ],
 )
 def test_what_cannot_be_exported_is_one_sentence(
