@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from numpy.typing import NDArray
 
 from segbench.cache import cache_dir
 from segbench.calibration import digest
@@ -18,6 +20,8 @@ from segbench.engines.onnx_graph import export_onnx
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
+from segbench.metrics.bootstrap import bootstrap_gain
+from segbench.metrics.confusion import mean_iou
 from segbench.quantize.profiles import (
     Profile,
     Ranges,
@@ -26,10 +30,10 @@ from segbench.quantize.profiles import (
     write_quantized,
 )
 from segbench.quantize.ranges import measure_ranges
-from segbench.quantize.score import held_back_miou
+from segbench.quantize.score import held_back_confusions
 from segbench.types import Calibration, Setup
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when the same request would give another network."""
 
 
@@ -99,7 +103,7 @@ def calibration_of(setup: Setup) -> Calibration:
 
 def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
     calibration = calibration_of(setup)
-    scores: dict[str, float | None] = {}
+    counted: dict[str, NDArray[np.int64] | None] = {}
     with TemporaryDirectory(prefix=".", dir=path.parent) as name:
         folder = Path(name)
         source = folder / "fp32.onnx"
@@ -109,18 +113,34 @@ def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str
         for method, ranges in cached_ranges(model, source, setup).items():
             candidate = folder / f"{method}.onnx"
             write_quantized(source, candidate, ranges, profile, layers)
-            scores[method] = held_back_miou(candidate, setup, calibration, model.classes)
-        best = max(scores, key=lambda method: scores[method] or 0)
+            counted[method] = held_back_confusions(candidate, setup, calibration, model.classes)
+        best = choose_method(counted)
         (folder / f"{best}.onnx").replace(path)
     return {
         "profile": profile,
         "method": best,
-        "scores": scores,
+        "scores": {m: None if c is None else mean_iou(c.sum(0)) for m, c in counted.items()},
         "source": calibration.source,
         "frames": list(calibration.frames),
         "layers": layers,
         "float_layers": [n.name for n in convolutions(graph) if n.name not in layers],
     }
+
+
+def choose_method(counted: Mapping[str, NDArray[np.int64] | None]) -> str:
+    """The first method, unless another scores better by more than chance.
+
+    ``counted`` holds a confusion matrix a held-back frame, the same frames for each method. A
+    range that clips has to earn it: a difference within the 95% bootstrap interval is luck.
+    """
+    best, *others = counted
+    for method in others:
+        before, after = counted[best], counted[method]
+        if before is not None and after is not None:
+            gain = bootstrap_gain(before, after)
+            if gain is not None and gain[0] > 0:
+                best = method
+    return best
 
 
 def _key(model: FCN8s, calibration: Calibration, *asked: Any) -> str:

@@ -1,7 +1,7 @@
 """Which nodes are quantised, and into what, for each kind of engine.
 
 The decoder stays in floating point in both profiles: its score layers, transposed convolutions,
-sums and the 8x are a hundredth of the work, and 8 bits of a logit decide less than 32.
+sums and the 8x are a small part of the work, and 8 bits of a logit decide less than 32.
 """
 
 from collections.abc import Sequence
