@@ -4,6 +4,7 @@ The graph takes RGB in 0..255 with normalisation and padding inside. It is compa
 FP32 by numbers before it takes its place.
 """
 
+import ast
 import copy
 import logging
 import warnings
@@ -118,10 +119,21 @@ def _quiet() -> Iterator[None]:
 
 
 def _name_after_layers(graph: onnx.ModelProto) -> None:
-    """``encoder.features.0`` in place of ``node_Conv_978``: the layer whose weight it holds."""
+    """``encoder.features.0`` in place of ``node_Conv_978``: the layer whose weight it holds.
+
+    Layers of equal weights share them; then the exporter's note tells them apart. It would name
+    the batch norm of a convolution that has one.
+    """
+    taken: set[str] = set()
     for node in graph.graph.node:
         if node.op_type in ("Conv", "ConvTranspose"):
-            node.name = node.input[1].removeprefix("model.").removesuffix(".weight")
+            name = node.input[1].removeprefix("model.").removesuffix(".weight")
+            if name in taken:
+                notes = {entry.key: entry.value for entry in node.metadata_props}
+                scopes = ast.literal_eval(notes["pkg.torch.onnx.name_scopes"])
+                name = scopes[-2].removeprefix("model.")
+            node.name = name
+            taken.add(name)
         del node.metadata_props[:]
 
 

@@ -83,7 +83,7 @@ def test_an_interrupt_says_how_to_go_on(data_root: Path, tmp_path: Path) -> None
     )
     wait_for(tmp_path / "out" / "state.pt", victim)
     victim.send_signal(signal.SIGINT)
-    _, errors = victim.communicate(timeout=60)
+    _, errors = victim.communicate(timeout=240)
     assert victim.returncode == 1
     assert "--resume --output out" in errors
     assert "Traceback" not in errors
