@@ -51,6 +51,7 @@ COLUMNS = (
     "rank",
     *NETWORK,
     *INPUT,
+    "keep_float",
     "parameters",
     *SCORED,
     *SCORE,
@@ -149,6 +150,7 @@ def _of_network(record: Record, parameters: dict[str, int]) -> Row:
         dict.fromkeys(COLUMNS)
         | {name: config.get(name) for name in (*NETWORK, *INPUT)}
         | {"parameters": parameters.get(_checkpoint(record))}
+        | {"keep_float": "; ".join(config.get("keep_float") or ()) or None}
         | {name: record.provenance.get(name) for name in ("commit", "dirty")}
     )
 

@@ -122,6 +122,7 @@ READABLE = (
     Column("over seeds", _seeds),
     Column("parameters", _parameters, number=True),
     Column("runtime", lambda row: row["runtime"]),
+    Column("kept in float", lambda row: row["keep_float"] or ""),
     Column("timed", _query),
     Column("p50 ms", _number("p50_ms", "{:.2f}"), number=True),
     Column("fps", _number("fps", "{:.1f}"), number=True),
