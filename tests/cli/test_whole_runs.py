@@ -80,6 +80,7 @@ def test_an_interrupt_says_how_to_go_on(data_root: Path, tmp_path: Path) -> None
         env=environment(data_root),
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     wait_for(tmp_path / "out" / "state.pt", victim)
     victim.send_signal(signal.SIGINT)
@@ -87,6 +88,11 @@ def test_an_interrupt_says_how_to_go_on(data_root: Path, tmp_path: Path) -> None
     assert victim.returncode == 1
     assert "--resume --output out" in errors
     assert "Traceback" not in errors
+
+
+def heed_interrupts() -> None:
+    """A shell's background job, such as these tests may be, is born deaf to SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(path: Path, process: subprocess.Popen) -> None:
