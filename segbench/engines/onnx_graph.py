@@ -141,10 +141,23 @@ def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Everything but the normalisation in FP16; input and output keep their types."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
+    _unshare_constants(graph)
     half: onnx.ModelProto = convert_float_to_float16(
         graph, keep_io_types=True, op_block_list=["Sub", "Div"]
     )
     return half
+
+
+def _unshare_constants(graph: onnx.ModelProto) -> None:
+    """Give the normalisation constants of its own: the converter casts a shared one twice."""
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for node in graph.graph.node:
+        if node.op_type in ("Sub", "Div"):
+            for index, name in enumerate(node.input):
+                if name in constants:
+                    own = graph.graph.initializer.add()
+                    own.CopyFrom(constants[name])
+                    own.name = node.input[index] = f"{name}_of_{node.name}"
 
 
 def _check(model: FCN8s, path: Path, setup: Setup, precision: Precision) -> None:

@@ -33,7 +33,7 @@ from segbench.quantize.ranges import measure_ranges
 from segbench.quantize.score import held_back_confusions
 from segbench.types import Calibration, Setup
 
-FORMAT = 2
+FORMAT = 3
 """Goes up when the same request would give another network."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from segbench.engines.onnx_session import DISABLED_OPTIMIZERS
 from segbench.progress import Reporter
 from segbench.provenance import usable_cores
 from segbench.quantize.profiles import Ranges, tensors_to_measure
@@ -76,7 +77,10 @@ def session_with_outputs(source: Path, names: Sequence[str]) -> Any:
     options.log_severity_level = 3
     options.intra_op_num_threads = usable_cores()
     return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        model.SerializeToString(),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=DISABLED_OPTIMIZERS,
     )
 
 

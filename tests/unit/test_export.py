@@ -11,7 +11,7 @@ from segbench.engines.onnx_graph import export_onnx
 from segbench.engines.onnx_session import OnnxSession
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
-from segbench.testing import tiny_network
+from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import InputConvention, Setup
 from segbench_plugins.backbones.mobilenet import segbench_backbones
 
@@ -89,6 +89,14 @@ def test_half_precision_is_half_the_file(tmp_path: Path) -> None:
     assert 0.45 < sizes["fp16"] / sizes["fp32"] < 0.6
     graph = onnx.load(tmp_path / "a.onnx").graph
     assert graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+
+
+def test_half_precision_takes_a_mean_that_equals_the_deviation(tmp_path: Path) -> None:
+    convention = InputConvention((127.5,) * 3, (127.5,) * 3, "same")
+    model = FCN8s(TinyEncoder(), 3, convention).eval()
+    model.load_state_dict(tiny_network().state_dict())
+    export_onnx(model, tmp_path / "a.onnx", Setup(SIZE), "fp16")
+    assert (tmp_path / "a.onnx").exists()
 
 
 def test_a_graph_with_other_numbers_is_not_written(

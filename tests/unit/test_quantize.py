@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper
@@ -15,6 +16,8 @@ from segbench.engines.onnx_graph import export_onnx
 from segbench.engines.onnx_session import OnnxSession
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
+from segbench.networks import fresh_network
+from segbench.plugins import Registry
 from segbench.quantize import network, quantize_onnx
 from segbench.quantize.layer_costs import Costing, LayerCost, decibels
 from segbench.quantize.network import choose_method
@@ -250,3 +253,28 @@ def test_a_way_of_calibrating_has_to_be_better_than_chance() -> None:
     assert choose_method({"min-max": poor, "percentile": lucky}) == "percentile"
     assert choose_method({"min-max": lucky, "percentile": poor, "entropy": steady}) == "min-max"
     assert choose_method({"min-max": None}) == "min-max"
+
+
+def test_a_layer_kept_in_float_is_run_in_float(tmp_path: Path) -> None:
+    """ONNX Runtime would give its weights one scale, behind the graph's back.
+
+    Every other channel is a hundred times smaller there, and as much larger in the next layer.
+    """
+    model: Any = fresh_network(Registry.load(), "mobilenet", size=SIZE).model
+    first = model.encoder.blocks[0][0]
+    with torch.no_grad():
+        first.conv_dw.weight[::2] *= 0.01
+        first.conv_pw.weight[:, ::2] *= 100
+    images = np.random.default_rng(0).integers(0, 256, (4, *SIZE, 3), np.uint8)
+    kept = ("encoder.blocks.0.0.conv_dw",)
+    setup = Setup(SIZE, device="cpu", calibration=Calibration("noise", tuple("0123"), images))
+    path = tmp_path / "a.onnx"
+    quantize_onnx(model, path, replace(setup, keep_float=kept), "unsigned")
+    session = OnnxSession(path, setup, "int8")
+    found = session.fetch(session.run(session.prepare(images[:1])))
+    plain = onnxruntime.SessionOptions()
+    plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    as_written = onnxruntime.InferenceSession(str(path), plain, providers=["CPUExecutionProvider"])
+    (expected,) = as_written.run(None, {"images": session.prepare(images[:1])})
+    error = np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2))
+    assert error < 0.05
