@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segbench.cli import options
-from segbench.jobs.quantize_report import PROFILES, ReportOptions, quantize_report
+from segbench.jobs.quantize_report import ReportOptions, quantize_report
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 @click.command("quantize-report")
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
-@click.option("--runtime", type=click.Choice(list(PROFILES)), default="onnx-int8")
+@click.option(
+    "--profile",
+    type=click.Choice(["unsigned", "signed"]),
+    default="unsigned",
+    show_default=True,
+    help="unsigned: CPUs; signed: TensorRT.",
+)
 @click.option("--frames", type=options.COUNT, help="Held-back frames to score on; default all.")
 @options.calibration_frames
 @click.option(

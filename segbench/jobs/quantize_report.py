@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from segbench.calibration import gather
 from segbench.errors import InterruptedRun, SegbenchError
@@ -12,12 +12,8 @@ from segbench.progress import Reporter
 from segbench.types import Calibration, Setup
 
 if TYPE_CHECKING:
-    from segbench.quantize import Profile
     from segbench.quantize.layer_costs import Costing
     from segbench.quantize.report import Report
-
-PROFILES: "dict[str, Profile]" = {"onnx-int8": "unsigned", "onnx-int8-signed": "signed"}
-"""Runtime -> the profile of its networks on a CPU, where they are measured."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class ReportOptions:
 
     checkpoint: Path
     data_root: Path
-    runtime: str = "onnx-int8"
+    profile: Literal["unsigned", "signed"] = "unsigned"
     frames: int | None = None
     calibration_frames: int = 128
     keep_float: int = 0
@@ -49,7 +45,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
 
     place = options.output / "report.json"
     checkpoint = load_checkpoint(options.checkpoint, registry)
-    config, profile = checkpoint.config, PROFILES[options.runtime]
+    config, profile = checkpoint.config, options.profile
     dataset, size = registry.dataset(config["dataset"]), (config["height"], config["width"])
     calibration = gather(
         dataset, options.data_root, size, reporter, count=options.calibration_frames
@@ -69,7 +65,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
                 report = Report(
                     key,
                     checkpoint.sha256,
-                    options.runtime,
+                    profile,
                     costing.frames,
                     network.details,
                     fp32_miou=costing.miou([]),

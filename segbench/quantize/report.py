@@ -24,7 +24,7 @@ class Report:
 
     key: str
     checkpoint_sha256: str
-    runtime: str
+    profile: str
     frames: int
     quantization: dict[str, Any]
     fp32_miou: float
@@ -92,7 +92,7 @@ def draw_chart(report: Report, path: Path) -> None:
         axes.grid(axis="x", alpha=0.3)
         axes.tick_params(axis="y", length=0)
     figure.suptitle(
-        f"{report.runtime}: mIoU {report.fp32_miou:.4f} in FP32, {report.int8_miou:.4f} in INT8, "
+        f"INT8, {report.profile}: mIoU {report.fp32_miou:.4f} in FP32, {report.int8_miou:.4f} in INT8, "
         f"on {report.frames} held-back training frames",
         fontsize=10,
     )
