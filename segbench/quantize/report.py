@@ -92,8 +92,8 @@ def draw_chart(report: Report, path: Path) -> None:
         axes.grid(axis="x", alpha=0.3)
         axes.tick_params(axis="y", length=0)
     figure.suptitle(
-        f"INT8, {report.profile}: mIoU {report.fp32_miou:.4f} in FP32, {report.int8_miou:.4f} in INT8, "
-        f"on {report.frames} held-back training frames",
+        f"INT8 {report.profile}: mIoU {report.fp32_miou:.4f} in FP32, {report.int8_miou:.4f} in "
+        f"INT8, on {report.frames} held-back training frames",
         fontsize=10,
     )
     with draft_of(path) as draft:
