@@ -73,8 +73,8 @@ class Backbone:
     padding its input convention names. ``imagenet`` downloads a state dict that fits it, or is
     None where there is none. Keys of the encoder that start with one of ``may_start_fresh`` may
     be missing from a weights file; ``adapt`` translates a foreign state dict's keys first.
-    ``modern_lr_scale`` multiplies the modern recipe's learning rate, which suits networks with
-    batch normalisation.
+    ``modern_lr_scale`` multiplies the rate at which the encoder learns in the modern recipe, which
+    suits networks with batch normalisation.
     """
 
     name: str

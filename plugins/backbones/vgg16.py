@@ -80,6 +80,6 @@ def segbench_backbones() -> Iterable[Backbone]:
         imagenet=imagenet,
         adapt=adapt,
         may_start_fresh=("fc6.", "fc7."),
-        modern_lr_scale=0.1,
+        modern_lr_scale=0.05,
         requires=("torch", "torchvision"),
     )

@@ -46,14 +46,15 @@ def choose_recipe(
 ) -> Recipe:
     """The data set's recipe of that name with the user's ``changes``; None changes nothing.
 
-    The modern recipe's rate suits networks with batch normalisation; a backbone may scale it.
+    The modern recipe's rate suits encoders with batch normalisation; others scale theirs.
     ``early_stop`` switches the stop on (with the recipe's patience or 3) or off.
     """
     if name not in dataset.recipes:
         raise SegbenchError(unknown_name(f"recipe of {dataset.name}", name, dataset.recipes))
     recipe = dataset.recipes[name]
     if name == "modern":
-        recipe = dataclasses.replace(recipe, lr=recipe.lr * backbone.modern_lr_scale)
+        scale = recipe.encoder_lr_scale * backbone.modern_lr_scale
+        recipe = dataclasses.replace(recipe, encoder_lr_scale=scale)
     wanted = {key: value for key, value in changes.items() if value is not None}
     recipe = dataclasses.replace(recipe, **wanted)
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):

@@ -55,7 +55,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     from segbench.training.state import BEST
 
     try:
-        curve = train(model, weights, options, config, splits, prints, output, reporter, resume)
+        curve = train(model, options, config, splits, prints, output, reporter, resume)
         best = load_checkpoint(output / BEST, registry)
         size = options.recipe.size
         session = runtime.open(best.model, Setup(size, device=options.device))
@@ -103,7 +103,6 @@ def new_network(options: RunOptions) -> "tuple[FCN8s, LoadedWeights]":
 
 def train(
     model: "FCN8s",
-    weights: LoadedWeights,
     options: RunOptions,
     config: Mapping[str, Any],
     splits: Splits,
@@ -123,7 +122,7 @@ def train(
         split: cached_split(dataset, splits[split], recipe.size, prints[split], reporter)
         for split in ("train", "val")
     }
-    job = Job(recipe, options.seed, resolve_device(options.device), output, config, weights.fresh)
+    job = Job(recipe, options.seed, resolve_device(options.device), output, config)
     validate = Validator(
         dataset, splits["val"], cached["val"].images, job.device, recipe.precision, reporter
     )

@@ -20,7 +20,7 @@ from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.metrics.confusion import mean_iou
 from segbench.progress import Reporter
-from segbench.tensors import memory_format, to_device
+from segbench.tensors import to_device
 from segbench.training.augment import augment
 from segbench.training.optimizer import class_weights, make_optimizer, set_rate
 from segbench.training.schedule import rate, should_stop
@@ -57,9 +57,9 @@ def fit(
     """
     recipe = job.recipe
     dtype = training_dtype(recipe.precision, job.device)
-    model.to(job.device).to(memory_format=memory_format(dtype))
+    model.to(job.device)
     scaler = torch.amp.GradScaler(job.device.type, enabled=dtype == torch.float16)
-    learner = Learner(model, make_optimizer(model, recipe, job.fresh), scaler)
+    learner = Learner(model, make_optimizer(model, recipe), scaler)
     curve: list[Epoch] = []
     if resume:
         curve = load_state(job, learner)

@@ -1,7 +1,5 @@
 """What is minimised and how: the optimizer's groups and the weights of the classes."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,22 +9,19 @@ from segbench.fcn8s import FCN8s
 from segbench.types import IGNORED, Recipe
 
 
-def make_optimizer(
-    model: FCN8s, recipe: Recipe, fresh: Sequence[str] = ()
-) -> torch.optim.Optimizer:
-    """Up to four groups: pretrained or fresh layers, with weight decay or (1-d tensors) without.
+def make_optimizer(model: FCN8s, recipe: Recipe) -> torch.optim.Optimizer:
+    """Four groups: the encoder's layers and the decoder's, with weight decay or (1-d) without.
 
-    ``fresh`` names encoder layers without pretrained weights, ("all",) every one; they and the
-    decoder learn at the full rate. Each group keeps its rate in ``base_lr`` for the schedule.
+    The encoder learns at ``encoder_lr_scale`` of the decoder's rate. Each group keeps its rate in
+    ``base_lr`` for the schedule.
     """
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
-        layer = name.removeprefix("encoder.").rpartition(".")[0]
-        pretrained = name.startswith("encoder.") and not ("all" in fresh or layer in fresh)
-        groups.setdefault((pretrained, parameter.ndim > 1), []).append(parameter)
+        in_encoder = name.startswith("encoder.")
+        groups.setdefault((in_encoder, parameter.ndim > 1), []).append(parameter)
     described = []
-    for (pretrained, decays), parameters in groups.items():
-        lr = recipe.lr * (recipe.encoder_lr_scale if pretrained else 1)
+    for (in_encoder, decays), parameters in groups.items():
+        lr = recipe.lr * (recipe.encoder_lr_scale if in_encoder else 1)
         decay = recipe.weight_decay if decays else 0.0
         described.append({"params": parameters, "lr": lr, "base_lr": lr, "weight_decay": decay})
     if recipe.optimizer == "sgd":

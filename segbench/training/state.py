@@ -33,8 +33,7 @@ class Epoch:
 class Job:
     """What to train and where to leave it.
 
-    ``config`` goes into the checkpoints and must be the same on resuming; ``fresh`` names the
-    encoder layers that start from random numbers.
+    ``config`` goes into the checkpoints and must be the same on resuming.
     """
 
     recipe: Recipe
@@ -42,7 +41,6 @@ class Job:
     device: torch.device
     output: Path
     config: Mapping[str, Any]
-    fresh: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
