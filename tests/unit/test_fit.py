@@ -114,8 +114,8 @@ def test_early_stop(tmp_path: Path) -> None:
 
 
 def test_bfloat16_trains_too(tmp_path: Path) -> None:
-    curve = train(tmp_path, replace(MODERN, precision="bf16", epochs=25))
-    assert curve[-1].val_miou > 0.5
+    curve = train(tmp_path, replace(MODERN, precision="bf16", epochs=40))
+    assert curve[-1].val_miou > 0.6
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
