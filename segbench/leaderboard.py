@@ -135,8 +135,14 @@ def _join(records: Iterable[Record]) -> Iterator[Row]:
 def _network(record: Record) -> tuple[Any, ...]:
     """What a score and a latency of the same network have in common."""
     config = record.config
-    kept = tuple(config.get("keep_float") or ())
-    return _checkpoint(record), config["runtime"], config["height"], config["width"], kept
+    runtime, size = config["runtime"], (config["height"], config["width"])
+    return _checkpoint(record), runtime, size, _kept_float(record)
+
+
+def _kept_float(record: Record) -> tuple[str, ...]:
+    """The encoder's layers that INT8 left in float, as asked for or by its own choice."""
+    told = record.provenance.get("quantization") or {}
+    return tuple(sorted(told.get("kept_float") or record.config.get("keep_float") or ()))
 
 
 def _checkpoint(record: Record) -> str:
@@ -150,7 +156,7 @@ def _of_network(record: Record, parameters: dict[str, int]) -> Row:
         dict.fromkeys(COLUMNS)
         | {name: config.get(name) for name in (*NETWORK, *INPUT)}
         | {"parameters": parameters.get(_checkpoint(record))}
-        | {"keep_float": "; ".join(config.get("keep_float") or ()) or None}
+        | {"keep_float": "; ".join(_kept_float(record)) or None}
         | {name: record.provenance.get(name) for name in ("commit", "dirty")}
     )
 

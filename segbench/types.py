@@ -240,9 +240,10 @@ class Setup:
 
     ``output`` "logits" is float32 (N, classes, H, W); "labels" has the argmax in the graph and
     gives class maps, uint8 (N, H, W). ``threads`` None leaves the engine its own choice.
-    ``calibration`` is there for a runtime that asks for it. ``keep_float`` names layers that an
-    INT8 runtime leaves in floating point. Only for ``Runtime.export``: ``dynamic`` leaves batch
-    and size open, ``compute_capability`` ("8.9") names the card that an engine is built for.
+    ``calibration`` is there for a runtime that asks for it. ``keep_float`` names the
+    layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
+    Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
+    ("8.9") names the card that an engine is built for.
     """
 
     size: Size
@@ -251,7 +252,7 @@ class Setup:
     output: Literal["logits", "labels"] = "logits"
     threads: int | None = None
     calibration: Calibration | None = None
-    keep_float: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] | None = None
     dynamic: bool = False
     compute_capability: str | None = None
 

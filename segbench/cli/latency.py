@@ -21,6 +21,7 @@ PROTOCOL = (
     "min_seconds",
     "threads",
     "data_root",
+    "keep_float",
 )
 
 
@@ -73,6 +74,7 @@ PROTOCOL = (
     show_default=True,
     help="Measure each runtime for at least so long, and up to six times as long for 64 samples.",
 )
+@options.keep_float
 @click.option("--threads", type=options.COUNT, help="Of the CPU; default: the engine's choice.")
 @click.option(
     "--isolate",
@@ -101,6 +103,8 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
     given["backbones"] = tuple(dict.fromkeys(given["backbones"]))
     names = tuple(registry.runtime(name).name for name in dict.fromkeys(runtimes))
     names = with_fp16(names, protocol.device, registry)
+    if protocol.keep_float and not any(registry.runtime(name).calibrates for name in names):
+        raise SegbenchError(f"{', '.join(names)} quantise nothing: leave --keep-float out.")
     asked = LatencyOptions(names, protocol=protocol, argv=sys.argv, **given)
     reporter = Reporter()
     outcome = latency_isolated(asked, reporter) if isolate else measure(asked, registry, reporter)

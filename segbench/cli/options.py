@@ -59,9 +59,21 @@ calibration_frames = click.option(
     show_default=True,
     help="INT8: at most so many training images to measure activations on.",
 )
+
+
+def _layers(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    if "none" in value and len(value) > 1:
+        raise click.BadParameter("'none' stands alone; leave it out or the other layers.")
+    return () if value == ("none",) else value or None
+
+
 keep_float = click.option(
     "--keep-float",
     multiple=True,
     metavar="LAYER",
-    help="INT8: leave this layer, such as encoder.features.0, in floating point. Repeatable.",
+    callback=_layers,
+    help="INT8: leave this layer, such as encoder.features.0, in floating point; repeatable. "
+    "'none' puts every encoder layer in 8 bits. Default: the few that cost too much, if any.",
 )

@@ -33,7 +33,7 @@ class EvaluateOptions:
     label_scale: int = 1
     limit: int | None = None
     calibration_frames: int = 128
-    keep_float: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] | None = None
     results: Path = Path("results")
     argv: Sequence[str] = ()
 
@@ -76,7 +76,7 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
             "device": resolve_device(options.device).type,
             "checkpoint_sha256": checkpoint.sha256,
             "calibration": summarise(calibration) if calibration else None,
-            "keep_float": sorted(options.keep_float) or None,
+            "keep_float": options.keep_float and sorted(options.keep_float),
         },
         metrics=evaluation.metrics()
         | {"parameters": checkpoint.parameters}
@@ -104,7 +104,7 @@ def calibration_for(
     if runtime.calibrates:
         dataset, count = registry.dataset(trained_on), options.calibration_frames
         return gather(dataset, options.data_root, size, reporter, count=count)
-    if options.keep_float:
+    if options.keep_float is not None:
         raise SegbenchError(
             f"The runtime {runtime.name!r} quantises nothing: leave --keep-float out."
         )

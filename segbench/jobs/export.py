@@ -22,7 +22,7 @@ class ExportOptions:
     output_kind: str = "logits"
     dynamic: bool = False
     calibration_frames: int = 128
-    keep_float: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] | None = None
     compute_capability: str | None = None
 
 
@@ -49,7 +49,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         raise SegbenchError(
             f"{runtime.name!r} is calibrated for one size and batch; leave --dynamic out."
         )
-    if options.keep_float and not runtime.calibrates:
+    if options.keep_float is not None and not runtime.calibrates:
         raise SegbenchError(
             f"The runtime {runtime.name!r} quantises nothing: leave --keep-float out."
         )

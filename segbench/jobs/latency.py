@@ -141,7 +141,7 @@ def _record(
         origin["quantization"] = session.details["quantization"]
     return Record(
         kind="latency",
-        config=_config(network, options) | {"runtime": runtime.name},
+        config=_config(network, options) | _runtime_config(runtime, options.protocol),
         metrics=_metrics(measured, network, options) | _speedup(measured, group, options),
         provenance=origin,
     )
@@ -164,6 +164,13 @@ def _config(network: Network, options: LatencyOptions) -> dict[str, Any]:
         "isolated": options.isolated or None,
         "session": options.session,
     }
+
+
+def _runtime_config(runtime: Runtime, protocol: Protocol) -> dict[str, Any]:
+    """What of the configuration is the runtime's own."""
+    if protocol.keep_float is None or not runtime.calibrates:
+        return {"runtime": runtime.name}
+    return {"runtime": runtime.name, "keep_float": sorted(protocol.keep_float)}
 
 
 def _metrics(measured: Measured, network: Network, options: LatencyOptions) -> dict[str, Any]:

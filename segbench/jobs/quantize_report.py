@@ -51,7 +51,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
         dataset, options.data_root, size, reporter, count=options.calibration_frames
     )
     scored = held_back(calibration, options.frames)
-    setup = Setup(size, device="cpu", calibration=calibration)
+    setup = Setup(size, device="cpu", calibration=calibration, keep_float=())
     try:
         network = quantized(checkpoint.model, setup, profile)
         with TemporaryDirectory() as folder:

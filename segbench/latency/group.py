@@ -46,6 +46,7 @@ class Protocol:
     min_seconds: float = 10.0
     threads: int | None = None
     data_root: Path = Path("data")
+    keep_float: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,9 @@ def _warm_up(
                 runtime.check(setup)
             with memory_may_be_short(protocol.batch_size, network.size):
                 if runtime.calibrates:
-                    setup = replace(setup, calibration=calibration())
+                    setup = replace(
+                        setup, calibration=calibration(), keep_float=protocol.keep_float
+                    )
                 started = time.perf_counter()
                 session = runtime.open(network.model, setup)
                 build_s = time.perf_counter() - started

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +20,9 @@ from segbench.engines.onnx_graph import export_onnx
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
-from segbench.metrics.bootstrap import bootstrap_gain
 from segbench.metrics.confusion import mean_iou
+from segbench.quantize.choice import choose_method, costly_layers
+from segbench.quantize.layer_costs import Costing
 from segbench.quantize.profiles import (
     Profile,
     Ranges,
@@ -33,7 +34,7 @@ from segbench.quantize.ranges import measure_ranges
 from segbench.quantize.score import held_back_confusions
 from segbench.types import Calibration, Setup
 
-FORMAT = 3
+FORMAT = 4
 """Goes up when the same request would give another network."""
 
 
@@ -52,8 +53,9 @@ def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> d
     "unsigned" is for ONNX Runtime on x86 CPUs, "signed" for TensorRT. The input and output are
     those of ``export_onnx``. The details, JSON values, name the ``profile``, the calibration
     ``method``, the ``scores`` of all methods (mIoU on held-back frames, or null), the ``source``
-    and the ``frames`` calibrated on, the quantised ``layers`` and the ``float_layers``. Raises
-    SegbenchError without ``setup.calibration`` and for an unknown layer in ``setup.keep_float``.
+    and the ``frames`` calibrated on, the quantised ``layers``, the ``float_layers`` and which of
+    these were ``kept_float``, as told or for their cost. Raises SegbenchError without
+    ``setup.calibration`` and for an unknown layer in ``setup.keep_float``.
     """
     network = quantized(model, setup, profile)
     with draft_of(path) as draft:
@@ -63,7 +65,8 @@ def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> d
 
 def quantized(model: FCN8s, setup: Setup, profile: Profile) -> Quantized:
     """The network from the cache, built first where it is not there."""
-    asked = (setup.size, setup.batch_size, setup.output, sorted(setup.keep_float), profile)
+    kept = None if setup.keep_float is None else sorted(setup.keep_float)
+    asked = (setup.size, setup.batch_size, setup.output, kept, profile)
     key = _key(model, calibration_of(setup), *asked)
     path, notes = (cache_dir("int8") / f"{key}{suffix}" for suffix in (".onnx", ".json"))
     if not (path.exists() and notes.exists()):
@@ -79,13 +82,11 @@ def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]
     They serve every profile, output and batch, and layers kept in float, without measuring again.
     """
     calibration = calibration_of(setup)
-    place = cache_dir("int8") / f"{_key(model, calibration, setup.size)}.ranges.json"
-    if not place.exists():
-        compare = calibration.held_back_labels is not None
-        found = measure_ranges(source, calibration.images, setup.batch_size, compare)
-        with draft_of(place) as draft:
-            draft.write_text(json.dumps(found, default=float), encoding="utf-8")
-    kept = json.loads(place.read_text(encoding="utf-8"))
+    compare = calibration.held_back_labels is not None
+    kept = _remembered(
+        f"{_key(model, calibration, setup.size)}.ranges.json",
+        lambda: measure_ranges(source, calibration.images, setup.batch_size, compare),
+    )
     return {
         method: {name: (np.float32(low), np.float32(high)) for name, (low, high) in pairs.items()}
         for method, pairs in kept.items()
@@ -109,12 +110,22 @@ def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str
         source = folder / "fp32.onnx"
         export_onnx(model, source, setup)
         graph = onnx.load(source).graph
-        layers = layers_to_quantize(graph, setup.keep_float)
-        for method, ranges in cached_ranges(model, source, setup).items():
+        layers = layers_to_quantize(graph, setup.keep_float or ())
+        found = cached_ranges(model, source, setup)
+        for method, ranges in found.items():
             candidate = folder / f"{method}.onnx"
             write_quantized(source, candidate, ranges, profile, layers)
             counted[method] = held_back_confusions(candidate, setup, calibration, model.classes)
         best = choose_method(counted)
+        kept = list(setup.keep_float or ())
+        if setup.keep_float is None and counted[best] is not None:
+            costing = Costing(source, found[best], profile, setup, calibration, model.classes)
+            kept = _remembered(
+                f"{_key(model, calibration, setup.size, profile, best)}.costly.json",
+                lambda: costly_layers(costing, layers),
+            )
+            layers = [name for name in layers if name not in kept]
+            write_quantized(source, folder / f"{best}.onnx", found[best], profile, layers)
         (folder / f"{best}.onnx").replace(path)
     return {
         "profile": profile,
@@ -124,23 +135,17 @@ def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str
         "frames": list(calibration.frames),
         "layers": layers,
         "float_layers": [n.name for n in convolutions(graph) if n.name not in layers],
+        "kept_float": kept,
     }
 
 
-def choose_method(counted: Mapping[str, NDArray[np.int64] | None]) -> str:
-    """The first method, unless another scores better by more than chance.
-
-    ``counted`` holds a confusion matrix a held-back frame, the same frames for each method. A
-    range that clips has to earn it: a difference within the 95% bootstrap interval is luck.
-    """
-    best, *others = counted
-    for method in others:
-        before, after = counted[best], counted[method]
-        if before is not None and after is not None:
-            gain = bootstrap_gain(before, after)
-            if gain is not None and gain[0] > 0:
-                best = method
-    return best
+def _remembered(name: str, work: Callable[[], Any]) -> Any:
+    """The JSON value that ``work`` gives, from the cache once it is there."""
+    place = cache_dir("int8") / name
+    if not place.exists():
+        with draft_of(place) as draft:
+            draft.write_text(json.dumps(work(), default=float), encoding="utf-8")
+    return json.loads(place.read_text(encoding="utf-8"))
 
 
 def _key(model: FCN8s, calibration: Calibration, *asked: Any) -> str:

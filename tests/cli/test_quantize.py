@@ -46,7 +46,7 @@ def evaluate(checkpoint: str, *options: str) -> Record:
 
 def test_evaluate_calibrates_on_training_frames(checkpoint: str) -> None:
     exact = evaluate(checkpoint)
-    coarse = evaluate(checkpoint, "--runtime", "onnx-int8")
+    coarse = evaluate(checkpoint, "--runtime", "onnx-int8", "--keep-float", "none")
     assert coarse.metrics["miou"] == pytest.approx(exact.metrics["miou"], abs=0.1)
     assert coarse.metrics["file_mb"] > 0
     told = coarse.provenance["quantization"]
@@ -58,6 +58,8 @@ def test_evaluate_calibrates_on_training_frames(checkpoint: str) -> None:
     fewer = evaluate(checkpoint, "--runtime", "onnx-int8", "--calibration-frames", "2")
     assert fewer.config["calibration"].startswith("2@")
     assert fewer.config_hash != coarse.config_hash
+    kept = fewer.provenance["quantization"]["kept_float"]
+    assert set(fewer.provenance["quantization"]["layers"]) == LAYERS - set(kept)
 
 
 def test_layers_kept_in_float_are_in_the_configuration(checkpoint: str) -> None:
@@ -71,6 +73,10 @@ def test_what_cannot_be_quantised_is_said(checkpoint: str) -> None:
     arguments = ("evaluate", "--checkpoint", checkpoint, "--dataset", "tiny", "--keep-float", "x")
     eagerly = segbench(*arguments)
     assert (eagerly.exit_code, "leave --keep-float out" in eagerly.output) == (1, True)
+    both = segbench(*arguments, "--runtime", "onnx-int8", "--keep-float", "none")
+    assert "'none' stands alone" in both.output
+    timed = segbench("latency", "--checkpoint", checkpoint, "--keep-float", "x")
+    assert (timed.exit_code, "eager quantise nothing" in timed.output) == (1, True)
     unknown = segbench(*arguments, "--runtime", "onnx-int8")
     assert unknown.exit_code == 1
     assert "No layer for --keep-float named 'x'" in unknown.output

@@ -90,10 +90,10 @@ def test_a_network_with_layers_in_float_is_another_one_and_says_so() -> None:
     kept = scored(0.7, "aa", runtime="onnx-int8", keep_float=["stem", "head"])
     (rows,) = leaderboard([whole, kept]).values()
     assert [(row["rank"], row["score"], row["keep_float"]) for row in rows] == [
-        (1, 0.7, "stem; head"),
+        (1, 0.7, "head; stem"),
         (2, 0.6, None),
     ]
-    assert "| stem; head |" in as_markdown(leaderboard([whole, kept]))
+    assert "| head; stem |" in as_markdown(leaderboard([whole, kept]))
 
 
 def test_a_latency_joins_the_score_of_its_checkpoint_runtime_and_size() -> None:

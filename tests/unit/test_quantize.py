@@ -1,7 +1,8 @@
 """Networks in INT8: what is quantised, how ranges are chosen, and when the cache is used."""
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from segbench.fcn8s import FCN8s
 from segbench.networks import fresh_network
 from segbench.plugins import Registry
 from segbench.quantize import network, quantize_onnx
+from segbench.quantize.choice import choose_method, costly_layers
 from segbench.quantize.layer_costs import Costing, LayerCost, decibels
-from segbench.quantize.network import choose_method
 from segbench.quantize.profiles import Profile
 from segbench.quantize.ranges import _coarse, batches, measure_ranges
 from segbench.quantize.report import worst_first
@@ -48,7 +49,7 @@ def setup(model: FCN8s) -> Setup:
         logits = model(torch.from_numpy(images).permute(0, 3, 1, 2).float())
     labels = logits.argmax(1).byte().numpy()
     calibration = Calibration("tiny train", ("a", "b"), pictures(2), images, labels)
-    return Setup(SIZE, device="cpu", calibration=calibration)
+    return Setup(SIZE, device="cpu", calibration=calibration, keep_float=())
 
 
 @pytest.mark.parametrize("profile", ["unsigned", "signed"])
@@ -253,6 +254,59 @@ def test_a_way_of_calibrating_has_to_be_better_than_chance() -> None:
     assert choose_method({"min-max": poor, "percentile": lucky}) == "percentile"
     assert choose_method({"min-max": lucky, "percentile": poor, "entropy": steady}) == "min-max"
     assert choose_method({"min-max": None}) == "min-max"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """A network whose layers lose so many points each when they are quantised."""
+
+    points: dict[str, float]
+
+    def miou(self, layers: Sequence[str]) -> float:
+        return 0.7 - sum(self.points[layer] for layer in layers) / 100
+
+
+@pytest.mark.parametrize(
+    ("points", "kept"),
+    [
+        ({"a": 0.1, "b": 0.05}, []),
+        ({"a": 0.1, "b": 1.2, "c": 0.05}, ["b"]),
+        ({"a": 0.3, "b": 1.2, "c": 0.4}, ["b", "c", "a"]),
+        ({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}, ["a", "b", "c"]),
+        ({"a": -0.1, "b": 0.2, "c": -0.1}, []),
+    ],
+)
+def test_the_fewest_layers_that_cost_too_much_are_kept(
+    points: dict[str, float], kept: list[str]
+) -> None:
+    costs: Any = Costs(points)
+    assert costly_layers(costs, list(points)) == kept
+
+
+def test_layers_that_do_not_help_are_not_kept() -> None:
+    """Quantised alone ``a`` loses, but the loss of all is that of ``b`` and ``c`` together."""
+
+    class Together:
+        def miou(self, layers: Sequence[str]) -> float:
+            return 0.5 if {"b", "c"} <= set(layers) else 0.69 if layers == ["a"] else 0.7
+
+    costs: Any = Together()
+    assert costly_layers(costs, ["a", "b", "c"]) == ["a", "b"]
+
+
+def test_the_details_say_which_layers_were_kept_by_choice(
+    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "costly_layers", lambda costing, layers: [layers[1]])
+    chosen = replace(setup, keep_float=None)
+    details = quantize_onnx(model, tmp_path / "int8.onnx", chosen, "unsigned")
+    assert details["kept_float"] == ["encoder.to16"]
+    assert details["layers"] == ["encoder.to8", "encoder.to32"]
+    assert quantisers(tmp_path / "int8.onnx")["encoder.to16"][1:] == [None, None]
+    monkeypatch.setattr(network, "costly_layers", None)
+    labels = replace(chosen, output="labels", batch_size=2)
+    again = quantize_onnx(model, tmp_path / "labels.onnx", labels, "unsigned")
+    assert again["kept_float"] == ["encoder.to16"], "measured once for every output and batch"
 
 
 def test_a_layer_kept_in_float_is_run_in_float(tmp_path: Path) -> None:
