@@ -65,6 +65,12 @@ RECIPE_OPTIONS = (
 @click.option("--limit", type=options.COUNT, help="Frames a split; such a run is never ranked.")
 @options.results
 @click.option("--output", type=click.Path(path_type=Path), help="Default: runs/<name>.")
+@click.option(
+    "--tensorboard",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write curves and sample pictures to DIR/<name of the output> for TensorBoard.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--force", is_flag=True, help="Repeat a run that has a record.")
 @click.pass_obj

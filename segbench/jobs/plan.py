@@ -32,6 +32,7 @@ class RunOptions:
     limit: int | None = None
     results: Path = Path("results")
     output: Path | None = None
+    tensorboard: Path | None = None
     resume: bool = False
     force: bool = False
     argv: Sequence[str] = ()

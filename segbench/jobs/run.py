@@ -123,11 +123,16 @@ def train(
         for split in ("train", "val")
     }
     job = Job(recipe, options.seed, resolve_device(options.device), output, config)
+    logger = None
+    if options.tensorboard is not None:
+        from segbench.training.board import TensorBoard
+
+        logger = TensorBoard(options.tensorboard / output.name, dataset, cached["val"].images)
     validate = Validator(
         dataset, splits["val"], cached["val"].images, job.device, recipe.precision, reporter
     )
     try:
-        return fit(model, cached["train"], validate, job, reporter, resume)
+        return fit(model, cached["train"], validate, job, reporter, resume, logger)
     except RuntimeError as error:
         if not out_of_memory(error):
             raise

@@ -32,6 +32,9 @@ SCORE_STRIDE = 4
 STEPS_BETWEEN_LOSSES = 10
 """Reading the loss waits for the device, so it is read now and then."""
 
+Logger = Callable[[FCN8s, Epoch], None]
+"""Is told of every epoch once it is done."""
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -49,6 +52,7 @@ def fit(
     job: Job,
     reporter: Reporter,
     resume: bool = False,
+    logger: Logger | None = None,
 ) -> list[Epoch]:
     """Train until the last epoch or an early stop and give the learning curve.
 
@@ -94,6 +98,8 @@ def fit(
         )
         save_state(job, learner, curve)
         reporter.say(_line(curve[-1], recipe.epochs))
+        if logger is not None:
+            logger(model, curve[-1])
     return curve
 
 
