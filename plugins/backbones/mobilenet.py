@@ -20,7 +20,33 @@ def build(architecture: str, convention: InputConvention) -> "nn.Module":
         architecture, features_only=True, out_indices=(2, 3, 4), pad_type=pad_type
     )
     encoder.channels = tuple(encoder.feature_info.channels())
+    fix_padding(encoder)
     return cast("nn.Module", encoder)
+
+
+def fix_padding(encoder: "nn.Module") -> None:
+    """Give strided layers with 'same' padding a constant one, as it is on multiples of 32.
+
+    timm measures it at every call, and a graph of any size cannot be exported from that.
+    """
+    from timm.layers import Conv2dSame
+    from torch import nn
+    from torch.nn import functional
+
+    class PaddedConv2d(nn.Conv2d):
+        def forward(self, features: "Tensor") -> "Tensor":
+            total = self.kernel_size[0] - self.stride[0]
+            before, after = total // 2, total - total // 2
+            return super().forward(functional.pad(features, (before, after, before, after)))
+
+    for parent in list(encoder.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, Conv2dSame):
+                shape = (layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride)
+                has_bias = layer.bias is not None
+                padded = PaddedConv2d(*shape, groups=layer.groups, bias=has_bias)
+                padded.load_state_dict(layer.state_dict())
+                setattr(parent, name, padded)
 
 
 def imagenet(architecture: str) -> "Mapping[str, Tensor]":

@@ -47,11 +47,6 @@ def export_onnx(
     W), or "labels", uint8 (N, H, W). Convolutions are named after the network's layers. Raises
     SegbenchError when ONNX Runtime does not give eager's numbers; then ``path`` stays as it was.
     """
-    if setup.dynamic and model.convention.padding == "same":
-        raise SegbenchError(
-            "A network with 'same' padding, whose width depends on the size, cannot be exported "
-            "with --dynamic; export a file for each --size."
-        )
     with draft_of(path) as draft:
         _export(model, draft, setup)
         graph = onnx.load(draft)
@@ -60,6 +55,9 @@ def export_onnx(
             graph = _in_half_precision(graph)
         onnx.save(graph, draft)
         _check(model, draft, setup, precision)
+        if setup.dynamic:
+            height, width = setup.size
+            _check(model, draft, replace(setup, size=(width + 8, height)), precision)
 
 
 class _Exported(nn.Module):
