@@ -50,9 +50,7 @@ def _number(name: str, form: str) -> Callable[[Row], str]:
 
 
 def _interval(low: str, high: str, form: str) -> Callable[[Row], str]:
-    return lambda row: (
-        "" if None in (row[low], row[high]) else form.format(row[low], row[high])
-    )
+    return lambda row: "" if None in (row[low], row[high]) else form.format(row[low], row[high])
 
 
 def _score(row: Row) -> str:
@@ -108,3 +106,10 @@ COLUMNS = (
 )
 # A terminal and a README are narrow: there the median speaks for the latency.
 NARROW = tuple(column for column in COLUMNS if column.header not in ("p90 ms", "p99 ms"))
+# A page is scrolled sideways, so what decides comes first.
+PAGE_ORDER = (
+    *("rank", "backbone", "runtime", "score", "over seeds"),
+    *("timed", "p50 ms", "p90 ms", "p99 ms", "fps", "speed-up", "verdict"),
+    *("size", "kept in float", "parameters", "file MB", "decoder", "weights", "commit"),
+)
+WIDE = tuple(sorted(COLUMNS, key=lambda column: PAGE_ORDER.index(column.header)))
