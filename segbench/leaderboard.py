@@ -100,6 +100,16 @@ def device_name(record: Record) -> str:
     return device
 
 
+def record_name(record: Record) -> str | None:
+    """The record's file below the results folder, as rows name it."""
+    return "/".join(record.path.parts[-2:]) if record.path else None
+
+
+def score_name(row: Row) -> str:
+    """The official score as people call it."""
+    return "mIoU" if row["score_name"] == "miou" else row["score_name"] or "score"
+
+
 def _join(records: Iterable[Record]) -> Iterator[Row]:
     """A row for each score with each latency of its network, and for what lacks the other."""
     scores: dict[Any, Record] = {}
@@ -164,18 +174,13 @@ def _of_network(record: Record, parameters: dict[str, int]) -> Row:
 def _of_score(record: Record) -> Row:
     row = {name: record.metrics.get(name) for name in SCORE}
     row |= {name: record.config.get(name) for name in SCORED}
-    return row | {"label_scale": row["label_scale"] or 1, "record": _file(record)}
+    return row | {"label_scale": row["label_scale"] or 1, "record": record_name(record)}
 
 
 def _of_latency(record: Record) -> Row:
     row = {name: record.metrics.get(name) for name in LATENCY}
     row |= {f"query_{name}": record.config.get(name) for name in QUERY}
-    return row | {"device": device_name(record), "latency_record": _file(record)}
-
-
-def _file(record: Record) -> str | None:
-    """The record's file below the results folder."""
-    return "/".join(record.path.parts[-2:]) if record.path else None
+    return row | {"device": device_name(record), "latency_record": record_name(record)}
 
 
 def _over_seeds(records: Sequence[Record]) -> list[Row]:
@@ -231,8 +236,7 @@ def _title(row: Row, device: str) -> str:
     scale = row["label_scale"]
     if scale is None:
         return f"{row['dataset'] or 'no data set'}: {latency}, not scored"
-    name = "mIoU" if row["score_name"] == "miou" else row["score_name"] or "score"
     labels = "at full label size" if scale == 1 else f"on labels [::{scale}, ::{scale}]"
     frames = "" if row["frames"] is None else f", {row['frames']} frames"
-    score = f"{row['dataset']} {row['split'] or 'frames'}: {name} {labels}{frames}"
+    score = f"{row['dataset']} {row['split'] or 'frames'}: {score_name(row)} {labels}{frames}"
     return f"{score}, {latency}" if latency else score

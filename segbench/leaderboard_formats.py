@@ -3,26 +3,17 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import chain
 
 import click
 from rich.cells import cell_len, set_cell_size
 
 from segbench.leaderboard import COLUMNS, Row, Tables
+from segbench.leaderboard_columns import NARROW, Column, filled, printable
 
 LONGEST = 32
 STYLES = {"VALID": "green", "INVALID": "red"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column for human readers: its header, its text in a row, and whether it is a number."""
-
-    header: str
-    text: Callable[[Row], str]
-    number: bool = False
 
 
 def as_csv(tables: Tables) -> str:
@@ -51,7 +42,7 @@ def as_markdown(tables: Tables) -> str:
             *([_escaped(cell) for cell in line] for line in cells),
         ]
         table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        blocks.append(f"### {_escaped(_printable(title))}\n\n{table}")
+        blocks.append(f"### {_escaped(printable(title))}\n\n{table}")
     return "\n".join(blocks)
 
 
@@ -67,7 +58,7 @@ def as_table(tables: Tables) -> str:
         lines = [[column.header for column in columns], *cells]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
         rule = ["─" * width for width in widths]
-        block = [click.style(_printable(title), bold=True)]
+        block = [click.style(printable(title), bold=True)]
         for line in [lines[0], rule, *cells]:
             padded = (_pad(*cell) for cell in zip(line, widths, columns, strict=True))
             block.append("  ".join(padded).rstrip())
@@ -78,70 +69,10 @@ def as_table(tables: Tables) -> str:
 FORMATS = {"table": as_table, "markdown": as_markdown, "csv": as_csv, "json": as_json}
 
 
-def _number(name: str, form: str) -> Callable[[Row], str]:
-    return lambda row: "" if row[name] is None else form.format(row[name])
-
-
-def _score(row: Row) -> str:
-    limit = f" (limit {row['limit']})" if row["limit"] is not None else ""
-    return _number("score", "{:.4f}")(row) + limit
-
-
-def _parameters(row: Row) -> str:
-    return "" if row["parameters"] is None else f"{row['parameters'] / 1e6:.2f} M"
-
-
-def _query(row: Row) -> str:
-    scenario = row["query_scenario"]
-    parts = [
-        row["query_scope"],
-        scenario if scenario != "single-stream" else None,
-        _number("query_batch_size", "batch {}")(row),
-        _number("query_threads", "{} threads")(row),
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def _seeds(row: Row) -> str:
-    if row["seeds"] is None:
-        return ""
-    return f"{row['seeds_mean']:.4f} ± {row['seeds_std']:.4f} ({row['seeds']})"
-
-
-def _commit(row: Row) -> str:
-    return (row["commit"] or "")[:7] + (" dirty" if row["dirty"] else "")
-
-
-READABLE = (
-    Column("rank", _number("rank", "{}"), number=True),
-    Column("backbone", lambda row: row["backbone"]),
-    Column("decoder", lambda row: row["decoder"] or ""),
-    Column("weights", lambda row: row["weights"] or ""),
-    Column("size", lambda row: f"{row['height']}x{row['width']}"),
-    Column("score", _score, number=True),
-    Column("over seeds", _seeds),
-    Column("parameters", _parameters, number=True),
-    Column("runtime", lambda row: row["runtime"]),
-    Column("kept in float", lambda row: row["keep_float"] or ""),
-    Column("timed", _query),
-    Column("p50 ms", _number("p50_ms", "{:.2f}"), number=True),
-    Column("fps", _number("fps", "{:.1f}"), number=True),
-    Column("speed-up", _number("speedup", "{:.2f}x"), number=True),
-    Column("file MB", _number("file_mb", "{:.1f}"), number=True),
-    Column("verdict", lambda row: row["verdict"] or ""),
-    Column("commit", _commit),
-)
-
-
 def _filled(rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:
     """The columns with a value in some row, and their cells row by row."""
-    columns = [column for column in READABLE if any(column.text(row) for row in rows)]
-    return columns, [[_printable(column.text(row)) for column in columns] for row in rows]
-
-
-def _printable(text: str) -> str:
-    """Text from a record without what could break a line or steer a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
+    columns = filled(NARROW, rows)
+    return columns, [[printable(column.text(row)) for column in columns] for row in rows]
 
 
 def _escaped(text: str) -> str:

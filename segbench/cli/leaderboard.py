@@ -2,14 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import IO
+from urllib.parse import quote
 
 import click
 
 from segbench.cli import options
 from segbench.errors import SegbenchError
+from segbench.files import draft_of
 from segbench.leaderboard import leaderboard as rank
 from segbench.leaderboard_formats import FORMATS
+from segbench.pages.leaderboard import leaderboard_page
 from segbench.records import read_records
 
 
@@ -18,18 +20,17 @@ from segbench.records import read_records
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(FORMATS)),
+    type=click.Choice([*FORMATS, "html"]),
     default="table",
     show_default=True,
-    help="csv and json have every column.",
+    help="csv and json have every column; html is a page with plots that works offline.",
 )
 @click.option(
     "--output",
-    type=click.File("w", encoding="utf-8", atomic=True),
-    default="-",
+    type=click.Path(dir_okay=False, path_type=Path),
     help="File to write instead of the terminal.",
 )
-def leaderboard(results: Path, form: str, output: IO[str]) -> None:
+def leaderboard(results: Path, form: str, output: Path | None) -> None:
     """Rank the records of a results folder, best score first for each data set.
 
     Scores of another split or label scale, and latencies of another device, stand in tables of
@@ -43,5 +44,22 @@ def leaderboard(results: Path, form: str, output: IO[str]) -> None:
             f"There is no record in {results}: make one with "
             "`segbench run --backbone mobilenet --dataset streets`, or name another --results."
         )
-    colour = False if os.environ.get("NO_COLOR") else None
-    click.echo(FORMATS[form](rank(records)), file=output, nl=False, color=colour)
+    tables = rank(records)
+    if form == "html":
+        text = leaderboard_page(tables, records, _url(results, output))
+    else:
+        text = FORMATS[form](tables)
+    if output is None:
+        click.echo(text, nl=False, color=False if os.environ.get("NO_COLOR") else None)
+        return
+    with draft_of(output) as draft:
+        draft.write_text(click.unstyle(text), encoding="utf-8")
+
+
+def _url(results: Path, output: Path | None) -> str:
+    """The results folder as seen from the page, which without ``output`` is taken to lie here."""
+    try:
+        seen = os.path.relpath(results, output.parent if output else ".")
+    except ValueError:  # another drive
+        return results.absolute().as_uri()
+    return quote(os.fsencode(Path(seen).as_posix()))

@@ -1,6 +1,7 @@
 """``segbench leaderboard``, from a results folder to a terminal or a file."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,8 @@ def test_a_terminal_has_colours_unless_no_color_is_set(
 
 
 @pytest.mark.parametrize(
-    ("form", "start"), [("markdown", "### camvid"), ("csv", "table,rank,"), ("json", "[\n")]
+    ("form", "start"),
+    [("markdown", "### camvid"), ("csv", "table,rank,"), ("json", "[\n"), ("html", "<!doctype")],
 )
 def test_the_other_formats(results: Path, form: str, start: str) -> None:
     done = invoke("--results", results, "--format", form)
@@ -80,10 +82,37 @@ def test_a_file_is_written_instead(results: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_named(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").write_text("a file")
     done = invoke("--results", results, "--output", tmp_path / "none" / "board.txt")
     assert done.exit_code == 1
-    assert "board.txt" in done.stderr
-    assert "No such file or directory" in done.stderr
+    assert "board.txt cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["board.html", "results/board.html", "new/folder/board.html"])
+def test_a_page_links_to_the_records_from_where_it_lies(
+    results: Path, tmp_path: Path, place: str
+) -> None:
+    (record,) = (results / "run").glob("*.json")
+    output = tmp_path / place
+    done = invoke("--results", results, "--format", "html", "--output", output)
+    assert (done.exit_code, done.output) == (0, "")
+    links = re.findall(r'<a href="([^"#]+)"', output.read_text(encoding="utf-8"))
+    assert record.resolve() in [(output.parent / link).resolve() for link in links]
+
+
+def test_a_page_on_the_terminal_links_from_the_working_folder(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = invoke("--results", results, "--format", "html")
+    assert done.stdout.startswith("<!doctype html>")
+    assert 'href="results/run/' in done.stdout
+
+
+def test_a_folder_with_odd_letters_is_quoted_in_links(results: Path, tmp_path: Path) -> None:
+    odd = results.rename(tmp_path / "a#b c")
+    invoke("--results", odd, "--format", "html", "--output", tmp_path / "board.html")
+    assert 'href="a%23b%20c/run/' in (tmp_path / "board.html").read_text(encoding="utf-8")
 
 
 def test_a_file_that_is_no_record_is_a_warning_and_the_rest_is_shown(results: Path) -> None:
@@ -113,11 +142,13 @@ def test_a_failure_leaves_an_existing_output_alone(tmp_path: Path) -> None:
     assert output.read_text() == "old"
 
 
-def test_neither_torch_nor_pandas_is_imported(results: Path) -> None:
+@pytest.mark.parametrize("form", ["table", "html"])
+def test_neither_torch_nor_pandas_is_imported(results: Path, form: str) -> None:
     code = (
         "import sys\n"
         "from segbench.cli import main\n"
-        f"main(['leaderboard', '--results', {str(results)!r}], standalone_mode=False)\n"
+        f"main(['leaderboard', '--results', {str(results)!r}, '--format', {form!r}],"
+        " standalone_mode=False)\n"
         "print(sorted({'torch', 'pandas', 'timm', 'torchvision'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,115 @@
+"""The leaderboard's columns for people: a header, and what stands under it in each row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from segbench.leaderboard import Row
+
+
+@dataclass(frozen=True)
+class Column:
+    """A header, the text in a row, and the field that the column sorts by if it is a number.
+
+    ``note`` is small print that a page has room for.
+    """
+
+    header: str
+    text: Callable[[Row], str]
+    number: str | None = None
+    note: Callable[[Row], str] = lambda row: ""
+
+
+def filled(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
+    """The columns with a text in some row."""
+    return [column for column in columns if any(column.text(row) for row in rows)]
+
+
+def printable(text: str) -> str:
+    """Text from a record without what could break a line or steer a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def query(row: Row) -> str:
+    """How a latency was timed, such as "model, batch 1, 2 threads"."""
+    scenario = row["query_scenario"]
+    parts = [
+        row["query_scope"],
+        scenario if scenario != "single-stream" else None,
+        _number("query_batch_size", "batch {}")(row),
+        _number("query_threads", "{} threads")(row),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _text(name: str) -> Callable[[Row], str]:
+    return lambda row: row[name] or ""
+
+
+def _number(name: str, form: str) -> Callable[[Row], str]:
+    return lambda row: "" if row[name] is None else form.format(row[name])
+
+
+def _interval(low: str, high: str, form: str) -> Callable[[Row], str]:
+    return lambda row: "" if None in (row[low], row[high]) else form.format(row[low], row[high])
+
+
+def _score(row: Row) -> str:
+    limit = f" (limit {row['limit']})" if row["limit"] is not None else ""
+    return _number("score", "{:.4f}")(row) + limit
+
+
+def _score_interval(row: Row) -> str:
+    """Records have the interval of the mIoU, whatever the official score is."""
+    named = row["score_name"] == "miou"
+    return _interval("miou_low", "miou_high", "{:.4f} to {:.4f}")(row) if named else ""
+
+
+def _parameters(row: Row) -> str:
+    return "" if row["parameters"] is None else f"{row['parameters'] / 1e6:.2f} M"
+
+
+def _seeds(row: Row) -> str:
+    if row["seeds"] is None:
+        return ""
+    return f"{row['seeds_mean']:.4f} ± {row['seeds_std']:.4f} ({row['seeds']})"
+
+
+def _commit(row: Row) -> str:
+    return (row["commit"] or "")[:7] + (" dirty" if row["dirty"] else "")
+
+
+COLUMNS = (
+    Column("rank", _number("rank", "{}"), "rank"),
+    Column("backbone", _text("backbone")),
+    Column("decoder", _text("decoder")),
+    Column("weights", _text("weights")),
+    Column("size", lambda row: f"{row['height']}x{row['width']}"),
+    Column("score", _score, "score", _score_interval),
+    Column("over seeds", _seeds),
+    Column("parameters", _parameters, "parameters"),
+    Column("runtime", _text("runtime")),
+    Column("kept in float", _text("keep_float")),
+    Column("timed", query),
+    Column("p50 ms", _number("p50_ms", "{:.2f}"), "p50_ms"),
+    Column("p90 ms", _number("p90_ms", "{:.2f}"), "p90_ms"),
+    Column("p99 ms", _number("p99_ms", "{:.2f}"), "p99_ms"),
+    Column("fps", _number("fps", "{:.1f}"), "fps"),
+    Column(
+        "speed-up",
+        _number("speedup", "{:.2f}x"),
+        "speedup",
+        _interval("speedup_low", "speedup_high", "{:.2f} to {:.2f}"),
+    ),
+    Column("file MB", _number("file_mb", "{:.1f}"), "file_mb"),
+    Column("verdict", _text("verdict")),
+    Column("commit", _commit),
+)
+# A terminal and a README are narrow: there the median speaks for the latency.
+NARROW = tuple(column for column in COLUMNS if column.header not in ("p90 ms", "p99 ms"))
+# A page is scrolled sideways, so what decides comes first.
+PAGE_ORDER = (
+    *("rank", "backbone", "runtime", "score", "over seeds"),
+    *("timed", "p50 ms", "p90 ms", "p99 ms", "fps", "speed-up", "verdict"),
+    *("size", "kept in float", "parameters", "file MB", "decoder", "weights", "commit"),
+)
+WIDE = tuple(sorted(COLUMNS, key=lambda column: PAGE_ORDER.index(column.header)))

@@ -1,0 +1,199 @@
+"""The leaderboard page as its reader has it: in a browser, with a mouse or with the keyboard."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from playwright.sync_api import Page
+
+from segbench.cli import main
+from segbench.records import Record, write_record
+from tests.browser.conftest import OpenPage
+
+ODD = "<script>document.title = 'broken'</script>"
+ORIGIN: dict[str, Any] = {
+    "started_at": "2026-01-02T03:04:05+00:00",
+    "argv": ["segbench", "run", ODD],
+    "commit": "0123456789",
+    "dirty": True,
+    "cpu": "A Processor",
+    "cores": 2,
+    "versions": {"torch": "2.11.0"},
+}
+
+
+def measure(results: Path, backbone: str, score: float, p50_ms: float, reason: str = "") -> None:
+    config: dict[str, Any] = {
+        "dataset": "camvid",
+        "split": "test",
+        "backbone": backbone,
+        "runtime": "eager",
+        "height": 352,
+        "width": 480,
+        "checkpoint_sha256": backbone,
+    }
+    scored = {"score": score, "score_name": "miou", "frames": 233}
+    iou = {"Sky": score, "Road": None}
+    write_record(Record("run", config, scored, ORIGIN, {"iou": iou}), results)
+    timed = {
+        "p50_ms": p50_ms,
+        "fps": 1000 / p50_ms,
+        "verdict": "INVALID" if reason else "VALID",
+        "reasons": [reason] if reason else [],
+    }
+    write_record(Record("latency", config | {"device": "cpu"}, timed, ORIGIN), results)
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("board")
+    measure(folder / "results", "vgg16", 0.7, 100.0)
+    measure(folder / "results", "mobilenet", 0.6, 9.5)
+    measure(folder / "results", ODD, 0.5, 20.0, "the median drifted")
+    asked = ["--results", str(folder / "results"), "--output", str(folder / "board.html")]
+    done = CliRunner().invoke(main, ["leaderboard", "--format", "html", *asked])
+    assert done.exit_code == 0, done.output
+    return folder / "board.html"
+
+
+@pytest.fixture
+def page(open_page: OpenPage, board: Path) -> Page:
+    return open_page(board)
+
+
+def backbones(page: Page) -> list[str]:
+    """What a reader sees in the column, from top to bottom."""
+    cells = page.locator(".board td.backbone").all()
+    return [cell.inner_text() for cell in cells if cell.is_visible()]
+
+
+def test_a_column_sorts_by_its_numbers_both_ways(page: Page) -> None:
+    assert backbones(page) == ["vgg16", "mobilenet", ODD]
+    head = page.locator("th.number", has_text="p50 ms")
+    head.get_by_role("button").click()
+    assert backbones(page) == ["mobilenet", ODD, "vgg16"]
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.get_by_role("button").click()
+    assert backbones(page) == ["vgg16", ODD, "mobilenet"]
+    assert head.get_attribute("aria-sort") == "descending"
+    assert page.locator("th[aria-sort]").count() == 1
+
+
+@pytest.mark.parametrize("key", ["Enter", "Space"])
+def test_a_column_sorts_from_the_keyboard(page: Page, key: str) -> None:
+    page.get_by_role("button", name="score", exact=True).press(key)
+    assert backbones(page) == [ODD, "mobilenet", "vgg16"]
+
+
+def test_what_is_empty_stays_last(page: Page) -> None:
+    page.locator(".board tbody").first.locator("td").nth(4).evaluate(
+        "cell => { cell.textContent = ''; delete cell.dataset.key; }"
+    )
+    button = page.get_by_role("button", name="score", exact=True)
+    for expected in ([ODD, "mobilenet", "vgg16"], ["mobilenet", ODD, "vgg16"]):
+        button.click()
+        assert backbones(page) == expected
+
+
+def test_a_filter_keeps_the_rows_with_all_words(page: Page) -> None:
+    page.get_by_label("Filter rows").fill("camvid MOBILE")
+    assert backbones(page) == ["mobilenet"]
+    assert page.locator(".controls output").inner_text() == "1 of 3 rows"
+    page.get_by_label("Filter rows").fill("nowhere")
+    assert page.locator("section").is_hidden()
+    page.get_by_label("Filter rows").fill("")
+    assert len(backbones(page)) == 3
+
+
+def test_hovering_over_a_point_shows_its_details(page: Page) -> None:
+    tip = page.locator(".tip")
+    assert tip.is_hidden()
+    page.locator(".point").first.hover()
+    assert tip.inner_text().splitlines() == [
+        "mobilenet eager",
+        "mIoU 0.6000",
+        "p50 9.50 ms",
+        "VALID",
+    ]
+    page.mouse.move(0, 0)
+    assert tip.is_hidden()
+
+
+def test_the_keyboard_reaches_every_point_in_order_of_latency(page: Page) -> None:
+    page.locator(".point").first.focus()
+    seen = []
+    for _ in range(3):
+        seen.append(page.locator(".tip").inner_text())
+        page.keyboard.press("Tab")
+    assert [text.splitlines()[0] for text in seen] == [
+        "mobilenet eager",
+        f"{ODD} eager",
+        "vgg16 eager",
+    ]
+    assert "INVALID: the median drifted" in seen[1]
+    assert page.locator(".tip").is_hidden()
+
+
+def test_escape_closes_the_details(page: Page) -> None:
+    page.locator(".point").first.focus()
+    page.keyboard.press("Escape")
+    assert page.locator(".tip").is_hidden()
+
+
+def test_a_row_unfolds_where_it_comes_from(page: Page, board: Path) -> None:
+    unfold = page.get_by_role("button", name="provenance of vgg16 eager")
+    origin = page.locator(".provenance").first
+    assert origin.is_hidden()
+    unfold.press("Enter")
+    assert unfold.get_attribute("aria-expanded") == "true"
+    text = origin.inner_text()
+    assert "0123456789, dirty: source files differed from it" in text
+    assert "2026-01-02T03:04:05+00:00" in text
+    assert shlex.join(ORIGIN["argv"]) in text
+    for link in origin.get_by_role("link").all():
+        assert (board.parent / (link.get_attribute("href") or "")).is_file()
+    unfold.press("Enter")
+    assert origin.is_hidden()
+
+
+def test_a_name_that_is_a_script_stays_text(page: Page) -> None:
+    assert page.title() == "segbench leaderboard"
+    assert page.locator("script").count() == 1
+    assert ODD in backbones(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_on_the_deepest_tint_can_be_read(
+    open_page: OpenPage, board: Path, scheme: str
+) -> None:
+    """WCAG asks for a contrast of 4.5 to 1."""
+    cell = open_page(board, color_scheme=scheme).locator(".heat td[style]").first
+    cell.evaluate("cell => cell.style.setProperty('--tint', '45%')")
+    assert cell.evaluate(CONTRAST) > 4.5
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_only_tables_and_plots_scroll_sideways(
+    open_page: OpenPage, board: Path, width: int
+) -> None:
+    page = open_page(board, viewport={"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+CONTRAST = """cell => {
+  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const luminance = (color) => {
+    paint.fillStyle = color;
+    paint.fillRect(0, 0, 1, 1);
+    const linear = Array.from(paint.getImageData(0, 0, 1, 1).data.slice(0, 3), (byte) => {
+      const value = byte / 255;
+      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const style = getComputedStyle(cell);
+  const pair = [luminance(style.color), luminance(style.backgroundColor)];
+  return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+}"""

@@ -1,0 +1,180 @@
+"""The leaderboard as a page: what stands in it, and that a record cannot break it."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segbench.leaderboard import leaderboard
+from segbench.pages.heat_map import HeatRow, heat_map
+from segbench.pages.leaderboard import leaderboard_page
+from segbench.pages.leaderboard_points import distinctions, pareto_picture, points
+from segbench.pages.leaderboard_table import shared
+from segbench.records import Record
+
+VOID = {"meta", "input", "link", "br"}
+
+
+def record(
+    kind: str, metrics: dict[str, Any], backbone: str = "mobilenet", **config: Any
+) -> Record:
+    asked = {
+        "dataset": "camvid",
+        "split": "test",
+        "backbone": backbone,
+        "decoder": "bilinear",
+        "runtime": "eager",
+        "height": 352,
+        "width": 480,
+        "checkpoint_sha256": backbone,
+    }
+    path = Path(f"results/{kind}/{backbone}.json")
+    return Record(kind, asked | config, metrics, {}, {}, path=path)
+
+
+def scored(score: float, **config: Any) -> Record:
+    return record("run", {"score": score, "score_name": "miou"}, **config)
+
+
+def timed(p50_ms: float, verdict: str = "VALID", **config: Any) -> Record:
+    metrics = {"p50_ms": p50_ms, "verdict": verdict, "reasons": []}
+    return record("latency", metrics, device="cpu", **({"scope": "model"} | config))
+
+
+def html(*records: Record) -> str:
+    return leaderboard_page(leaderboard(records), records, "results")
+
+
+class Tree(HTMLParser):
+    """Fails where a tag is not closed by its own, and keeps texts and scripts' number."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.scripts = 0
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_a_column_without_a_value_is_left_out() -> None:
+    assert ">p50 ms<" not in html(scored(0.5))
+    assert ">p50 ms<" in html(scored(0.5), timed(9.0))
+    assert ">kept in float<" not in html(scored(0.5), timed(9.0))
+
+
+def test_what_all_rows_share_is_said_once() -> None:
+    records = [scored(0.5), timed(9.0), scored(0.6, backbone="vgg16", height=176)]
+    (rows,) = leaderboard(records).values()
+    assert shared(rows) == {"timed": "model", "decoder": "bilinear"}
+    assert "In all rows: timed model; decoder bilinear." in html(*records)
+    assert shared(rows[:1]) == {}
+
+
+def test_an_invalid_figure_says_why() -> None:
+    doubted = timed(9.0, "INVALID")
+    doubted.metrics["reasons"] = ["few samples", "a drift > 5%"]
+    assert "INVALID: few samples; a drift &gt; 5%" in html(doubted)
+
+
+def test_ways_of_timing_are_plots_of_their_own_and_a_limit_is_in_none() -> None:
+    records = [
+        scored(0.5),
+        timed(9.0),
+        timed(12.0, scope="end-to-end"),
+        timed(11.0, backbone="vgg16"),
+        scored(0.6, backbone="vgg16"),
+        timed(1.0, backbone="few"),
+        scored(0.9, backbone="few", limit=3),
+    ]
+    (rows,) = leaderboard(records).values()
+    drawn = {timed: [point.ms for point in found] for timed, found in points(rows).items()}
+    assert drawn == {"model": [11.0, 9.0], "end-to-end": [12.0]}
+
+
+def test_points_and_classes_are_told_apart_by_what_differs() -> None:
+    same = [scored(0.5), scored(0.6, backbone="vgg16")]
+    (rows,) = leaderboard(same).values()
+    assert distinctions(rows) == ["", ""]
+    (rows,) = leaderboard([*same, scored(0.4, backbone="vgg19", keep_float=["stem"])]).values()
+    assert distinctions(rows) == ["", "", "kept in float stem"]
+
+
+def test_an_interval_stands_under_the_miou_but_under_no_other_score() -> None:
+    sure = scored(0.5)
+    sure.metrics.update(miou_low=0.4, miou_high=0.6)
+    assert "<small>0.4000 to 0.6000</small>" in html(sure)
+    sure.metrics["score_name"] = "MaxF"
+    assert "<small>" not in html(sure)
+
+
+def test_a_heat_map_has_all_classes_and_blanks_for_what_is_undefined() -> None:
+    table = ElementTree.fromstring(
+        heat_map([HeatRow("a", "", {"Sky": 1.0, "Road": None}), HeatRow("b", "", {"Car": 0.5})])
+    )
+    lines = [["".join(cell.itertext()) for cell in line] for line in table.iter("tr")]
+    assert lines == [
+        ["", "Sky", "Road", "Car"],
+        ["a", "1.000", "", ""],
+        ["b", "", "", "0.500"],
+    ]
+    tints = [cell.get("style") for cell in table.iter("td") if cell.get("style")]
+    assert tints == ["--tint: 45%", "--tint: 22%"]
+
+
+def test_the_picture_for_a_readme_stands_alone() -> None:
+    (rows,) = leaderboard([scored(0.5), timed(9.0)]).values()
+    picture = pareto_picture(rows)
+    assert ElementTree.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"
+    assert "fill: #fdfdfc" in picture
+    assert "var(" not in picture
+
+
+ODD = st.text(st.characters(exclude_categories=[]), max_size=12) | st.sampled_from(
+    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style>", "a'b&amp;"]
+)
+
+
+@given(names=st.tuples(ODD, ODD, ODD), reason=ODD)
+def test_whatever_a_record_says_stays_text(names: tuple[str, str, str], reason: str) -> None:
+    backbone, runtime, dataset = names
+    asked = {"runtime": runtime, "dataset": dataset, "weights": reason, "checkpoint_sha256": "a"}
+    origin = {"argv": [reason], "commit": backbone, "versions": {runtime: reason}, "cpu": dataset}
+    score = replace(
+        scored(0.5, **asked), provenance=origin, per_class={"iou": {reason: 0.5, "odd": "odd"}}
+    )
+    score.config["backbone"] = backbone
+    latency = timed(9.0, "INVALID", **asked)
+    latency.metrics["reasons"] = [reason]
+    latency.config["backbone"] = backbone
+    text = html(score, replace(latency, provenance=origin), scored(0.4), timed(8.0))
+    tree = Tree(text)
+    assert tree.scripts == 1
+    text.encode("utf-8")
+
+
+def test_a_name_is_shown_as_it_is_written() -> None:
+    assert "<script>x</script>" in Tree(html(scored(0.5, backbone="<script>x</script>"))).texts
+
+
+def test_without_records_there_is_a_page() -> None:
+    Tree(html())
