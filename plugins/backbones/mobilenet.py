@@ -42,9 +42,9 @@ def fix_padding(encoder: "nn.Module") -> None:
     for parent in list(encoder.modules()):
         for name, layer in parent.named_children():
             if isinstance(layer, Conv2dSame):
-                shape = (layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride)
-                has_bias = layer.bias is not None
-                padded = PaddedConv2d(*shape, groups=layer.groups, bias=has_bias)
+                channels = layer.in_channels, layer.out_channels
+                kernel, stride, bias = layer.kernel_size[0], layer.stride[0], layer.bias is not None
+                padded = PaddedConv2d(*channels, kernel, stride, groups=layer.groups, bias=bias)
                 padded.load_state_dict(layer.state_dict())
                 setattr(parent, name, padded)
 

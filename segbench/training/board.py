@@ -1,6 +1,5 @@
 """A training as TensorBoard shows it: curves, and what the network sees of a few frames."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,7 +32,7 @@ class TensorBoard:
     first few are drawn. A resumed run goes on in the same folder.
     """
 
-    def __init__(self, folder: Path, dataset: Dataset, images: Sequence[NDArray[np.uint8]]) -> None:
+    def __init__(self, folder: Path, dataset: Dataset, images: NDArray[np.uint8]) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
