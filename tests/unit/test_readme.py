@@ -4,25 +4,30 @@ import re
 from pathlib import Path
 
 import click
+import numpy as np
+import PIL.Image
 import pytest
 
 from segbench.cli import main
-from segbench.leaderboard import leaderboard
-from segbench.leaderboard_formats import as_csv, as_markdown
 from segbench.records import read_records
+from tools import make_results
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_leaderboard_is_made_from_the_records() -> None:
+def test_what_shows_the_records_is_made_from_them() -> None:
     records, problems = read_records(ROOT / "results")
     assert problems == []
-    tables = leaderboard(records)
-    shown = README.split("<!-- /leaderboard -->")[0].split("checked by the tests -->")[1]
-    assert shown.strip() == as_markdown(tables).strip()
-    assert (ROOT / "results/leaderboard.md").read_text(encoding="utf-8") == as_markdown(tables)
-    assert (ROOT / "results/leaderboard.csv").read_text(encoding="utf-8") == as_csv(tables)
+    for name, text in make_results.texts(records).items():
+        shown = (ROOT / name).read_text(encoding="utf-8")
+        assert shown == text, f"{name} is out of date: make results"
+
+
+def test_the_readmes_picture_is_a_street() -> None:
+    with PIL.Image.open(make_results.STREET) as picture:
+        found = np.asarray(picture, dtype=float)
+    assert np.abs(found - make_results.street()).mean() < 2, "another Pillow draws edges otherwise"
 
 
 def test_no_committed_record_is_dirty() -> None:
