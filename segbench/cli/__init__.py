@@ -3,6 +3,7 @@
 import click
 
 import segbench
+from segbench.cli.compare import compare
 from segbench.cli.data import data
 from segbench.cli.evaluate import evaluate
 from segbench.cli.export import export
@@ -24,6 +25,7 @@ def main(ctx: click.Context) -> None:
     ctx.obj = ctx.obj or Registry.load()
 
 
+main.add_command(compare)
 main.add_command(data)
 main.add_command(export)
 main.add_command(latency)
