@@ -11,6 +11,7 @@ from segbench.cli.latency import latency
 from segbench.cli.leaderboard import leaderboard
 from segbench.cli.plugins import plugins
 from segbench.cli.quantize_report import quantize_report_command
+from segbench.cli.report import report
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
@@ -32,6 +33,7 @@ main.add_command(latency)
 main.add_command(leaderboard)
 main.add_command(plugins)
 main.add_command(quantize_report_command)
+main.add_command(report)
 main.add_command(run)
 main.add_command(score)
 main.add_command(submit)

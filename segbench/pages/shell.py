@@ -12,15 +12,17 @@ CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'uns
 )
 
 
-def page(title: str, body: str, script: str = "") -> str:
-    """A whole document; ``title`` is text, ``body`` is HTML, ``script`` is JavaScript."""
-    style = asset("page.css")
+def page(title: str, body: str, script: str = "", style: str = "") -> str:
+    """A whole document; ``title`` is text, ``body`` is HTML, ``script`` is JavaScript.
+
+    ``style`` is CSS of this page's own, after that of all pages.
+    """
     return (
         "<!doctype html>\n"
         '<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style></head>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{asset('page.css')}{style}</style></head>\n"
         f"<body><main>\n<h1>{escape(title)}</h1>\n{body}\n</main>\n"
         + (f"<script>\n{script}</script>\n" if script else "")
         + "</body></html>\n"
