@@ -146,10 +146,10 @@ def _network(record: Record) -> tuple[Any, ...]:
     """What a score and a latency of the same network have in common."""
     config = record.config
     runtime, size = config["runtime"], (config["height"], config["width"])
-    return _checkpoint(record), runtime, size, _kept_float(record)
+    return _checkpoint(record), runtime, size, kept_float(record)
 
 
-def _kept_float(record: Record) -> tuple[str, ...]:
+def kept_float(record: Record) -> tuple[str, ...]:
     """The encoder's layers that INT8 left in float, as asked for or by its own choice."""
     told = record.provenance.get("quantization") or {}
     return tuple(sorted(told.get("kept_float") or record.config.get("keep_float") or ()))
@@ -166,7 +166,7 @@ def _of_network(record: Record, parameters: dict[str, int]) -> Row:
         dict.fromkeys(COLUMNS)
         | {name: config.get(name) for name in (*NETWORK, *INPUT)}
         | {"parameters": parameters.get(_checkpoint(record))}
-        | {"keep_float": "; ".join(_kept_float(record)) or None}
+        | {"keep_float": "; ".join(kept_float(record)) or None}
         | {name: record.provenance.get(name) for name in ("commit", "dirty")}
     )
 

@@ -24,11 +24,6 @@ def filled(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
     return [column for column in columns if any(column.text(row) for row in rows)]
 
 
-def printable(text: str) -> str:
-    """Text from a record without what could break a line or steer a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def query(row: Row) -> str:
     """How a latency was timed, such as "model, batch 1, 2 threads"."""
     scenario = row["query_scenario"]

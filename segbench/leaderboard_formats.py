@@ -10,7 +10,8 @@ import click
 from rich.cells import cell_len, set_cell_size
 
 from segbench.leaderboard import COLUMNS, Row, Tables
-from segbench.leaderboard_columns import NARROW, Column, filled, printable
+from segbench.leaderboard_columns import NARROW, Column, filled
+from segbench.text import printable
 
 LONGEST = 32
 STYLES = {"VALID": "green", "INVALID": "red"}

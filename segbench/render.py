@@ -1,4 +1,4 @@
-"""Pictures that people look at: class colours over an image, and a legend under it."""
+"""Pictures that people look at: class colours over an image, a legend under it, errors."""
 
 import numpy as np
 import PIL.Image
@@ -8,6 +8,7 @@ from segbench.types import IGNORED, ClassMap, Color, Image
 
 PAPER = (250, 250, 250)
 INK = (30, 30, 30)
+ERROR = (208, 32, 32)
 
 
 def overlay(
@@ -26,6 +27,19 @@ def overlay(
     tints[: len(palette)] = np.array(palette, np.uint16) * weight
     mixed = image * (256 - weights)[class_map][..., None] + tints[class_map]
     return ((mixed + 128) >> 8).astype(np.uint8)
+
+
+def mark_errors(image: Image, truth: ClassMap, predicted: ClassMap) -> Image:
+    """The image in flat grey, and over it each wrong pixel in red.
+
+    ``truth`` and ``predicted`` are (H, W). IGNORED pixels of the truth are white, which the grey
+    never is: nothing counts there.
+    """
+    grey = image.sum(-1, dtype=np.uint16) // 6 + 96
+    marked = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
+    marked[truth != predicted] = ERROR
+    marked[truth == IGNORED] = 255
+    return marked
 
 
 def legend(

@@ -3,6 +3,7 @@
 import click
 
 import segbench
+from segbench.cli.compare import compare
 from segbench.cli.data import data
 from segbench.cli.evaluate import evaluate
 from segbench.cli.export import export
@@ -10,6 +11,7 @@ from segbench.cli.latency import latency
 from segbench.cli.leaderboard import leaderboard
 from segbench.cli.plugins import plugins
 from segbench.cli.quantize_report import quantize_report_command
+from segbench.cli.report import report
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
@@ -24,12 +26,14 @@ def main(ctx: click.Context) -> None:
     ctx.obj = ctx.obj or Registry.load()
 
 
+main.add_command(compare)
 main.add_command(data)
 main.add_command(export)
 main.add_command(latency)
 main.add_command(leaderboard)
 main.add_command(plugins)
 main.add_command(quantize_report_command)
+main.add_command(report)
 main.add_command(run)
 main.add_command(score)
 main.add_command(submit)

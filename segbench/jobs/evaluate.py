@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from segbench.calibration import gather, summarise
 from segbench.data import fingerprint, labelled_frames
 from segbench.errors import SegbenchError
@@ -13,7 +15,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.provenance import provenance, source_state
 from segbench.records import Record, write_record
-from segbench.types import Calibration, Dataset, Runtime, Session, Setup, Size
+from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup, Size
 
 if TYPE_CHECKING:
     from segbench.checkpoint import Checkpoint
@@ -38,35 +40,74 @@ class EvaluateOptions:
     argv: Sequence[str] = ()
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A checkpoint on a runtime, ready for the frames that it is scored on."""
+
+    checkpoint: "Checkpoint"
+    session: Session
+    frames: Sequence[Frame]
+    size: Size
+    calibration: Calibration | None
+
+
 def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: Reporter) -> Path:
     """Score and give the record's path."""
     from segbench.checkpoint import load_checkpoint
-    from segbench.device import resolve_device
-    from segbench.evaluate import evaluate
 
     started = datetime.now(UTC)
     source_state()
+    check_runtime(options)
+    checkpoint = load_checkpoint(options.checkpoint, registry)
+    opened = open_checkpoint(checkpoint, options, registry, reporter)
+    record, arrays = score(opened, options, started, registry, reporter)
+    return write_record(record, options.results, arrays)
+
+
+def check_runtime(options: EvaluateOptions) -> None:
+    """Raise SegbenchError now if the runtime cannot run here."""
     if options.runtime.check:
         options.runtime.check(Setup(options.size or (1, 1), device=options.device))
-    dataset, runtime = options.dataset, options.runtime
-    split = options.split or dataset.score_split
-    checkpoint = load_checkpoint(options.checkpoint, registry)
+
+
+def open_checkpoint(
+    checkpoint: "Checkpoint", options: EvaluateOptions, registry: Registry, reporter: Reporter
+) -> Opened:
+    """Open a session for the frames that the options name."""
+    dataset, trained = options.dataset, checkpoint.config
     check_classes(checkpoint, dataset, options.checkpoint)
+    split = options.split or dataset.score_split
     frames = labelled_frames(dataset, dataset.locate(options.data_root), split, options.limit)
-    trained = checkpoint.config
     size = options.size or (trained["height"], trained["width"])
     calibration = calibration_for(options, trained["dataset"], size, registry, reporter)
     setup = Setup(
         size, device=options.device, calibration=calibration, keep_float=options.keep_float
     )
-    session = runtime.open(checkpoint.model, setup)
-    evaluation = evaluate(session, dataset, frames, size, options.label_scale, reporter)
+    session = options.runtime.open(checkpoint.model, setup)
+    return Opened(checkpoint, session, frames, size, calibration)
+
+
+def score(
+    opened: Opened,
+    options: EvaluateOptions,
+    started: datetime,
+    registry: Registry,
+    reporter: Reporter,
+) -> tuple[Record, dict[str, NDArray[Any]]]:
+    """The record of the frames' score, not yet written, and its arrays."""
+    from segbench.device import resolve_device
+    from segbench.evaluate import evaluate
+
+    dataset, runtime = options.dataset, options.runtime
+    checkpoint, session, size = opened.checkpoint, opened.session, opened.size
+    trained = checkpoint.config
+    evaluation = evaluate(session, dataset, opened.frames, size, options.label_scale, reporter)
     record = Record(
         kind="evaluate",
         config=trained
         | {
             "dataset": dataset.name,
-            "split": split,
+            "split": options.split or dataset.score_split,
             "runtime": runtime.name,
             "height": size[0],
             "width": size[1],
@@ -75,7 +116,7 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
             "trained_on": trained["dataset"] if trained["dataset"] != dataset.name else None,
             "device": resolve_device(options.device).type,
             "checkpoint_sha256": checkpoint.sha256,
-            "calibration": summarise(calibration) if calibration else None,
+            "calibration": summarise(opened.calibration) if opened.calibration else None,
             "keep_float": options.keep_float and sorted(options.keep_float),
         },
         metrics=evaluation.metrics()
@@ -89,11 +130,11 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
             registry=registry,
             plugins=[registry.backbone(trained["backbone"]), dataset, runtime],
             engine=session.engine,
-            dataset_fingerprint=fingerprint(frames, reporter),
+            dataset_fingerprint=fingerprint(opened.frames, reporter),
         )
         | detail(session, "quantization"),
     )
-    return write_record(record, options.results, evaluation.arrays())
+    return record, evaluation.arrays()
 
 
 def calibration_for(

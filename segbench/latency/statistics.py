@@ -1,6 +1,7 @@
 """From raw times to a record's figures, and to what makes them doubtful."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,12 @@ def figures(timings: Timings, batch_size: int) -> dict[str, Any]:
     }
 
 
+def supported_percents(samples: int) -> tuple[int, ...]:
+    """The percentiles that so many samples support."""
+    least = {50: 1, 90: SAMPLES_FOR_P90, 99: SAMPLES_FOR_P99}
+    return tuple(percent for percent, needed in least.items() if samples >= needed)
+
+
 def phase_shares(timings: Timings) -> dict[str, float] | None:
     """The mean share of each phase in a sample; None where there are no phases."""
     if not timings.phases:
@@ -64,6 +71,20 @@ def timing_doubts(timings: Timings) -> list[str]:
     if spread > LARGEST_SPREAD:
         doubts.append(f"the middle half of the samples spreads over {spread:.0%} of the median")
     return doubts
+
+
+def percentiles_over_time(
+    seconds: Seconds, percents: Sequence[int], windows: int = 24
+) -> tuple[NDArray[np.int64], Seconds]:
+    """Percentiles of stretches of queries, which show a drift.
+
+    The queries, in the order of measuring, are cut into at most ``windows`` stretches of at least
+    twenty. Gives the ``w + 1`` queries at which stretches begin and end, and (w, percents).
+    """
+    count = max(1, min(windows, len(seconds) // 20))
+    edges = np.linspace(0, len(seconds), count + 1).round().astype(np.int64)
+    stretches = [seconds[start:end] for start, end in pairwise(edges)]
+    return edges, np.array([[percentile(s, percent) for percent in percents] for s in stretches])
 
 
 def block_medians(arrays: Mapping[str, NDArray[Any]]) -> Seconds:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segbench.pages.text import safe
+from segbench.text import safe
 
 # The deepest tint, in percent of the accent colour, that text can still be read on.
 DEEPEST = 45

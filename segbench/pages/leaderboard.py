@@ -8,8 +8,8 @@ from segbench.pages.leaderboard_points import distinctions, plot_key, points
 from segbench.pages.leaderboard_table import leaderboard_table, shared
 from segbench.pages.pareto import Key, pareto_plot
 from segbench.pages.shell import asset, page
-from segbench.pages.text import safe
 from segbench.records import Record
+from segbench.text import safe
 
 INTRODUCTION = """
 Networks are ranked by the benchmark's own score. Small print under a figure is its 95% interval:

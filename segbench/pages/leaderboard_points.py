@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import chain
 
 from segbench.leaderboard import Row, Tables, score_name
-from segbench.leaderboard_columns import COLUMNS, filled, printable, query
+from segbench.leaderboard_columns import COLUMNS, filled, query
 from segbench.pages.pareto import Key, Point, pareto_plot
 from segbench.pages.shell import asset
+from segbench.text import printable
 
 TEXT = {column.header: column.text for column in COLUMNS}
 NOTE = {column.header: column.note for column in COLUMNS}

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from segbench.leaderboard import Row
 from segbench.leaderboard_columns import WIDE, Column, filled
 from segbench.pages.provenance import provenance_list
-from segbench.pages.text import safe
 from segbench.records import Record
+from segbench.text import safe
 
 SHAREABLE = ("decoder", "weights", "size", "timed")
 VERDICTS = {"VALID": "good", "INVALID": "bad"}

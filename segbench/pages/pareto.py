@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import cos, pi, sin
 
 from segbench.pages.axes import Axis, linear_axis, log_axis
-from segbench.pages.text import safe
+from segbench.text import safe
 
 WIDTH = 560
 LEFT, RIGHT, TOP, BOTTOM = 58, 548, 14, 300

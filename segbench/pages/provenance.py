@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from segbench.leaderboard import device_name, record_name
-from segbench.pages.text import safe
 from segbench.records import Record
+from segbench.text import safe
 
 
 def provenance_list(record: Record, title: str, results: str) -> str:

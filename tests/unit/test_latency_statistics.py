@@ -9,8 +9,10 @@ from segbench.latency.statistics import (
     block_medians,
     figures,
     percentile,
+    percentiles_over_time,
     phase_shares,
     speedup,
+    supported_percents,
     timing_doubts,
 )
 from segbench.latency.timing import Timings, WarmUp
@@ -113,3 +115,24 @@ def test_the_interval_holds_within_the_extremes(
     assert low is not None
     assert high is not None
     assert baseline.min() / other.max() <= low <= high <= baseline.max() / other.min()
+
+
+def test_percentiles_over_time_show_a_step() -> None:
+    seconds = np.array([1.0] * 18 + [3.0] * 2 + [2.0] * 20)
+    edges, values = percentiles_over_time(seconds, (50, 90))
+    assert edges.tolist() == [0, 20, 40]
+    assert values.tolist() == [[1, 3], [2, 2]]
+
+
+@given(st.integers(1, 2000))
+def test_stretches_cover_every_query_once_and_are_long_enough(count: int) -> None:
+    edges, values = percentiles_over_time(np.ones(count), (50,))
+    assert (edges[0], edges[-1]) == (0, count)
+    assert len(values) == len(edges) - 1 <= 24
+    assert len(values) == 1 or np.diff(edges).min() >= 20
+
+
+def test_percents_need_their_samples() -> None:
+    counts = (1, 63, 64, 661, 662)
+    expected = [(50,), (50,), (50, 90), (50, 90), (50, 90, 99)]
+    assert [supported_percents(count) for count in counts] == expected

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from segbench.metrics.cityscapes_labels import TRAIN_LABELS
-from segbench.render import legend, overlay
+from segbench.render import ERROR, legend, mark_errors, overlay
 from segbench.types import IGNORED
 
 PALETTE = ((255, 0, 0), (0, 0, 255))
@@ -44,6 +44,15 @@ def test_overlay_lies_between_image_and_colour(
     colours = np.array(palette, np.uint8)[class_map[known]]
     assert (drawn[known] >= np.minimum(image[known], colours)).all()
     assert (drawn[known] <= np.maximum(image[known], colours)).all()
+
+
+def test_errors_are_red_on_a_grey_picture_and_unlabelled_pixels_are_white() -> None:
+    image = np.array([[[90, 100, 110], [255, 255, 255], [0, 0, 0], [9, 9, 9]]], np.uint8)
+    truth = np.array([[0, 1, 1, IGNORED]], np.uint8)
+    predicted = np.array([[0, 1, 0, 0]], np.uint8)
+    drawn = mark_errors(image, truth, predicted)
+    assert drawn.dtype == np.uint8
+    assert drawn.tolist() == [[[146] * 3, [223] * 3, list(ERROR), [255] * 3]]
 
 
 def test_legend_keeps_the_image_and_adds_a_strip_with_the_classes_present() -> None:

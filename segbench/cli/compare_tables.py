@@ -1,0 +1,136 @@
+"""Comparisons as people read them: plain tables, and the verdict in words."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from segbench.compare import Difference, Latencies, Scores, compare
+from segbench.compare_settings import Setting, differing_config, differing_provenance
+from segbench.metrics.bootstrap import Interval
+from segbench.records import Record
+from segbench.score_tables import show
+from segbench.text import printable
+
+LONGEST = 44
+WITHIN = "within noise"
+
+
+def print_records(a: Record, b: Record) -> None:
+    """What was measured, how it differs, and in which settings A and B differ."""
+    found = compare(a, b)
+    console = new_console()
+    for name, record in (("A", a), ("B", b)):
+        console.print(f"{name}  {_title(record)}", soft_wrap=True)
+    console.print()
+    if isinstance(found, Scores):
+        _print_scores(console, found)
+    else:
+        _print_latencies(console, found)
+    for note in found.notes:
+        console.print(printable(note), style="yellow", soft_wrap=True)
+    _print_settings(console, "configuration", differing_config(a, b))
+    _print_settings(console, "environment", differing_provenance(a, b))
+
+
+def cells(row: Difference) -> tuple[str, str, str, str]:
+    """A, B, B - A and its interval as text."""
+    difference = "-" if row.difference is None else f"{row.difference:+.4f}"
+    return show(row.a), show(row.b), difference, _interval(row.interval)
+
+
+def new_table(title: str, *numbers: str) -> Table:
+    """A table of numbers whose first column has words, under ``title``."""
+    table = Table(title, box=None, padding=(0, 2, 0, 0))
+    for header in numbers:
+        table.add_column(header, justify="right", no_wrap=True)
+    return table
+
+
+def new_console() -> Console:
+    """The terminal, to which text from a record is text and never markup."""
+    return Console(markup=False, highlight=False)
+
+
+def _print_scores(console: Console, found: Scores) -> None:
+    table = new_table("IoU", "A", "B", "B - A", "95% interval")
+    table.add_column("")
+    for row in (*found.classes, found.miou):
+        table.add_row(printable(row.name), *cells(row), _verdict(row), style=_style(row))
+    console.print(table)
+    console.print()
+    if found.headline is not None:
+        name, *figures = found.headline.name, *cells(found.headline)
+        console.print(f"{printable(name)}: A {figures[0]}, B {figures[1]}, B - A {figures[2]}.")
+    console.print(f"mIoU over {found.frames} frames: {_miou_sentence(found.miou)}", soft_wrap=True)
+
+
+def _print_latencies(console: Console, found: Latencies) -> None:
+    table = new_table("one query", "A", "B", "B / A", "95% interval")
+    interval = "-" if found.interval is None else "{:.3f} to {:.3f}".format(*found.interval)
+    table.add_row("p50, ms", f"{found.a:.2f}", f"{found.b:.2f}", f"{found.ratio:.3f}", interval)
+    console.print(table)
+    console.print()
+    said = f"B takes {found.ratio:.3f} times as long as A"
+    ends = {
+        None: "; too few turns for an interval.",
+        True: f": {WITHIN}, the interval holds one.",
+        False: ", which is more than noise.",
+    }
+    console.print(said + ends[found.within_noise], soft_wrap=True)
+
+
+def _print_settings(console: Console, title: str, settings: Sequence[Setting]) -> None:
+    console.print()
+    if not settings:
+        console.print(f"The same {title}.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(f"differing {title}", no_wrap=True)
+    table.add_column("A")
+    table.add_column("B")
+    for setting in settings:
+        table.add_row(printable(setting.name), _value(setting.a), _value(setting.b))
+    console.print(table)
+
+
+def _title(record: Record) -> str:
+    config = record.config
+    where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
+    size = f"{config['height']}x{config['width']}"
+    name = "/".join(record.path.parts[-2:]) if record.path else record.kind
+    on = f" on {where}" if where else ""
+    return printable(f"{name}: {config['backbone']}{on}, {config['runtime']}, {size}")
+
+
+def _interval(interval: Interval | None) -> str:
+    return "-" if interval is None else "{:+.4f} to {:+.4f}".format(*interval)
+
+
+def _verdict(row: Difference) -> str:
+    if row.within_noise is None or row.difference is None:
+        return ""
+    return WITHIN if row.within_noise else f"{'B' if row.difference > 0 else 'A'} is better"
+
+
+def _style(row: Difference) -> str:
+    return "dim" if row.within_noise else ""
+
+
+def _miou_sentence(row: Difference) -> str:
+    if row.difference is None or row.interval is None:
+        return "undefined."
+    low, high = row.interval
+    between = f"95% interval {low:+.4f} to {high:+.4f}"
+    if row.within_noise:
+        return f"a difference of {row.difference:+.4f} is {WITHIN} ({between})."
+    higher = "higher" if row.difference > 0 else "lower"
+    return f"B is {abs(row.difference):.4f} {higher} than A, more than noise ({between})."
+
+
+def _value(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = "-" if value is None else printable(text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

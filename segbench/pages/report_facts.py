@@ -1,0 +1,83 @@
+"""What a report says above its figures: what was measured, with which result, and where."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from segbench.leaderboard import device_name
+from segbench.records import Record
+
+SHORT = 12
+
+
+def title(record: Record) -> str:
+    """The network and what it was measured on."""
+    config = record.config
+    where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
+    what = "latency of " if record.kind == "latency" else ""
+    return f"{what}{config['backbone']}" + (f" on {where}" if where else "")
+
+
+def facts(record: Record) -> dict[str, str]:
+    """The result first; what the record does not say is left out."""
+    config, origin = record.config, record.provenance
+    result = _latency(record) if record.kind == "latency" else _score(record.metrics)
+    said = {
+        **result,
+        "runtime": config["runtime"],
+        "input": f"{config['height']} x {config['width']}",
+        "network": " ".join(filter(None, (config["backbone"], config.get("decoder")))),
+        "recipe": config.get("recipe"),
+        "epochs": config.get("epochs"),
+        "seed": config.get("seed"),
+        "limit": config.get("limit"),
+        "parameters": _form("{:.2f} M", record.metrics.get("parameters"), 1e-6),
+        "engine": origin.get("engine"),
+        "measured on": device_name(record),
+        "measured at": str(origin.get("started_at") or "").replace("T", " "),
+        "checkpoint": str(config.get("checkpoint_sha256") or "")[:SHORT],
+        "commit": str(origin.get("commit") or "")[:SHORT]
+        + (" dirty" if origin.get("dirty") else ""),
+        "record": "/".join(record.path.parts[-2:]) if record.path else "",
+    }
+    return {name: str(value) for name, value in said.items() if value not in (None, "")}
+
+
+def doubts(record: Record) -> list[str]:
+    """Why the figures may not hold."""
+    if record.metrics.get("verdict") != "INVALID":
+        return []
+    return [f"INVALID: {reason}." for reason in record.metrics.get("reasons") or ["no reason"]]
+
+
+def _score(metrics: Mapping[str, Any]) -> dict[str, str | None]:
+    low, high = metrics.get("miou_low"), metrics.get("miou_high")
+    between = "" if low is None or high is None else f" ({low:.4f} to {high:.4f})"
+    own = metrics.get("score_name")
+    miou = _form("{:.4f}", metrics.get("miou"))
+    return {
+        **({} if own in (None, "miou") else {own: _form("{:.4f}", metrics.get("score"))}),
+        "mIoU (95% interval)": miou and miou + between,
+        "pixel accuracy": _form("{:.4f}", metrics.get("pixel_accuracy")),
+        "frames": _form("{}", metrics.get("frames")),
+    }
+
+
+def _latency(record: Record) -> dict[str, str | None]:
+    metrics, config = record.metrics, record.config
+    asked = (config.get("scope"), config.get("scenario"))
+    baseline = metrics.get("baseline")
+    return {
+        "p50": _form("{:.2f} ms", metrics.get("p50_ms")),
+        "p90": _form("{:.2f} ms", metrics.get("p90_ms")),
+        "p99": _form("{:.2f} ms", metrics.get("p99_ms")),
+        "throughput": _form("{:.1f} images/s", metrics.get("fps")),
+        f"speed-up over {baseline}": _form("{:.2f}", metrics.get("speedup")),
+        "timed": ", ".join(str(part) for part in asked if part),
+        "batch": _form("{}", config.get("batch_size")),
+        "threads": _form("{}", config.get("threads")),
+        "verdict": metrics.get("verdict"),
+    }
+
+
+def _form(form: str, value: float | None, factor: float = 1) -> str | None:
+    return None if value is None else form.format(value * factor)

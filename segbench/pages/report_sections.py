@@ -1,0 +1,164 @@
+"""What a report shows of a score or of a latency: figures, and the same as tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from segbench.frame_scores import best_and_worst, frame_miou
+from segbench.latency.statistics import percentile, supported_percents
+from segbench.metrics.bootstrap import bootstrap_iou
+from segbench.metrics.confusion import iou, marginals, ratio
+from segbench.pages import figures
+from segbench.pages.frame_figure import View, frame_rows
+from segbench.pages.report import Section, Table, plate
+from segbench.record_arrays import Samples, ScoredFrames
+from segbench.records import Record
+from segbench.types import Color
+
+FRAMES_LISTED = 10
+ELSEWHERE = "no class"
+
+
+def score_sections(record: Record, frames: ScoredFrames) -> list[Section]:
+    """The learning curve where there is one, the classes and the confusion matrix."""
+    curve = [learning_section(record.curve)] if record.curve else []
+    return [*curve, class_section(frames), confusion_section(frames)]
+
+
+def learning_section(curve: Sequence[Mapping[str, Any]]) -> Section:
+    """Loss and mean IoU over the epochs; the epoch of the best validation mIoU is kept."""
+    names = ("train_loss", "val_loss", "train_miou", "val_miou")
+    columns = {name: figures.column(curve, name) for name in ("epoch", *names)}
+    rows = [
+        (f"{epoch:.0f}", *(_figure(columns[name][index]) for name in names))
+        for index, epoch in enumerate(columns["epoch"])
+    ]
+    at, best = figures.best_epoch(curve), ""
+    if at is not None:
+        best = f"Validation mIoU is highest after epoch {rows[at][0]}, {rows[at][4]}."
+    drawn = plate(
+        "learning-curves",
+        figures.learning_curves(curve),
+        f"Learning curves over {len(curve)} epochs. {best}",
+        f"Loss and mean IoU on the training and the validation split. {best}",
+    )
+    headers = ("epoch", "training loss", "validation loss", "training mIoU", "validation mIoU")
+    return Section("Learning curves", (drawn,), folded=(Table("Learning curves", headers, rows),))
+
+
+def class_section(frames: ScoredFrames) -> Section:
+    """IoU of each class with its bootstrap interval, and what of its pixels was found."""
+    total = frames.confusions.sum(0)
+    values, intervals = iou(total), bootstrap_iou(frames.confusions)
+    true_positives, truth, _ = marginals(total)
+    columns = (values, ratio(true_positives, truth), ratio(truth, truth.sum()))
+    rows = [
+        (name, _figure(value), _interval(between), _figure(recall), f"{share:.2%}")
+        for name, value, recall, share, between in zip(
+            frames.classes, *columns, intervals, strict=True
+        )
+    ]
+    known = {row[0]: value for row, value in zip(rows, values, strict=True) if value >= 0}
+    extent = "No class occurs."
+    if known:
+        low, high = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+        extent = f"From {known[low]:.3f} ({low}) to {known[high]:.3f} ({high})."
+    drawn = plate(
+        "class-iou",
+        figures.class_bars(frames.classes, values, intervals),
+        f"Bars of the IoU of {len(frames.classes)} classes; the table has the figures. {extent}",
+        f"IoU of each class over {len(frames.ids)} frames. The intervals are 95% percentile "
+        "bootstrap intervals over frames.",
+    )
+    headers = ("class", "IoU", "95% interval", "accuracy", "share of pixels")
+    return Section("Classes", (drawn,), (Table("IoU by class", headers, rows),))
+
+
+def confusion_section(frames: ScoredFrames) -> Section:
+    """Which classes are taken for which."""
+    total = frames.confusions.sum(0)
+    columns = frames.classes
+    if total.shape[1] > len(columns):
+        if total[:, -1].any():
+            columns = (*columns, ELSEWHERE)
+        else:
+            total = total[:, :-1]
+    shares = ratio(total, total.sum(1, keepdims=True))
+    rows = [
+        (name, *("-" if np.isnan(share) else f"{share:.1%}" for share in row))
+        for name, row in zip(frames.classes, shares, strict=True)
+    ]
+    drawn = plate(
+        "confusion",
+        figures.confusion(frames.classes, columns, total),
+        "Confusion matrix, row-normalised; the table below has the figures.",
+        "What the pixels of each class (row) are predicted as, in percent of the row; shares "
+        "below 0.5% are left blank.",
+    )
+    table = Table("Confusion matrix", ("ground truth \\ predicted", *columns), rows)
+    return Section("Confusion", (drawn,), folded=(table,))
+
+
+def frame_section(
+    frames: ScoredFrames, views: Sequence[View] = (), palette: tuple[Color, ...] = ()
+) -> Section:
+    """The best and the worst frames by name, and ``views`` of some of them."""
+    scores = frame_miou(frames.confusions)
+    best, worst = best_and_worst(scores, FRAMES_LISTED)
+    plates, tables = [], []
+    for kind, chosen in (("worst", worst), ("best", best)):
+        rows = [(frames.ids[index], _figure(scores[index])) for index in chosen]
+        if rows:
+            tables.append(Table(f"The {kind} frames", ("frame", "mIoU"), rows))
+        names = [name for name, _ in rows]
+        shown = sorted(
+            (view for view in views if view.id in names), key=lambda view: names.index(view.id)
+        )
+        if shown:
+            listed = ", ".join(f"{view.id} (mIoU {view.miou:.3f})" for view in shown)
+            drawn = plate(
+                f"{kind}-frames",
+                frame_rows(shown, frames.classes, palette),
+                f"The {kind} frames, each with ground truth, prediction and errors: {listed}.",
+                f"The {kind} frames. Errors are red; pixels without a label are white there and "
+                "are not scored.",
+            )
+            plates.append(drawn)
+    text = (
+        "mIoU of a frame is the mean over the classes in its ground truth. It ranks frames and is "
+        "no part of the score."
+    )
+    return Section("Best and worst frames", tuple(plates), tuple(tables), text=text)
+
+
+def latency_section(samples: Samples) -> Section:
+    """How latencies are spread, and whether they drifted."""
+    seconds = samples.seconds
+    percents = supported_percents(len(seconds))
+    spread = ", ".join(f"p{p} {1e3 * percentile(seconds, p):.4g} ms" for p in percents)
+    third = max(1, len(seconds) // 3)
+    drift = float(np.median(seconds[-third:]) / np.median(seconds[:third]) - 1)
+    drifted = f"From the first third to the last the median changed by {drift:+.1%}."
+    histogram = plate(
+        "latency-histogram",
+        figures.latency_histogram(seconds),
+        f"Histogram of {len(seconds)} latencies: {spread}.",
+        f"All {len(seconds)} timed queries; none is left out.",
+    )
+    over_time = plate(
+        "latency-over-time",
+        figures.latency_over_time(seconds),
+        f"Latency of each query in the order of measuring. {drifted}",
+        f"Queries in the order of measuring (points), and the percentiles of stretches of them. "
+        f"{drifted}",
+    )
+    return Section("Latency", (histogram, over_time))
+
+
+def _figure(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.4f}"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else "{:.4f} to {:.4f}".format(*interval)

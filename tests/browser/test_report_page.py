@@ -1,0 +1,51 @@
+"""A report in a real browser: nothing is fetched, nothing fails, names stay text."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from segbench.cli import main
+from tests.browser.conftest import OpenPage
+
+RESULTS = Path(__file__).parents[2] / "results"
+RUN = RESULTS / "run" / "20261124T165555Z-509bfdfdce66.json"
+ODD = "<script>document.title = 'taken'</script>"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a published run whose class, backbone and record are called a script."""
+    folder = tmp_path_factory.mktemp("report")
+    record = json.loads(RUN.read_text().replace("Fence", ODD))
+    record["config"]["backbone"] = ODD
+    copy = folder / "record.json"
+    copy.write_text(json.dumps(record))
+    shutil.copy(RUN.with_suffix(".npz"), copy.with_suffix(".npz"))
+    page = folder / "report.html"
+    done = CliRunner().invoke(main, ["report", str(copy), "--output", str(page)])
+    assert done.exit_code == 0, done.output
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_stands_alone(open_page: OpenPage, report: Path, scheme: str, width: int) -> None:
+    page = open_page(report, color_scheme=scheme, viewport={"width": width, "height": 800})
+    assert page.title() == f"{ODD} on camvid test"
+    assert page.locator("script").count() == 0
+    assert page.locator("th", has_text=ODD).first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    loaded = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
+    assert page.evaluate(loaded)
+    assert all(image.get_attribute("alt") for image in page.locator("img").all())
+
+
+def test_a_folded_table_opens_by_keyboard(open_page: OpenPage, report: Path) -> None:
+    page = open_page(report)
+    folded = page.locator("details", has_text="Confusion matrix")
+    assert not folded.locator("table").is_visible()
+    folded.locator("summary").press("Enter")
+    assert folded.locator("table").is_visible()
