@@ -4,10 +4,27 @@ import numpy as np
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
-from segbench.types import IGNORED, ClassMap, Color, Image
+from segbench.types import IGNORED, ClassMap, Color, Dataset, Image
 
 PAPER = (250, 250, 250)
 INK = (30, 30, 30)
+DRAWINGS = ("overlay", "side-by-side", "color")
+
+
+def drawing(
+    kind: str, image: Image, class_map: ClassMap, dataset: Dataset, opacity: float = 0.5
+) -> Image:
+    """One of DRAWINGS in the data set's colours; ``class_map`` (H, W) is of the image's size.
+
+    "overlay" is the tinted image, "side-by-side" has the image alone on its left, and both have a
+    legend below. "color" is (H, W, 3): the classes alone, black where they are IGNORED.
+    """
+    if kind == "color":
+        return overlay(np.zeros_like(image), class_map, dataset.palette, 1.0)
+    drawn = overlay(image, class_map, dataset.palette, opacity)
+    if kind == "side-by-side":
+        drawn = np.hstack([image, drawn])
+    return legend(drawn, class_map, dataset.classes, dataset.palette)
 
 
 def overlay(
