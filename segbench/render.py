@@ -1,4 +1,6 @@
-"""Pictures that people look at: class colours over an image, and a legend under it."""
+"""Pictures that people look at: class colours over an image, a legend under it, a caption."""
+
+from functools import cache
 
 import numpy as np
 import PIL.Image
@@ -54,7 +56,7 @@ def legend(
     if not present:
         return image
     text_size = max(11, width // 50)
-    font = ImageFont.load_default(text_size)
+    font = _font(text_size)
     row = text_size * 3 // 2
     swatch = text_size
     gap = text_size // 2
@@ -72,3 +74,29 @@ def legend(
         middle = (x + swatch + gap, y + swatch // 2)
         draw.text(middle, classes[index], INK, font, anchor="lm")
     return np.array(picture)
+
+
+def caption(image: Image, text: str) -> Image:
+    """A copy of the image with lines of text in its upper left corner, on a dark ground.
+
+    Lines that are wider than the image are set smaller.
+    """
+    height, width = image.shape[:2]
+    size = max(11, width // 50)
+    longest = max(map(_font(size).getlength, text.splitlines()))
+    font = _font(max(6, min(size, int(size * (width - size) / longest))))
+    measure = ImageDraw.Draw(PIL.Image.new("L", (1, 1)))
+    gap = round(font.size) // 2
+    _, _, right, bottom = measure.multiline_textbbox((gap, gap), text, font)
+    label = PIL.Image.new("RGB", (round(right) + gap, round(bottom) + gap), INK)
+    ImageDraw.Draw(label).multiline_text((gap, gap), text, PAPER, font)
+    drawn = image.copy()
+    drawn[: label.height, : label.width] = np.array(label)[:height, :width]
+    return drawn
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font

@@ -14,6 +14,7 @@ from segbench.cli.quantize_report import quantize_report_command
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
+from segbench.cli.video import video
 from segbench.plugins import Registry
 
 
@@ -36,3 +37,4 @@ main.add_command(run)
 main.add_command(score)
 main.add_command(submit)
 main.add_command(evaluate)
+main.add_command(video)
