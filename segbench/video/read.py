@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, count, islice
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -164,13 +165,14 @@ def _stills(
         time = number * typical if frame.pts is None else frame.pts
         first = time if first is None else first
         last = max(last + 1, time - first)
-        image = orientation.upright(frame.to_ndarray(format="rgb24"))
-        yield Still(image, last, frame.duration or typical)
+        pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        yield Still(orientation.upright(pixels), last, frame.duration or typical)
 
 
 def _matrix(frame: av.VideoFrame) -> Matrix | None:
+    side_data: Any = frame.side_data
     try:
-        data = frame.side_data[Type.DISPLAYMATRIX]
+        data = side_data[Type.DISPLAYMATRIX]
     except KeyError:
         return None
     return tuple(np.frombuffer(data, np.int32).tolist())
