@@ -84,9 +84,13 @@ def evaluate(
 
 def predict_logits(session: Session, image: Image, size: Size) -> Tensor:
     """Logits (classes, H, W) at the image's own size from a network that takes ``size``."""
+    return resize_logits(network_logits(session, image, size), image.shape[:2])[0]
+
+
+def network_logits(session: Session, image: Image, size: Size) -> Tensor:
+    """The same at the network's size: (1, classes, h, w)."""
     inputs = session.prepare(resize_image(image, size)[None])
-    logits = torch.from_numpy(session.fetch(session.run(inputs)))
-    return resize_logits(logits, image.shape[:2])[0]
+    return torch.from_numpy(session.fetch(session.run(inputs)))
 
 
 def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -> NDArray[np.uint8]:

@@ -1,8 +1,8 @@
 """Prediction PNGs of any system: which file belongs to which frame, and reading one.
 
-A file belongs to the frame whose id its name starts with, if the name ends there or goes on with
-something other than a digit: ``frankfurt_000000_000294_pred.png`` is a prediction of
-``frankfurt_000000_000294``. Folders below the given one are searched too.
+A file belongs to the frame whose id, or whose image's name, its own name starts with, if the name
+ends there or goes on with something other than a digit: ``frankfurt_000000_000294_pred.png`` is a
+prediction of ``frankfurt_000000_000294``. Folders below the given one are searched too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,10 +43,11 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
     if not files:
         raise DataError(f"{folder} holds no PNG; name the folder of the predictions.")
     found: dict[str, list[Path]] = {frame.id: [] for frame in frames}
+    names = {frame.image.stem: frame.id for frame in frames} | {name: name for name in found}
     extra: list[Path] = []
     for path in files:
-        owner = _owner(path.stem, found)
-        (extra if owner is None else found[owner]).append(path)
+        name = _owner(path.stem, names)
+        (extra if name is None else found[names[name]]).append(path)
     if len(extra) == len(files):
         raise DataError(
             f"None of the {len(files)} PNGs in {folder} belongs to a frame of the split, "

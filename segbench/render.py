@@ -1,14 +1,33 @@
-"""Pictures that people look at: class colours over an image, a legend under it, errors."""
+"""Pictures that people look at: class colours over an image, a legend, a caption, errors."""
+
+from functools import cache
 
 import numpy as np
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
-from segbench.types import IGNORED, ClassMap, Color, Image
+from segbench.types import IGNORED, ClassMap, Color, Dataset, Image
 
 PAPER = (250, 250, 250)
 INK = (30, 30, 30)
 ERROR = (208, 32, 32)
+DRAWINGS = ("overlay", "side-by-side", "color")
+
+
+def drawing(
+    kind: str, image: Image, class_map: ClassMap, dataset: Dataset, opacity: float = 0.5
+) -> Image:
+    """One of DRAWINGS in the data set's colours; ``class_map`` (H, W) is of the image's size.
+
+    "overlay" is the tinted image, "side-by-side" has the image alone on its left, and both have a
+    legend below. "color" is (H, W, 3): the classes alone, black where they are IGNORED.
+    """
+    if kind == "color":
+        return overlay(np.zeros_like(image), class_map, dataset.palette, 1.0)
+    drawn = overlay(image, class_map, dataset.palette, opacity)
+    if kind == "side-by-side":
+        drawn = np.hstack([image, drawn])
+    return legend(drawn, class_map, dataset.classes, dataset.palette)
 
 
 def overlay(
@@ -51,7 +70,7 @@ def legend(
     if not present:
         return image
     text_size = max(11, width // 50)
-    font = ImageFont.load_default(text_size)
+    font = _font(text_size)
     row = text_size * 3 // 2
     swatch = text_size
     gap = text_size // 2
@@ -69,3 +88,29 @@ def legend(
         middle = (x + swatch + gap, y + swatch // 2)
         draw.text(middle, classes[index], INK, font, anchor="lm")
     return np.array(picture)
+
+
+def caption(image: Image, text: str) -> Image:
+    """A copy of the image with lines of text in its upper left corner, on a dark ground.
+
+    Lines that are wider than the image are set smaller.
+    """
+    height, width = image.shape[:2]
+    size = max(11, width // 50)
+    longest = max(map(_font(size).getlength, text.splitlines()))
+    font = _font(max(6, min(size, int(size * (width - size) / longest))))
+    measure = ImageDraw.Draw(PIL.Image.new("L", (1, 1)))
+    gap = round(font.size) // 2
+    _, _, right, bottom = measure.multiline_textbbox((gap, gap), text, font)
+    label = PIL.Image.new("RGB", (round(right) + gap, round(bottom) + gap), INK)
+    ImageDraw.Draw(label).multiline_text((gap, gap), text, PAPER, font)
+    drawn = image.copy()
+    drawn[: label.height, : label.width] = np.array(label)[:height, :width]
+    return drawn
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    return font

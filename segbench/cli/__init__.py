@@ -10,11 +10,13 @@ from segbench.cli.export import export
 from segbench.cli.latency import latency
 from segbench.cli.leaderboard import leaderboard
 from segbench.cli.plugins import plugins
+from segbench.cli.predict import predict
 from segbench.cli.quantize_report import quantize_report_command
 from segbench.cli.report import report
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
+from segbench.cli.video import video
 from segbench.plugins import Registry
 
 
@@ -32,9 +34,11 @@ main.add_command(export)
 main.add_command(latency)
 main.add_command(leaderboard)
 main.add_command(plugins)
+main.add_command(predict)
 main.add_command(quantize_report_command)
 main.add_command(report)
 main.add_command(run)
 main.add_command(score)
 main.add_command(submit)
 main.add_command(evaluate)
+main.add_command(video)

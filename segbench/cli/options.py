@@ -52,6 +52,13 @@ label_scale = click.option(
     show_default=True,
     help="Score every Nth label pixel each way; never ranked with full-size scores.",
 )
+opacity = click.option(
+    "--opacity",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Of the colours over the image, 0 to 1.",
+)
 calibration_frames = click.option(
     "--calibration-frames",
     type=COUNT,

@@ -8,34 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from segbench.calibration import gather, summarise
+from segbench.calibration import summarise
 from segbench.data import fingerprint, labelled_frames
 from segbench.errors import SegbenchError
+from segbench.jobs.predictor import EngineOptions, calibration_for
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.provenance import provenance, source_state
 from segbench.records import Record, write_record
-from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup, Size
+from segbench.types import Calibration, Dataset, Frame, Session, Setup, Size
 
 if TYPE_CHECKING:
     from segbench.checkpoint import Checkpoint
 
 
-@dataclass(frozen=True)
-class EvaluateOptions:
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(EngineOptions):
     """What ``segbench evaluate`` was asked for; ``size`` None is the checkpoint's own."""
 
-    checkpoint: Path
     dataset: Dataset
-    runtime: Runtime
-    data_root: Path
     split: str | None = None
     size: Size | None = None
-    device: str = "auto"
     label_scale: int = 1
     limit: int | None = None
-    calibration_frames: int = 128
-    keep_float: tuple[str, ...] | None = None
     results: Path = Path("results")
     argv: Sequence[str] = ()
 
@@ -135,21 +130,6 @@ def score(
         | detail(session, "quantization"),
     )
     return record, evaluation.arrays()
-
-
-def calibration_for(
-    options: EvaluateOptions, trained_on: str, size: Size, registry: Registry, reporter: Reporter
-) -> Calibration | None:
-    """Frames of the data set that the network was trained on, where the runtime wants them."""
-    runtime = options.runtime
-    if runtime.calibrates:
-        dataset, count = registry.dataset(trained_on), options.calibration_frames
-        return gather(dataset, options.data_root, size, reporter, count=count)
-    if options.keep_float is not None:
-        raise SegbenchError(
-            f"The runtime {runtime.name!r} quantises nothing: leave --keep-float out."
-        )
-    return None
 
 
 def detail(session: Session, name: str) -> dict[str, Any]:

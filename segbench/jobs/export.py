@@ -4,25 +4,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.errors import SegbenchError
+from segbench.jobs.predictor import EngineOptions, calibration_for
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Runtime, Setup, Size
+from segbench.types import Setup, Size
 
 
-@dataclass(frozen=True)
-class ExportOptions:
-    """What ``segbench export`` was asked for; ``size`` None is the checkpoint's own."""
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(EngineOptions):
+    """What ``segbench export`` was asked for; ``size`` None is the checkpoint's own.
 
-    checkpoint: Path
-    runtime: Runtime
+    A file is not made for a ``device``.
+    """
+
     output: Path
-    data_root: Path
     size: Size | None = None
     batch_size: int = 1
     output_kind: str = "logits"
     dynamic: bool = False
-    calibration_frames: int = 128
-    keep_float: tuple[str, ...] | None = None
     compute_capability: str | None = None
 
 
@@ -36,7 +35,6 @@ class Exported:
 
 def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
     """Write the file; an INT8 runtime is calibrated on the training frames of its data set."""
-    from segbench.calibration import gather
     from segbench.checkpoint import load_checkpoint
 
     runtime = options.runtime
@@ -49,18 +47,10 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         raise SegbenchError(
             f"{runtime.name!r} is calibrated for one size and batch; leave --dynamic out."
         )
-    if options.keep_float is not None and not runtime.calibrates:
-        raise SegbenchError(
-            f"The runtime {runtime.name!r} quantises nothing: leave --keep-float out."
-        )
     checkpoint = load_checkpoint(options.checkpoint, registry)
     trained = checkpoint.config
     size = options.size or (trained["height"], trained["width"])
-    calibration = None
-    if runtime.calibrates:
-        dataset = registry.dataset(trained["dataset"])
-        count = options.calibration_frames
-        calibration = gather(dataset, options.data_root, size, reporter, count=count)
+    calibration = calibration_for(options, trained["dataset"], size, registry, reporter)
     setup = Setup(
         size,
         options.batch_size,

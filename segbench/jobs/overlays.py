@@ -8,7 +8,7 @@ import PIL.Image
 from segbench.errors import DataError
 from segbench.evaluate import predict_frame
 from segbench.progress import Reporter
-from segbench.render import legend, overlay
+from segbench.render import drawing
 from segbench.types import Dataset, Frame, Session, Size
 
 MOST = 300
@@ -26,8 +26,7 @@ def write_overlays(
     output.mkdir(exist_ok=True)
     for frame in reporter.track(frames, len(frames), "overlays"):
         image, classes = predict_frame(session, frame, size)
-        picture = overlay(image, classes, dataset.palette)
-        picture = legend(picture, classes, dataset.classes, dataset.palette)
+        picture = drawing("overlay", image, classes, dataset)
         PIL.Image.fromarray(picture).save(output / f"{frame.id}.png")
 
 

@@ -1,0 +1,51 @@
+"""``segbench predict``: what a checkpoint sees in any pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segbench.cli import options
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.render import DRAWINGS
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@click.option("--runtime", "runtime_name", default="eager", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder.")
+@click.option(
+    "--as",
+    "kinds",
+    type=click.Choice([*DRAWINGS, "ids"]),
+    multiple=True,
+    default=("overlay",),
+    show_default=True,
+    help="What to write. Repeatable.",
+)
+@options.opacity
+@options.device
+@options.data_root
+@options.calibration_frames
+@options.keep_float
+@click.pass_obj
+def predict(registry: Registry, runtime_name: str, **given: Any) -> None:
+    """Draw the classes that a checkpoint sees in pictures.
+
+    An INPUT is a picture, a folder of them, or a quoted glob such as 'drive/**/*.jpg'. Each gives
+    a PNG of the same name in --output; where --as is given several times, in a subfolder for each.
+
+    overlay and side-by-side have a legend below the picture. color and ids have exactly the
+    picture's size: the palette's colours, and what segbench score takes (official label ids, for
+    KITTI Road the probability of road).
+
+    A picture that cannot be read is skipped, and the exit code is 1.
+    """
+    from segbench.jobs.predict import PredictOptions
+    from segbench.jobs.predict import predict as do_predict
+
+    chosen = PredictOptions(runtime=registry.runtime(runtime_name), **given)
+    count = do_predict(chosen, registry, Reporter())
+    click.echo(f"{count} pictures in {chosen.output}")

@@ -1,0 +1,75 @@
+"""``segbench video``: what a checkpoint sees in a video."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segbench.cli import options
+from segbench.errors import InterruptedRun
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+
+
+class RateType(click.ParamType):
+    """Frames a second: ``25``, ``29.97`` or ``30000/1001``."""
+
+    name = "FPS"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """Parse "30000/1001" to the fraction that it is."""
+        try:
+            rate = Fraction(str(value)).limit_denominator(1001)
+        except (ValueError, ZeroDivisionError):
+            rate = Fraction(0)
+        if not 0 < rate <= 1000:
+            self.fail(f"{value!r} is no rate; write 25, 29.97 or 30000/1001.", param, ctx)
+        return rate
+
+
+@click.command()
+@click.argument("input", type=click.Path(path_type=Path))
+@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@click.option("--runtime", "runtime_name", default="eager", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="OUT.mp4")
+@click.option("--fps", type=RateType(), help="Of a folder of frames: how many a second.")
+@click.option(
+    "--start",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Leave out what comes before.",
+)
+@click.option("--max-frames", type=options.COUNT, help="Stop after so many frames.")
+@options.opacity
+@options.device
+@options.data_root
+@options.calibration_frames
+@options.keep_float
+@click.pass_obj
+def video(registry: Registry, runtime_name: str, **given: Any) -> None:
+    """Draw the classes that a checkpoint sees over a video, or over a folder of numbered frames.
+
+    The MP4 has the input's frames, times, size and rotation, and no sound. In a corner stand the
+    measured rate, the runtime and the device. A video of odd height or width keeps its size as
+    H.264 4:4:4, which some players cannot show.
+
+    Ctrl-C ends the video at that frame; it can be played. A second one drops it.
+    """
+    from segbench.jobs.video import VideoOptions, make_video
+
+    chosen = VideoOptions(runtime=registry.runtime(runtime_name), **given)
+    made = make_video(chosen, registry, Reporter())
+    work = sum(made.seconds.values())
+    shares = ", ".join(f"{name} {spent / work:.0%}" for name, spent in made.seconds.items())
+    click.echo(
+        f"{chosen.output}: {made.frames} frames, {made.rate:.1f} frames/s with "
+        f"{chosen.runtime.name}, {made.engine}"
+    )
+    click.echo(f"Work: {shares}")
+    if made.interrupted:
+        raise InterruptedRun(f"Interrupted: {chosen.output} ends after {made.frames} frames.")

@@ -1,0 +1,91 @@
+"""Draw what a checkpoint sees in a user's pictures."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL.Image
+
+from segbench.errors import DataError, SegbenchError
+from segbench.files import check_writable, draft_of
+from segbench.jobs.predictor import EngineOptions, open_predictor
+from segbench.pictures import find_pictures, read_photo
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.render import drawing
+
+IDS = "ids"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions(EngineOptions):
+    """What ``segbench predict`` was asked for; ``kinds`` are kinds of drawings, or IDS."""
+
+    inputs: tuple[str, ...]
+    output: Path
+    kinds: tuple[str, ...] = ("overlay",)
+    opacity: float = 0.5
+
+
+def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> int:
+    """Write a PNG of each kind for each picture, and give the number of pictures.
+
+    What can be refused is refused before the first picture. One that cannot be read is skipped;
+    then the SegbenchError comes after the others are written.
+    """
+    pictures = find_pictures(options.inputs)
+    folders = _folders(options)
+    _check_names(pictures, folders.values())
+    for folder in folders.values():
+        check_writable(folder)
+    predictor = open_predictor(options, registry, reporter)
+
+    from segbench.evaluate import official_prediction, predict_logits
+    from segbench.tensors import class_map
+
+    dataset, unreadable = predictor.dataset, []
+    for path in reporter.track(pictures, len(pictures), "predict"):
+        try:
+            image = read_photo(path)
+        except DataError as error:
+            reporter.say(error.message)
+            unreadable.append(path)
+            continue
+        logits = predict_logits(predictor.session, image, predictor.size)
+        classes = class_map(logits)
+        for kind, folder in folders.items():
+            if kind == IDS:
+                drawn = official_prediction(dataset, logits, classes)
+            else:
+                drawn = drawing(kind, image, classes, dataset, options.opacity)
+            with draft_of(folder / f"{path.stem}.png") as draft:
+                PIL.Image.fromarray(drawn).save(draft)
+    if unreadable:
+        raise SegbenchError(
+            f"{len(unreadable)} of {len(pictures)} pictures could not be read: "
+            f"{', '.join(map(str, unreadable))}."
+        )
+    return len(pictures)
+
+
+def _folders(options: PredictOptions) -> dict[str, Path]:
+    """Where each kind goes: into --output itself where there is only one."""
+    kinds = dict.fromkeys(options.kinds)
+    return {kind: options.output / kind if len(kinds) > 1 else options.output for kind in kinds}
+
+
+def _check_names(pictures: Sequence[Path], folders: Iterable[Path]) -> None:
+    owners: dict[str, Path] = {}
+    for path in pictures:
+        other = owners.setdefault(path.stem, path)
+        if other is not path:
+            raise SegbenchError(
+                f"{other} and {path} would both become {path.stem}.png; rename one, or predict "
+                "them into different --output folders."
+            )
+    sources = {path.resolve() for path in pictures}
+    for folder in folders:
+        for stem in owners:
+            target = folder / f"{stem}.png"
+            if target.resolve() in sources:
+                raise SegbenchError(f"{target} is an input; name another --output folder.")

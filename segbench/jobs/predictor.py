@@ -1,0 +1,63 @@
+"""A checkpoint opened on a runtime: what evaluate, predict and video begin with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from segbench.calibration import gather
+from segbench.errors import SegbenchError
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.types import Calibration, Dataset, Runtime, Session, Setup, Size
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """Which network runs where; ``data_root`` and what follows it is for INT8."""
+
+    checkpoint: Path
+    runtime: Runtime
+    device: str = "auto"
+    data_root: Path = Path("data")
+    calibration_frames: int = 128
+    keep_float: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A session that takes images of ``size``, and the data set whose classes it knows."""
+
+    session: Session
+    dataset: Dataset
+    size: Size
+
+
+def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporter) -> Predictor:
+    """The checkpoint at the size it was trained at; SegbenchError where it cannot run."""
+    from segbench.networks import trained_network
+
+    if options.runtime.check:
+        options.runtime.check(Setup((1, 1), device=options.device))
+    network = trained_network(options.checkpoint, None, registry)
+    dataset = registry.dataset(network.config["dataset"])
+    calibration = calibration_for(options, dataset.name, network.size, registry, reporter)
+    setup = Setup(
+        network.size,
+        device=options.device,
+        calibration=calibration,
+        keep_float=options.keep_float,
+    )
+    return Predictor(options.runtime.open(network.model, setup), dataset, network.size)
+
+
+def calibration_for(
+    options: EngineOptions, trained_on: str, size: Size, registry: Registry, reporter: Reporter
+) -> Calibration | None:
+    """Frames of the data set that the network was trained on, where the runtime wants them."""
+    if options.runtime.calibrates:
+        dataset, count = registry.dataset(trained_on), options.calibration_frames
+        return gather(dataset, options.data_root, size, reporter, count=count)
+    if options.keep_float is not None:
+        raise SegbenchError(
+            f"The runtime {options.runtime.name!r} quantises nothing: leave --keep-float out."
+        )
+    return None

@@ -1,0 +1,182 @@
+"""Frames of a video file, or of a folder of numbered pictures, upright and with their times."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, count, islice
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+
+from segbench.errors import DataError, SegbenchError
+from segbench.pictures import pictures_in, read_photo
+from segbench.types import Image, Size
+from segbench.video.orientation import UPRIGHT, Matrix, Orientation, orientation_of
+
+SLACK = 0.3
+"""Seconds by which a sound video may end before the time its file promises."""
+RUN_UP = 10.0
+"""Seconds decoded before --start: some formats are not to be entered at a whole frame."""
+
+
+@dataclass(frozen=True)
+class Still:
+    """One frame as it is shown, RGB (H, W, 3); times are in ticks and start at 0."""
+
+    image: Image
+    time: int
+    duration: int
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What is known of an input, and its frames, which are read as they are asked for.
+
+    ``size`` is that of a stored frame, before ``orientation`` turns it. ``tick`` is in seconds,
+    ``rate`` in frames a second, ``pixel_aspect`` a pixel's width over its height. ``expected`` is
+    about how many frames come. Where frames end early, ``troubles`` then says why.
+    """
+
+    stills: Iterator[Still]
+    size: Size
+    rate: Fraction
+    tick: Fraction
+    expected: int
+    troubles: list[str]
+    orientation: Orientation = UPRIGHT
+    pixel_aspect: Fraction | None = None
+
+
+def open_footage(
+    path: Path, fps: Fraction | None = None, start: float = 0.0, most: int | None = None
+) -> Footage:
+    """At most ``most`` frames from ``start`` seconds on; ``fps`` is for a folder of pictures.
+
+    SegbenchError where there is no such input, no video stream in it, or no frame from there on.
+    """
+    if not path.exists():
+        raise DataError(f"{path} does not exist; name a video or a folder of numbered frames.")
+    if path.is_dir():
+        if fps is None:
+            raise SegbenchError(f"{path} is a folder of frames: give --fps, their number a second.")
+        return _open_folder(path, fps, start, most)
+    if fps is not None:
+        raise SegbenchError(f"{path} is a file with a rate of its own: leave --fps out.")
+    return _open_file(path, start, most)
+
+
+def _open_folder(folder: Path, fps: Fraction, start: float, most: int | None) -> Footage:
+    paths = pictures_in(folder)[round(start * fps) :][:most]
+    if not paths:
+        raise _nothing_from(start, folder)
+    troubles: list[str] = []
+    size = read_photo(paths[0]).shape[:2]
+
+    def stills() -> Iterator[Still]:
+        for number, path in enumerate(paths):
+            try:
+                image = read_photo(path)
+            except DataError as error:
+                troubles.append(f"The video ends before {path}: {error.message}")
+                return
+            if image.shape[:2] != size:
+                troubles.append(f"The video ends before {path}, which is of another size.")
+                return
+            yield Still(image, number, 1)
+
+    return Footage(stills(), (size[0], size[1]), fps, 1 / fps, len(paths), troubles)
+
+
+def _open_file(path: Path, start: float, most: int | None) -> Footage:
+    try:
+        container = av.open(path)
+    except av.FFmpegError as error:
+        raise DataError(f"{path} cannot be read as a video ({error.strerror}).") from error
+    if not container.streams.video:
+        raise DataError(f"{path} has no video stream.")
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+    tick = Fraction(stream.time_base or 1 / rate)
+    seconds = float((stream.duration or 0) * tick) or (container.duration or 0) / av.time_base
+    troubles: list[str] = []
+    frames = _frames(path, container, stream, start, seconds, troubles)
+    first = next(frames, None)
+    if first is None:
+        raise DataError(troubles[0]) if troubles else _nothing_from(start, path)
+    orientation = orientation_of(_matrix(first))
+    expected = max(1, round((seconds - start) * rate))
+    return Footage(
+        islice(_stills(chain([first], frames), orientation, round(1 / rate / tick)), most),
+        (first.height, first.width),
+        rate,
+        tick,
+        min(expected, most or expected),
+        troubles,
+        orientation,
+        Fraction(stream.sample_aspect_ratio or 1),
+    )
+
+
+def _frames(
+    path: Path,
+    container: "av.container.InputContainer",
+    stream: av.VideoStream,
+    start: float,
+    seconds: float,
+    troubles: list[str],
+) -> Iterator[av.VideoFrame]:
+    """Decoded frames from ``start`` on, up to where the file is damaged or ends."""
+    size, end = None, 0.0
+    with container:
+        origin = float((stream.start_time or 0) * (stream.time_base or 0))
+        try:
+            if start > RUN_UP:
+                container.seek(int((start - RUN_UP + origin) * av.time_base))
+            for packet in container.demux(stream):
+                for frame in packet.decode():
+                    if frame.pts is not None:
+                        end = frame.time - origin
+                    if end < start - 1e-6:
+                        continue
+                    if (frame.height, frame.width) != (size := size or (frame.height, frame.width)):
+                        troubles.append(f"{path} changes its size after {end:.1f} s: cut there.")
+                        return
+                    yield frame
+        except av.FFmpegError as error:
+            troubles.append(f"{path} is damaged after {end:.1f} s ({error.strerror}): cut there.")
+            return
+        if seconds - end > SLACK + 1 / float(stream.average_rate or 25):
+            troubles.append(f"{path} is cut off after {end:.1f} of {seconds:.1f} s.")
+
+
+def _stills(
+    frames: Iterator[av.VideoFrame], orientation: Orientation, typical: int
+) -> Iterator[Still]:
+    """Where a frame has no time, or none after the last one's, it follows at the usual pace."""
+    first, last = None, -1
+    for number in count():
+        frame = next(frames, None)
+        if frame is None:
+            return
+        time = number * typical if frame.pts is None else frame.pts
+        first = time if first is None else first
+        last = max(last + 1, time - first)
+        pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        yield Still(orientation.upright(pixels), last, frame.duration or typical)
+
+
+def _matrix(frame: av.VideoFrame) -> Matrix | None:
+    side_data: Any = frame.side_data
+    try:
+        data = side_data[Type.DISPLAYMATRIX]
+    except KeyError:
+        return None
+    return tuple(np.frombuffer(data, np.int32).tolist())
+
+
+def _nothing_from(start: float, path: Path) -> SegbenchError:
+    return DataError(f"{path} has no frame at or after --start {start:g} s.")

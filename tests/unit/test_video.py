@@ -1,0 +1,174 @@
+"""Parts of ``segbench video``: turning, staging, reading, and the rate."""
+
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from segbench.errors import SegbenchError
+from segbench.render import caption
+from segbench.video.orientation import UPRIGHT, orientation_of
+from segbench.video.pipeline import WAITING, Pipeline
+from segbench.video.read import open_footage
+from segbench.video.stages import Rate
+from tests.videos import FAST_START, QUARTER_TURN, pictures, write_video
+
+ONE = 65536
+PICTURE = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("parts", "corners"),  # of a picture with A B above C D
+    [
+        ((ONE, 0, 0, ONE), "ABCD"),
+        ((0, ONE, -ONE, 0), "CADB"),  # a quarter clockwise
+        ((-ONE, 0, 0, -ONE), "DCBA"),
+        ((0, -ONE, ONE, 0), "BDAC"),
+        ((-ONE, 0, 0, ONE), "BADC"),  # a mirror
+        ((ONE, 0, 0, -ONE), "CDAB"),
+        ((0, ONE, ONE, 0), "ACBD"),
+        ((0, -ONE, -ONE, 0), "DBCA"),
+    ],
+)
+def test_the_eight_orientations(parts: tuple[int, ...], corners: str) -> None:
+    a, b, c, d = parts
+    orientation = orientation_of((a, b, 0, c, d, 0, 0, 0, 1 << 30))
+    upright = orientation.upright(PICTURE)
+    by_letter = dict(zip("ABCD", PICTURE.reshape(4, 3).tolist(), strict=True))
+    assert upright.reshape(4, 3).tolist() == [by_letter[letter] for letter in corners]
+    assert (orientation.stored(upright) == PICTURE).all()
+
+
+def test_no_matrix_is_upright() -> None:
+    assert orientation_of(None) == UPRIGHT
+
+
+def test_a_pipeline_applies_its_works_in_order() -> None:
+    pipeline = Pipeline("count", iter(range(50)), {"double": lambda n: 2 * n, "text": str})
+    assert list(pipeline) == [str(2 * n) for n in range(50)]
+    assert list(pipeline) == []
+    assert list(pipeline.seconds()) == ["count", "double", "text"]
+
+
+def test_the_queues_are_short() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    pipeline = Pipeline("count", items(), {"same": lambda n: n})
+    results = iter(pipeline)
+    next(results)
+    assert len(taken) <= 2 * (WAITING + 1) + 2
+    pipeline.stop()
+    rest = list(results)
+    assert rest == list(range(1, len(rest) + 1))
+    assert len(rest) + 1 == len(taken)
+
+
+@pytest.mark.parametrize("at", ["source", "first", "last"])
+def test_what_a_stage_raises_is_raised_and_every_thread_ends(at: str) -> None:
+    before = threading.active_count()
+
+    def fail_at(stage: str, n: int) -> int:
+        if stage == at and n == 20:
+            raise SegbenchError("enough")
+        return n
+
+    works = {stage: lambda n, stage=stage: fail_at(stage, n) for stage in ("first", "last")}
+    pipeline = Pipeline("source", (fail_at("source", n) for n in range(1000)), works)
+    with pytest.raises(SegbenchError, match="enough"):
+        list(pipeline)
+    for thread in threading.enumerate():
+        if thread.name in ("source", "first", "last"):
+            thread.join(5)
+    assert threading.active_count() == before
+
+
+def test_the_rate_is_that_of_the_last_thirty_frames() -> None:
+    times = iter([0.0, 0.5, *(0.5 + n / 10 for n in range(1, 31))])
+    rate = Rate(lambda: next(times))
+    assert rate.count() is None
+    assert rate.count() == 2
+    assert [rate.count() for _ in range(30)][-1] == pytest.approx(10)
+
+
+@pytest.mark.parametrize("size", [(100, 400), (40, 60), (4, 4)])
+def test_a_caption_covers_the_upper_left_corner_alone(size: tuple[int, int]) -> None:
+    image = np.full((*size, 3), 128, np.uint8)
+    drawn = caption(image, "10.0 frames/s, eager\nPyTorch on cpu")
+    assert drawn.shape == image.shape
+    assert (image == 128).all()
+    assert (drawn != 128).any()
+    assert (drawn[size[0] // 2 + 20 :] == 128).all()
+
+
+def test_frames_of_a_file(tmp_path: Path) -> None:
+    footage = open_footage(write_video(tmp_path / "a.mp4"))
+    stills = list(footage.stills)
+    assert (footage.size, footage.rate, footage.expected) == ((32, 64), 25, 12)
+    assert [still.time * footage.tick for still in stills] == [Fraction(n, 25) for n in range(12)]
+    for still, picture in zip(stills, pictures(12, (32, 64)), strict=True):
+        assert np.abs(still.image.astype(int) - picture).mean() < 3
+    assert footage.troubles == []
+
+
+def test_frames_are_upright(tmp_path: Path) -> None:
+    footage = open_footage(write_video(tmp_path / "a.mp4", matrix=QUARTER_TURN))
+    (still, *_) = footage.stills
+    assert (footage.size, still.image.shape) == ((32, 64), (64, 32, 3))
+    assert still.image[0].mean() < 10  # what is stored at the left is shown at the top
+    assert still.image[-1].mean() > 110
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+@pytest.mark.parametrize(("start", "most", "count"), [(0.2, None, 7), (0.2, 3, 3), (0.0, 5, 5)])
+def test_start_and_most(
+    tmp_path: Path, name: str, start: float, most: int | None, count: int
+) -> None:
+    footage = open_footage(write_video(tmp_path / name), start=start, most=most)
+    stills = list(footage.stills)
+    assert (len(stills), stills[0].time, footage.troubles) == (count, 0, [])
+    expected = pictures(12, (32, 64))[round(start * 25)]
+    assert np.abs(stills[0].image.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_a_file_that_is_cut_off_gives_what_it_has(tmp_path: Path, name: str) -> None:
+    options = FAST_START if name == "a.mp4" else {}
+    path = write_video(tmp_path / name, 100, (64, 128), options=options)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    footage = open_footage(path)
+    assert 20 < len(list(footage.stills)) < 95
+    if name != "a.ts":  # a transport stream promises no length
+        (trouble,) = footage.troubles
+        assert "cut" in trouble
+
+
+def test_folders_count_their_frames(tmp_path: Path) -> None:
+    for number, level in ((2, 20), (10, 100), (1, 10)):
+        PIL.Image.new("L", (5, 3), level).save(tmp_path / f"f{number}.png")
+    footage = open_footage(tmp_path, Fraction(10))
+    stills = list(footage.stills)
+    assert [int(still.image[0, 0, 0]) for still in stills] == [10, 20, 100]
+    assert (footage.size, footage.rate, footage.expected) == ((3, 5), 10, 3)
+    assert [still.time for still in open_footage(tmp_path, Fraction(10), 0.1).stills] == [0, 1]
+
+
+def test_a_folder_ends_where_a_frame_is_wrong(tmp_path: Path) -> None:
+    PIL.Image.new("L", (5, 3)).save(tmp_path / "1.png")
+    (tmp_path / "2.png").touch()
+    PIL.Image.new("L", (9, 9)).save(tmp_path / "3.png")
+    footage = open_footage(tmp_path, Fraction(10))
+    assert len(list(footage.stills)) == 1
+    assert "2.png" in footage.troubles[0]
+    (tmp_path / "2.png").unlink()
+    footage = open_footage(tmp_path, Fraction(10))
+    assert len(list(footage.stills)) == 1
+    assert "3.png, which is of another size" in footage.troubles[0]
