@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from segbench.leaderboard import Row, Tables, leaderboard
-from segbench.leaderboard_formats import as_csv, as_markdown
+from segbench.leaderboard.formats import as_csv, as_markdown
+from segbench.leaderboard.rank import Row, Tables, leaderboard
 from segbench.metrics.cityscapes_labels import train_ids_from_label_ids
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.leaderboard_points import pareto_picture, points
 from segbench.plugins import Registry
-from segbench.records import Record, read_records
+from segbench.records.record import Record, read_records
 from segbench.render import legend, overlay
 from segbench.scenes.scene import draw_scene
 

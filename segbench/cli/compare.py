@@ -6,10 +6,10 @@ import click
 
 from segbench.cli.compare_leaderboard_tables import print_leaderboards
 from segbench.cli.compare_tables import print_records
-from segbench.compare_leaderboards import read_leaderboard
+from segbench.compare.leaderboards import read_leaderboard
 from segbench.errors import SegbenchError
-from segbench.leaderboard import Row, leaderboard
-from segbench.records import read_record, read_records
+from segbench.leaderboard.rank import Row, leaderboard
+from segbench.records.record import read_record, read_records
 
 INPUT = click.Path(exists=True, path_type=Path)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from segbench.cli.compare_tables import cells, new_console, new_table
-from segbench.compare import Difference
-from segbench.compare_leaderboards import Matched, match_latencies, match_scores
-from segbench.leaderboard import Row
+from segbench.compare.leaderboards import Matched, match_latencies, match_scores
+from segbench.compare.records import Difference
+from segbench.leaderboard.rank import Row
 from segbench.text import printable
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from segbench.compare import Difference, Latencies, Scores, compare
-from segbench.compare_settings import Setting, differing_config, differing_provenance
+from segbench.compare.records import Difference, Latencies, Scores, compare
+from segbench.compare.settings import Setting, differing_config, differing_provenance
 from segbench.metrics.bootstrap import Interval
-from segbench.records import Record
+from segbench.records.record import Record
 from segbench.score_tables import show
 from segbench.text import printable
 

@@ -10,7 +10,7 @@ from segbench.cli import options
 from segbench.cli.show import print_record
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records import read_record
+from segbench.records.record import read_record
 
 
 @click.command()

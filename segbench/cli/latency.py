@@ -11,7 +11,7 @@ from segbench.errors import InterruptedRun, SegbenchError
 from segbench.latency.queries import SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records import read_record
+from segbench.records.record import read_record
 
 PROTOCOL = (
     "batch_size",

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from segbench.latency.queries import PHASES, SCOPES
-from segbench.records import Record
+from segbench.records.record import Record
 
 Metrics = Mapping[str, Any]
 

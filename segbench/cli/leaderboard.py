@@ -9,10 +9,10 @@ import click
 from segbench.cli import options
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
-from segbench.leaderboard import leaderboard as rank
-from segbench.leaderboard_formats import FORMATS
+from segbench.leaderboard.formats import FORMATS
+from segbench.leaderboard.rank import leaderboard as rank
 from segbench.pages.leaderboard import leaderboard_page
-from segbench.records import read_records
+from segbench.records.record import read_records
 
 
 @click.command()

@@ -12,7 +12,7 @@ from segbench.cli.show import print_record
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records import read_record
+from segbench.records.record import read_record
 
 RECIPE_OPTIONS = (
     "epochs",

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from segbench.records import Record
+from segbench.records.record import Record
 from segbench.score_tables import means, score_tables, show
 from segbench.scoring import Score
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segbench.device import describe, resolve_device
 from segbench.errors import SegbenchError
-from segbench.provenance import usable_cores
+from segbench.records.provenance import usable_cores
 from segbench.types import Setup
 
 if TYPE_CHECKING:

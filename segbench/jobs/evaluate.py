@@ -14,8 +14,8 @@ from segbench.errors import SegbenchError
 from segbench.jobs.predictor import EngineOptions, calibration_for
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.provenance import provenance, source_state
-from segbench.records import Record, write_record
+from segbench.records.provenance import provenance, source_state
+from segbench.records.record import Record, write_record
 from segbench.types import Calibration, Dataset, Frame, Session, Setup, Size
 
 if TYPE_CHECKING:

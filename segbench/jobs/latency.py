@@ -13,8 +13,8 @@ from segbench.latency.statistics import block_medians, figures, speedup, timing_
 from segbench.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.provenance import provenance, source_state
-from segbench.records import Record, make_folder, read_arrays, read_record, write_record
+from segbench.records.provenance import provenance, source_state
+from segbench.records.record import Record, make_folder, read_arrays, read_record, write_record
 from segbench.types import Runtime, Setup, Size
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import SegbenchError, unknown_name
-from segbench.records import config_hash
+from segbench.records.record import config_hash
 from segbench.types import Backbone, Dataset, Recipe
 from segbench.weights import weights_label
 

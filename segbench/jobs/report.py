@@ -11,15 +11,15 @@ from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.frame_scores import best_and_worst, frame_miou
 from segbench.jobs.evaluate import EvaluateOptions, Opened, check_runtime, open_checkpoint, score
-from segbench.leaderboard import kept_float
+from segbench.leaderboard.rank import kept_float
 from segbench.pages import report_facts
 from segbench.pages.frame_figure import View
 from segbench.pages.report import Section, report_page
 from segbench.pages.report_sections import frame_section, latency_section, score_sections
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.record_arrays import ScoredFrames, latency_samples, scored_frames
-from segbench.records import Record, read_record
+from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
+from segbench.records.record import Record, read_record
 from segbench.types import Dataset
 
 if TYPE_CHECKING:

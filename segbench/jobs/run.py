@@ -11,8 +11,8 @@ from segbench.errors import InterruptedRun, SegbenchError
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.provenance import provenance, source_state
-from segbench.records import Record, config_hash, find_record, make_folder, write_record
+from segbench.records.provenance import provenance, source_state
+from segbench.records.record import Record, config_hash, find_record, make_folder, write_record
 from segbench.types import Frame, Setup
 from segbench.weights import LoadedWeights, build_encoder
 

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 
-from segbench.leaderboard import Row, Tables, score_name
-from segbench.leaderboard_columns import COLUMNS, filled, query
+from segbench.leaderboard.columns import COLUMNS, filled, query
+from segbench.leaderboard.rank import Row, Tables, score_name
 from segbench.pages.pareto import Key, Point, pareto_plot
 from segbench.pages.shell import asset
 from segbench.text import printable

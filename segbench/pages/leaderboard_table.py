@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from segbench.leaderboard import Row
-from segbench.leaderboard_columns import WIDE, Column, filled
+from segbench.leaderboard.columns import WIDE, Column, filled
+from segbench.leaderboard.rank import Row
 from segbench.pages.provenance import provenance_list
-from segbench.records import Record
+from segbench.records.record import Record
 from segbench.text import safe
 
 SHAREABLE = ("decoder", "weights", "size", "timed")

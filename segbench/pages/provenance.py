@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from segbench.leaderboard import device_name, record_name
-from segbench.records import Record
+from segbench.leaderboard.rank import device_name, record_name
+from segbench.records.record import Record
 from segbench.text import safe
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from segbench.leaderboard import device_name
-from segbench.records import Record
+from segbench.leaderboard.rank import device_name
+from segbench.records.record import Record
 
 SHORT = 12
 

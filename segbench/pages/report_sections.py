@@ -12,8 +12,8 @@ from segbench.metrics.confusion import iou, marginals, ratio
 from segbench.pages import figures
 from segbench.pages.frame_figure import View, frame_rows
 from segbench.pages.report import Section, Table, plate
-from segbench.record_arrays import Samples, ScoredFrames
-from segbench.records import Record
+from segbench.records.arrays import Samples, ScoredFrames
+from segbench.records.record import Record
 from segbench.types import Color
 
 FRAMES_LISTED = 10

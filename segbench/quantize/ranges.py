@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from segbench.engines.onnx_session import DISABLED_OPTIMIZERS
 from segbench.progress import Reporter
-from segbench.provenance import usable_cores
 from segbench.quantize.profiles import Ranges, tensors_to_measure
+from segbench.records.provenance import usable_cores
 
 BINS = 2048
 """Over both signs, of the first batch's range; more where a later batch has larger values."""

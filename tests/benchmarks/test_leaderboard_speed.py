@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from segbench.leaderboard import leaderboard
-from segbench.leaderboard_formats import as_table
-from segbench.records import Record, read_records, write_record
+from segbench.leaderboard.formats import as_table
+from segbench.leaderboard.rank import leaderboard
+from segbench.records.record import Record, read_records, write_record
 
 RECORDS = 10_000
 CLASSES = [f"class {number}" for number in range(19)]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from playwright.sync_api import Page
 
 from segbench.cli import main
-from segbench.records import Record, write_record
+from segbench.records.record import Record, write_record
 from tests.browser.conftest import OpenPage
 
 ODD = "<script>document.title = 'broken'</script>"

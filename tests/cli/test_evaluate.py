@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.plugins import Registry
-from segbench.records import Record, read_record
+from segbench.records.record import Record, read_record
 from segbench_plugins.datasets import camvid
 from segbench_plugins.runtimes.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny

@@ -16,7 +16,7 @@ from segbench.cli import main
 from segbench.errors import SegbenchError
 from segbench.latency import group, roofline
 from segbench.plugins import Registry
-from segbench.records import Record, read_arrays, read_record
+from segbench.records.record import Record, read_arrays, read_record
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import Backbone, Calibration, Runtime, Session, Setup
 from tests.tiny import tiny_dataset, write_tiny

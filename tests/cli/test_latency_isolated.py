@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from segbench.records import Record, read_record
+from segbench.records.record import Record, read_record
 
 PLUGIN = """
 import os, signal, sys

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
-from segbench.records import Record, write_record
+from segbench.records.record import Record, write_record
 
 CONFIG: dict[str, Any] = {
     "dataset": "camvid",

@@ -14,7 +14,7 @@ from segbench.cli import main
 from segbench.fcn8s import FCN8s
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records import read_record
+from segbench.records.record import read_record
 from segbench.render import legend, overlay
 from segbench.scenes.write import write_streets
 from segbench.types import InputConvention

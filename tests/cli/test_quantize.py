@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.quantize.layer_costs import Costing
-from segbench.records import Record, config_hash, read_record
+from segbench.records.record import Record, config_hash, read_record
 from segbench_plugins.runtimes import eager, onnx
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.plugins import Registry
-from segbench.records import read_arrays, read_record
+from segbench.records.record import read_arrays, read_record
 from segbench_plugins.runtimes.eager import segbench_runtimes
 from tests.tiny import locate, tiny_backbone, tiny_dataset, write_tiny
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from segbench.records import Record, write_record
+from segbench.records.record import Record, write_record
 
 pytestmark = pytest.mark.slow
 

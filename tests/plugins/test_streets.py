@@ -9,7 +9,7 @@ import pytest
 
 from segbench.metrics.cityscapes_labels import train_ids_from_label_ids
 from segbench.metrics.confusion import confusion_matrix, mean_iou
-from segbench.records import read_records
+from segbench.records.record import read_records
 from segbench.scenes.scene import draw_scene
 from segbench.scenes.write import split_of
 from segbench.types import Dataset

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from segbench.compare import Latencies, Scores, compare, compare_frames
-from segbench.compare_settings import differing_config, differing_provenance
+from segbench.compare.records import Latencies, Scores, compare, compare_frames
+from segbench.compare.settings import differing_config, differing_provenance
 from segbench.errors import SegbenchError
-from segbench.record_arrays import ScoredFrames
-from segbench.records import Record, read_record, write_record
+from segbench.records.arrays import ScoredFrames
+from segbench.records.record import Record, read_record, write_record
 
 CONFIG = {"backbone": "tiny", "runtime": "eager", "height": 2, "width": 4, "dataset": "tiny"}
 CLASSES = ("road", "sky")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from segbench.compare_leaderboards import match_latencies, match_scores, read_leaderboard
+from segbench.compare.leaderboards import match_latencies, match_scores, read_leaderboard
 from segbench.errors import SegbenchError
-from segbench.leaderboard import COLUMNS
-from segbench.leaderboard_formats import as_csv, as_json
+from segbench.leaderboard.formats import as_csv, as_json
+from segbench.leaderboard.rank import COLUMNS
 
 NETWORK = {"backbone": "tiny", "runtime": "eager", "height": 2, "width": 4, "dataset": "tiny"}
 

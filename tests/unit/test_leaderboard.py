@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segbench.leaderboard import COLUMNS, Row, Tables, device_name, leaderboard
-from segbench.leaderboard_formats import FORMATS, as_csv, as_json, as_markdown, as_table
-from segbench.records import Record
+from segbench.leaderboard.formats import FORMATS, as_csv, as_json, as_markdown, as_table
+from segbench.leaderboard.rank import COLUMNS, Row, Tables, device_name, leaderboard
+from segbench.records.record import Record
 
 CPU = {"cpu": "A Processor", "cores": 2}
 ON_CPU = "latency on A Processor, 2 cores"

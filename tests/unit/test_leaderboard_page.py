@@ -9,12 +9,12 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench.leaderboard import leaderboard
+from segbench.leaderboard.rank import leaderboard
 from segbench.pages.heat_map import HeatRow, heat_map
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.leaderboard_points import distinctions, pareto_picture, points
 from segbench.pages.leaderboard_table import shared
-from segbench.records import Record
+from segbench.records.record import Record
 
 VOID = {"meta", "input", "link", "br"}
 

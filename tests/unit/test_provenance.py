@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import segbench
 from segbench.plugins import Registry
-from segbench.provenance import (
+from segbench.records.provenance import (
     cpu_model,
     provenance,
     source_state,
@@ -37,9 +37,9 @@ def git(folder: Path, *arguments: str) -> str:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A Git checkout laid out as the project's own, with one commit."""
-    (tmp_path / "segbench").mkdir()
+    (tmp_path / "segbench" / "records").mkdir(parents=True)
     (tmp_path / "results").mkdir()
-    (tmp_path / "segbench" / "provenance.py").write_text("")
+    (tmp_path / "segbench" / "records" / "provenance.py").write_text("")
     (tmp_path / "results" / "board.csv").write_text("")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
@@ -125,7 +125,7 @@ def test_results_and_new_files_do_not_make_a_checkout_dirty(checkout: Path) -> N
 
 @pytest.mark.parametrize("staged", [False, True])
 def test_a_change_to_the_source_makes_it_dirty(checkout: Path, staged: bool) -> None:
-    (checkout / "segbench" / "provenance.py").write_text("changed")
+    (checkout / "segbench" / "records" / "provenance.py").write_text("changed")
     if staged:
         git(checkout, "add", ".")
     assert source_state(checkout)[1] is True
@@ -133,8 +133,8 @@ def test_a_change_to_the_source_makes_it_dirty(checkout: Path, staged: bool) -> 
 
 def test_a_package_installed_inside_another_project_has_no_commit(checkout: Path) -> None:
     installed = checkout / "venv" / "site-packages"
-    (installed / "segbench").mkdir(parents=True)
-    (installed / "segbench" / "provenance.py").write_text("")
+    (installed / "segbench" / "records").mkdir(parents=True)
+    (installed / "segbench" / "records" / "provenance.py").write_text("")
     assert source_state(installed) == (None, None)
 
 
@@ -145,7 +145,7 @@ def test_without_git_there_is_no_commit(checkout: Path, monkeypatch: pytest.Monk
 
 def test_the_source_is_looked_at_once(checkout: Path) -> None:
     before = source_state(checkout)
-    (checkout / "segbench" / "provenance.py").write_text("changed")
+    (checkout / "segbench" / "records" / "provenance.py").write_text("changed")
     assert source_state(checkout) == before
 
 

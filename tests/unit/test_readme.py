@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from segbench.cli import main
-from segbench.records import read_records
+from segbench.records.record import read_records
 from tools import make_results
 
 ROOT = Path(__file__).parents[2]

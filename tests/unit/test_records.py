@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segbench.errors import RecordError
-from segbench.record_schema import problem
-from segbench.records import (
+from segbench.records.record import (
     Record,
     config_hash,
     find_record,
@@ -23,8 +22,9 @@ from segbench.records import (
     read_records,
     write_record,
 )
+from segbench.records.schema import problem
 
-SCHEMA = json.loads(files("segbench").joinpath("record.schema.json").read_text("utf-8"))
+SCHEMA = json.loads(files("segbench.records").joinpath("record.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 CONFIG: dict[str, Any] = {
     "dataset": "camvid",

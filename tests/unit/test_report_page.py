@@ -17,7 +17,7 @@ from segbench.pages.report_sections import (
     latency_section,
     learning_section,
 )
-from segbench.record_arrays import Samples, ScoredFrames
+from segbench.records.arrays import Samples, ScoredFrames
 from segbench.types import IGNORED
 
 ODD = "<script>alert(1)</script> $x_ \\frac 日本\n"

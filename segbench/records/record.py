@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from segbench.errors import RecordError
-from segbench.record_schema import KINDS, SCHEMA, problem
+from segbench.records.schema import KINDS, SCHEMA, problem
 
 # What a configuration leads to, or where it happens to run: not part of what was asked for.
 OUTCOMES = {

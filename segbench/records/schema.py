@@ -51,7 +51,7 @@ def _dotted(section: str, name: str) -> str:
 @cache
 def _sections() -> dict[str, tuple[list[str], dict[str, set[type]]]]:
     """By section of the schema ("" is the whole): the required fields, and types by field."""
-    schema = json.loads(files("segbench").joinpath("record.schema.json").read_text("utf-8"))
+    schema = json.loads(files("segbench.records").joinpath("record.schema.json").read_text("utf-8"))
     sections = {"": schema} | {
         name: schema["properties"][name] for name in ("config", "metrics", "provenance")
     }

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError
-from segbench.records import Record, read_arrays
+from segbench.records.record import Record, read_arrays
 
 
 @dataclass(frozen=True)

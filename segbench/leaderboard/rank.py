@@ -11,7 +11,7 @@ from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
-from segbench.records import Record, config_hash
+from segbench.records.record import Record, config_hash
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segbench.leaderboard import Row
+from segbench.leaderboard.rank import Row
 
 
 @dataclass(frozen=True)

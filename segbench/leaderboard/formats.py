@@ -9,8 +9,8 @@ from itertools import chain
 import click
 from rich.cells import cell_len, set_cell_size
 
-from segbench.leaderboard import COLUMNS, Row, Tables
-from segbench.leaderboard_columns import NARROW, Column, filled
+from segbench.leaderboard.columns import NARROW, Column, filled
+from segbench.leaderboard.rank import COLUMNS, Row, Tables
 from segbench.text import printable
 
 LONGEST = 32

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segbench.records import Record
+from segbench.records.record import Record
 
 # When and with what words: no setting. A session's name only says which records belong together.
 OCCASION = {"started_at", "duration_s", "argv", "session"}

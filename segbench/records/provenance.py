@@ -17,7 +17,7 @@ from typing import Any
 
 from segbench.plugins import Item, Registry, required_versions
 
-SOURCE = Path(__file__).parents[1]
+SOURCE = Path(__file__).parents[2]
 
 
 def provenance(

@@ -14,8 +14,8 @@ from segbench.errors import SegbenchError
 from segbench.latency.statistics import block_medians, percentile, speedup
 from segbench.metrics.bootstrap import Interval, bootstrap_gain, bootstrap_iou_gain
 from segbench.metrics.confusion import iou, mean_iou, number
-from segbench.record_arrays import ScoredFrames, latency_samples, scored_frames
-from segbench.records import Record
+from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
+from segbench.records.record import Record
 
 
 @dataclass(frozen=True)

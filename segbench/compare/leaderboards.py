@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import SegbenchError
-from segbench.leaderboard import NETWORK, Row
+from segbench.leaderboard.rank import NETWORK, Row
 
 RUNS_AS = (*NETWORK, "height", "width", "runtime", "keep_float")
 SAME_SCORE = (*RUNS_AS, "split", "label_scale", "limit", "frames", "score_name")

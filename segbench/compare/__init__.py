@@ -1,0 +1,1 @@
+"""Two records or leaderboards side by side."""

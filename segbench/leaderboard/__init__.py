@@ -1,0 +1,1 @@
+"""The leaderboard: records ranked, and what people see of a row."""
