@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from segbench.types import ClassMap
@@ -12,6 +12,20 @@ from segbench.types import ClassMap
 def memory_format(dtype: torch.dtype) -> torch.memory_format:
     """Channels last goes with 16 bits: CPUs and cards alike gain from the two together."""
     return torch.contiguous_format if dtype == torch.float32 else torch.channels_last
+
+
+def weight_format(
+    model: nn.Module, dtype: torch.dtype, device: torch.device
+) -> torch.memory_format:
+    """The layout of weights in training; activations follow it.
+
+    On CPUs depthwise convolutions gain from channels last. Dense ones do not, and AdamW's step
+    takes four times as long over them.
+    """
+    depthwise = any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in model.modules())
+    if device.type == "cpu" and not depthwise:
+        return torch.contiguous_format
+    return memory_format(dtype)
 
 
 def to_device(images: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -10,6 +10,7 @@ from rich.table import Table
 from segbench.compare.records import Difference, Latencies, Scores, compare
 from segbench.compare.settings import Setting, differing_config, differing_provenance
 from segbench.metrics.bootstrap import Interval
+from segbench.records.facts import record_name
 from segbench.records.record import Record
 from segbench.score_tables import show
 from segbench.text import printable
@@ -100,7 +101,7 @@ def _title(record: Record) -> str:
     config = record.config
     where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
     size = f"{config['height']}x{config['width']}"
-    name = "/".join(record.path.parts[-2:]) if record.path else record.kind
+    name = record_name(record) or record.kind
     on = f" on {where}" if where else ""
     return printable(f"{name}: {config['backbone']}{on}, {config['runtime']}, {size}")
 

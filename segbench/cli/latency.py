@@ -89,7 +89,7 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
     Beside an INT8 runtime its engine's FP16 is measured too: INT8 has to be faster than that.
     """
     from segbench.cli.latency_table import print_latencies
-    from segbench.jobs.latency import LatencyOptions, with_fp16
+    from segbench.jobs.latency import LatencyOptions, check_keep_float, with_fp16
     from segbench.jobs.latency import latency as measure
     from segbench.latency.group import Protocol
     from segbench.latency.isolate import latency_isolated
@@ -103,8 +103,7 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
     given["backbones"] = tuple(dict.fromkeys(given["backbones"]))
     names = tuple(registry.runtime(name).name for name in dict.fromkeys(runtimes))
     names = with_fp16(names, protocol.device, registry)
-    if protocol.keep_float and not any(registry.runtime(name).calibrates for name in names):
-        raise SegbenchError(f"{', '.join(names)} quantise nothing: leave --keep-float out.")
+    check_keep_float(names, protocol, registry)
     asked = LatencyOptions(names, protocol=protocol, argv=sys.argv, **given)
     reporter = Reporter()
     outcome = latency_isolated(asked, reporter) if isolate else measure(asked, registry, reporter)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from segbench.calibration import summarise
 from segbench.data import fingerprint, labelled_frames
 from segbench.errors import SegbenchError
-from segbench.jobs.predictor import EngineOptions, calibration_for
+from segbench.jobs.predictor import EngineOptions, calibration_for, check_runtime
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
@@ -52,17 +52,11 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
 
     started = datetime.now(UTC)
     source_state()
-    check_runtime(options)
+    check_runtime(options.runtime, options.device, options.size)
     checkpoint = load_checkpoint(options.checkpoint, registry)
     opened = open_checkpoint(checkpoint, options, registry, reporter)
     record, arrays = score(opened, options, started, registry, reporter)
     return write_record(record, options.results, arrays)
-
-
-def check_runtime(options: EvaluateOptions) -> None:
-    """Raise SegbenchError now if the runtime cannot run here."""
-    if options.runtime.check:
-        options.runtime.check(Setup(options.size or (1, 1), device=options.device))
 
 
 def open_checkpoint(

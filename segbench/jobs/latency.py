@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import SegbenchError
+from segbench.jobs.predictor import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
 from segbench.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
@@ -15,7 +16,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, make_folder, read_arrays, read_record, write_record
-from segbench.types import Runtime, Setup, Size
+from segbench.types import Runtime, Size
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,16 @@ def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[st
     return tuple(dict.fromkeys(wanted))
 
 
+def check_keep_float(names: Sequence[str], protocol: Protocol, registry: Registry) -> None:
+    """Raise SegbenchError where layers are named and no runtime quantises."""
+    quantised = any(registry.runtime(name).calibrates for name in names)
+    if protocol.keep_float is not None and not quantised:
+        raise SegbenchError(f"Of {', '.join(names)} none quantises: leave --keep-float out.")
+
+
 def _runs_here(runtime: Runtime, device: str) -> bool:
     try:
-        if runtime.check:
-            runtime.check(Setup((1, 1), device=device))
+        check_runtime(runtime, device)
     except SegbenchError:
         return False
     return True

@@ -35,8 +35,7 @@ def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporte
     """The checkpoint at the size it was trained at; SegbenchError where it cannot run."""
     from segbench.networks import trained_network
 
-    if options.runtime.check:
-        options.runtime.check(Setup((1, 1), device=options.device))
+    check_runtime(options.runtime, options.device)
     network = trained_network(options.checkpoint, None, registry)
     dataset = registry.dataset(network.config["dataset"])
     calibration = calibration_for(options, dataset.name, network.size, registry, reporter)
@@ -47,6 +46,12 @@ def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporte
         keep_float=options.keep_float,
     )
     return Predictor(options.runtime.open(network.model, setup), dataset, network.size)
+
+
+def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> None:
+    """Raise SegbenchError before any work if the runtime cannot run here."""
+    if runtime.check:
+        runtime.check(Setup(size or (1, 1), device=device))
 
 
 def calibration_for(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.frame_scores import best_and_worst, frame_miou
-from segbench.jobs.evaluate import EvaluateOptions, Opened, check_runtime, open_checkpoint, score
-from segbench.leaderboard.rank import kept_float
+from segbench.jobs.evaluate import EvaluateOptions, Opened, open_checkpoint, score
+from segbench.jobs.predictor import check_runtime
 from segbench.pages import report_facts
 from segbench.pages.frame_figure import View
 from segbench.pages.report import Section, report_page
@@ -19,6 +19,7 @@ from segbench.pages.report_sections import frame_section, latency_section, score
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
+from segbench.records.facts import kept_float
 from segbench.records.record import Record, read_record
 from segbench.types import Dataset
 
@@ -93,7 +94,7 @@ def _of_record(
         device=options.device,
         keep_float=kept_float(record) if "quantization" in record.provenance else None,
     )
-    check_runtime(asked)
+    check_runtime(asked.runtime, asked.device, asked.size)
     checkpoint = load_checkpoint(options.checkpoint, registry)
     _require_same_weights(checkpoint, record, options.checkpoint)
     opened = open_checkpoint(checkpoint, asked, registry, reporter)
@@ -120,7 +121,7 @@ def _of_checkpoint(
         limit=options.limit,
         argv=options.argv,
     )
-    check_runtime(asked)
+    check_runtime(asked.runtime, asked.device, asked.size)
     opened = open_checkpoint(checkpoint, asked, registry, reporter)
     record, arrays = score(opened, asked, started, registry, reporter)
     ids = tuple(map(str, arrays["frames"]))

@@ -25,10 +25,12 @@ def percentile(seconds: Seconds, percent: int) -> float:
 def figures(timings: Timings, batch_size: int) -> dict[str, Any]:
     """The record's figures; a percentile is None where the samples do not support it."""
     seconds = timings.seconds
+    supported = supported_percents(len(seconds))
     return {
-        "p50_ms": 1e3 * percentile(seconds, 50),
-        "p90_ms": 1e3 * percentile(seconds, 90) if len(seconds) >= SAMPLES_FOR_P90 else None,
-        "p99_ms": 1e3 * percentile(seconds, 99) if len(seconds) >= SAMPLES_FOR_P99 else None,
+        **{
+            f"p{percent}_ms": 1e3 * percentile(seconds, percent) if percent in supported else None
+            for percent in (50, 90, 99)
+        },
         "mean_ms": 1e3 * float(seconds.mean()),
         "min_ms": 1e3 * float(seconds.min()),
         "fps": batch_size * len(seconds) / float(seconds.sum()),
@@ -63,14 +65,19 @@ def timing_doubts(timings: Timings) -> list[str]:
         doubts.append("the warm-up did not become steady")
     if len(seconds) < SAMPLES_FOR_P90:
         doubts.append(f"{len(seconds)} samples, fewer than {SAMPLES_FOR_P90}")
-    third = max(1, len(seconds) // 3)
-    drift = float(np.median(seconds[-third:]) / np.median(seconds[:third]) - 1)
-    if abs(drift) > LARGEST_DRIFT:
-        doubts.append(f"the median drifted {drift:+.0%} from the first third to the last")
+    drifted = drift(seconds)
+    if abs(drifted) > LARGEST_DRIFT:
+        doubts.append(f"the median drifted {drifted:+.0%} from the first third to the last")
     spread = (percentile(seconds, 75) - percentile(seconds, 25)) / percentile(seconds, 50)
     if spread > LARGEST_SPREAD:
         doubts.append(f"the middle half of the samples spreads over {spread:.0%} of the median")
     return doubts
+
+
+def drift(seconds: Seconds) -> float:
+    """By what share the median of the last third of the queries lies above that of the first."""
+    third = max(1, len(seconds) // 3)
+    return float(np.median(seconds[-third:]) / np.median(seconds[:third]) - 1)
 
 
 def percentiles_over_time(

@@ -11,6 +11,7 @@ from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
+from segbench.records.facts import device_name, kept_float, record_name
 from segbench.records.record import Record, config_hash
 
 Row = dict[str, Any]
@@ -88,23 +89,6 @@ def leaderboard(records: Iterable[Record]) -> Tables:
     return tables
 
 
-def device_name(record: Record) -> str:
-    """The hardware that a latency belongs to: the card, or the CPU with its usable cores."""
-    device = record.config.get("device") or "cpu"
-    origin = record.provenance
-    if device.startswith("cuda"):
-        return origin.get("gpu") or device
-    if device.startswith("cpu"):
-        cores = origin.get("cores")
-        return (origin.get("cpu") or device) + (f", {cores} cores" if cores else "")
-    return device
-
-
-def record_name(record: Record) -> str | None:
-    """The record's file below the results folder, as rows name it."""
-    return "/".join(record.path.parts[-2:]) if record.path else None
-
-
 def score_name(row: Row) -> str:
     """The official score as people call it."""
     return "mIoU" if row["score_name"] == "miou" else row["score_name"] or "score"
@@ -147,12 +131,6 @@ def _network(record: Record) -> tuple[Any, ...]:
     config = record.config
     runtime, size = config["runtime"], (config["height"], config["width"])
     return _checkpoint(record), runtime, size, kept_float(record)
-
-
-def kept_float(record: Record) -> tuple[str, ...]:
-    """The encoder's layers that INT8 left in float, as asked for or by its own choice."""
-    told = record.provenance.get("quantization") or {}
-    return tuple(sorted(told.get("kept_float") or record.config.get("keep_float") or ()))
 
 
 def _checkpoint(record: Record) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from segbench.leaderboard.rank import Row, Tables, record_name, score_name
+from segbench.leaderboard.rank import Row, Tables, score_name
 from segbench.pages.heat_map import HeatRow, heat_map
 from segbench.pages.leaderboard_points import distinctions, plot_key, points
 from segbench.pages.leaderboard_table import leaderboard_table, shared
 from segbench.pages.pareto import Key, pareto_plot
 from segbench.pages.shell import asset, page
+from segbench.records.facts import record_name
 from segbench.records.record import Record
 from segbench.text import safe
 

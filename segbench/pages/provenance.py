@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from segbench.leaderboard.rank import device_name, record_name
+from segbench.records.facts import device_name, record_name
 from segbench.records.record import Record
 from segbench.text import safe
 

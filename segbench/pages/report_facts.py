@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from segbench.leaderboard.rank import device_name
+from segbench.records.facts import device_name, record_name
 from segbench.records.record import Record
 
 SHORT = 12
@@ -37,7 +37,7 @@ def facts(record: Record) -> dict[str, str]:
         "checkpoint": str(config.get("checkpoint_sha256") or "")[:SHORT],
         "commit": str(origin.get("commit") or "")[:SHORT]
         + (" dirty" if origin.get("dirty") else ""),
-        "record": "/".join(record.path.parts[-2:]) if record.path else "",
+        "record": record_name(record),
     }
     return {name: str(value) for name, value in said.items() if value not in (None, "")}
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from segbench.frame_scores import best_and_worst, frame_miou
-from segbench.latency.statistics import percentile, supported_percents
+from segbench.latency.statistics import drift, percentile, supported_percents
 from segbench.metrics.bootstrap import bootstrap_iou
 from segbench.metrics.confusion import iou, marginals, ratio
 from segbench.pages import figures
@@ -137,9 +137,7 @@ def latency_section(samples: Samples) -> Section:
     seconds = samples.seconds
     percents = supported_percents(len(seconds))
     spread = ", ".join(f"p{p} {1e3 * percentile(seconds, p):.4g} ms" for p in percents)
-    third = max(1, len(seconds) // 3)
-    drift = float(np.median(seconds[-third:]) / np.median(seconds[:third]) - 1)
-    drifted = f"From the first third to the last the median changed by {drift:+.1%}."
+    drifted = f"From the first third to the last the median changed by {drift(seconds):+.1%}."
     histogram = plate(
         "latency-histogram",
         figures.latency_histogram(seconds),

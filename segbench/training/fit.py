@@ -20,7 +20,7 @@ from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.metrics.confusion import mean_iou
 from segbench.progress import Reporter
-from segbench.tensors import to_device
+from segbench.tensors import to_device, weight_format
 from segbench.training.augment import augment
 from segbench.training.optimizer import class_weights, make_optimizer, set_rate
 from segbench.training.schedule import rate, should_stop
@@ -61,7 +61,7 @@ def fit(
     """
     recipe = job.recipe
     dtype = training_dtype(recipe.precision, job.device)
-    model.to(job.device)
+    model.to(job.device).to(memory_format=weight_format(model, dtype, job.device))
     scaler = torch.amp.GradScaler(job.device.type, enabled=dtype == torch.float16)
     learner = Learner(model, make_optimizer(model, recipe), scaler)
     curve: list[Epoch] = []

@@ -17,7 +17,7 @@ from segbench.data import Split
 from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter
 from segbench.recipes import MODERN
-from segbench.tensors import to_device
+from segbench.tensors import to_device, weight_format
 from segbench.training.fit import train_epoch
 from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job, Learner
@@ -45,6 +45,8 @@ def learner_for(name: str, recipe: Recipe) -> Learner:
     torch.manual_seed(0)
     convention = InputConvention()
     model = FCN8s(BACKBONES[name].build(convention), 11, convention)
+    dtype = torch.float32 if recipe.precision == "fp32" else torch.bfloat16
+    model.to(memory_format=weight_format(model, dtype, CPU))
     return Learner(model, make_optimizer(model, recipe), torch.amp.GradScaler("cpu", enabled=False))
 
 
