@@ -215,6 +215,7 @@ def _title(row: Row, device: str) -> str:
     if scale is None:
         return f"{row['dataset'] or 'no data set'}: {latency}, not scored"
     labels = "at full label size" if scale == 1 else f"on labels [::{scale}, ::{scale}]"
-    frames = "" if row["frames"] is None else f", {row['frames']} frames"
+    count = row["frames"]
+    frames = "" if count is None else f", {count} frame{'' if count == 1 else 's'}"
     score = f"{row['dataset']} {row['split'] or 'frames'}: {score_name(row)} {labels}{frames}"
     return f"{score}, {latency}" if latency else score
