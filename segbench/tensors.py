@@ -17,10 +17,10 @@ def memory_format(dtype: torch.dtype) -> torch.memory_format:
 def weight_format(
     model: nn.Module, dtype: torch.dtype, device: torch.device
 ) -> torch.memory_format:
-    """The layout of weights in training; activations follow it.
+    """The layout of weights in training.
 
-    On CPUs depthwise convolutions gain from channels last. Dense ones do not, and AdamW's step
-    takes four times as long over them.
+    On CPUs depthwise convolutions gain from channels last. Dense ones need only their images so,
+    and AdamW's step takes four times as long over such weights.
     """
     depthwise = any(isinstance(layer, nn.Conv2d) and layer.groups > 1 for layer in model.modules())
     if device.type == "cpu" and not depthwise:

@@ -16,7 +16,22 @@ DROPOUT = 0.2
 def build(convention: InputConvention) -> "nn.Module":
     """The 13 convolutions, fc6 (7x7) and fc7 (1x1); padding is symmetric whatever the weights."""
     from torch import nn
+    from torch.nn import functional
     from torchvision.models.vgg import cfgs, make_layers
+
+    class FullyConnected(nn.Conv2d):
+        """A convolution that CPUs train as one matrix product over its patches.
+
+        oneDNN reorders fc6's 103 M weights in each of three passes, and in bfloat16 that takes
+        longer than the products. Everywhere else, and in exports, it is a plain convolution.
+        """
+
+        def forward(self, images: "Tensor") -> "Tensor":
+            if not self.training or images.device.type != "cpu":
+                return super().forward(images)
+            patches = functional.unfold(images, self.kernel_size, padding=self.kernel_size[0] // 2)
+            rows = functional.linear(patches.mT, self.weight.flatten(1), self.bias)
+            return rows.mT.unflatten(2, images.shape[-2:])
 
     class VGG16(nn.Module):
         channels = (256, 512, 4096)
@@ -24,8 +39,8 @@ def build(convention: InputConvention) -> "nn.Module":
         def __init__(self) -> None:
             super().__init__()
             self.features = make_layers(cfgs["D"], batch_norm=False)
-            self.fc6 = nn.Conv2d(512, 4096, 7, padding=3)
-            self.fc7 = nn.Conv2d(4096, 4096, 1)
+            self.fc6 = FullyConnected(512, 4096, 7, padding=3)
+            self.fc7 = FullyConnected(4096, 4096, 1)
             self.relu = nn.ReLU(inplace=True)
             self.dropout = nn.Dropout(DROPOUT)
             for layer in self.modules():

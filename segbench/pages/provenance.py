@@ -24,6 +24,7 @@ def provenance_list(record: Record, title: str, results: str) -> str:
         "CUDA": origin.get("cuda"),
         "system": origin.get("os"),
         "Python": origin.get("python"),
+        "environment": _pairs(origin.get("environment")),
         "versions": _pairs(origin.get("versions")),
         "plugins": _pairs(origin.get("plugins")),
         "weights": config.get("weights"),

@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +18,11 @@ from typing import Any
 from segbench.plugins import Item, Registry, required_versions
 
 SOURCE = Path(__file__).parents[2]
+TUNING = re.compile(
+    "(OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|MALLOC|THP|TORCH|PYTORCH|CUDA|NVIDIA|ORT|OPENVINO)_.+"
+    "|LD_PRELOAD|GLIBC_TUNABLES"
+)
+"""Names of environment variables that change how fast libraries are, or what they compute."""
 
 
 def provenance(
@@ -49,6 +54,7 @@ def provenance(
         "cores": usable_cores(),
         **_gpu(),
         "engine": engine,
+        "environment": tuning_variables(os.environ),
         "versions": {name: _version(name) for name in sorted({"segbench", *required, *packages})},
         "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
         "dataset_fingerprint": dataset_fingerprint,
@@ -79,6 +85,15 @@ def without_folders(argument: str) -> str:
     if not (equals and option.startswith("-")):
         option, equals, value = "", "", argument
     return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+
+
+def tuning_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are set and tune the libraries below; paths without their folders."""
+    return {
+        name: without_folders(value)
+        for name, value in sorted(environment.items())
+        if TUNING.fullmatch(name)
+    }
 
 
 def cpu_model() -> str:

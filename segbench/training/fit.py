@@ -20,7 +20,7 @@ from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.metrics.confusion import mean_iou
 from segbench.progress import Reporter
-from segbench.tensors import to_device, weight_format
+from segbench.tensors import memory_format, to_device, weight_format
 from segbench.training.augment import augment
 from segbench.training.optimizer import class_weights, make_optimizer, set_rate
 from segbench.training.schedule import rate, should_stop
@@ -133,6 +133,7 @@ def train_epoch(
             images = to_device(split.images[chosen], job.device, dtype)
             labels = torch.from_numpy(split.labels[chosen]).to(job.device)
             images, labels = augment(images, labels, recipe.augmentation, generator, recipe.crop)
+            images = images.contiguous(memory_format=memory_format(dtype))
             factor = rate(recipe.schedule, (epoch + step / steps) / recipe.epochs, scores)
             set_rate(learner.optimizer, factor)
 

@@ -20,6 +20,7 @@ from segbench.records.provenance import (
     cpu_model,
     provenance,
     source_state,
+    tuning_variables,
     usable_cores,
     without_folders,
 )
@@ -72,6 +73,21 @@ def test_a_whole_provenance() -> None:
     assert made["versions"]["no-such-thing"] is None
     assert made["versions"]["numpy"]
     json.dumps(made, allow_nan=False)
+
+
+def test_variables_that_tune_libraries_are_kept() -> None:
+    environment = {
+        "OMP_NUM_THREADS": "2",
+        "LD_PRELOAD": "/home/someone/lib/libjemalloc.so",
+        "THP_MEM_ALLOC_ENABLE": "1",
+        "HOME": "/home/someone",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }
+    assert tuning_variables(environment) == {
+        "LD_PRELOAD": "libjemalloc.so",
+        "OMP_NUM_THREADS": "2",
+        "THP_MEM_ALLOC_ENABLE": "1",
+    }
 
 
 def test_no_folder_user_or_host_is_named() -> None:
