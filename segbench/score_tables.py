@@ -28,11 +28,15 @@ def score_tables(score: Score) -> list[ScoreTable]:
 
 
 def means(score: Score) -> str:
-    """One line of means with the bootstrap interval."""
+    """One line of means with the bootstrap interval, or why there is none."""
     figures = score.summary
-    low, high = score.interval or (None, None)
+    if score.interval is not None:
+        low, high = score.interval
+        between = f"95% interval over frames {low:.4f} to {high:.4f}"
+    else:
+        between = "no interval: one frame" if score.frames == 1 else "no interval"
     return (
-        f"mIoU {show(figures['miou'])} (95% interval over frames {show(low)} to {show(high)}), "
+        f"mIoU {show(figures['miou'])} ({between}), "
         f"frequency-weighted IoU {show(figures['fw_iou'])}, "
         f"pixel accuracy {show(figures['pixel_accuracy'])}, "
         f"mean accuracy {show(figures['mean_accuracy'])}"

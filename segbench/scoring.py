@@ -26,8 +26,8 @@ from segbench.types import Benchmark, Counts, Dataset, Doubtful, Frame
 class Score:
     """``official`` is the benchmark's own JSON, ``summary`` the usual figures of all classes.
 
-    ``interval`` is the 95% bootstrap interval of mean IoU, None where no class occurs. ``doubts``
-    are about the prediction files.
+    ``interval`` is the 95% bootstrap interval of mean IoU, None where no class occurs and for a
+    single frame. ``doubts`` are about the prediction files.
     """
 
     official: dict[str, Any]

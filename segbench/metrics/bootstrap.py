@@ -1,4 +1,7 @@
-"""How far a score depends on which frames the split happens to hold."""
+"""How far a score depends on which frames the split happens to hold.
+
+A single frame says nothing of that: there is an interval from two frames on.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,8 @@ def bootstrap_miou(
 ) -> Interval | None:
     """The 95% percentile interval of mean IoU under resampling of frames (Efron's bootstrap).
 
-    ``matrices`` is (frames, C, K), one confusion matrix a frame. None where no class occurs.
+    ``matrices`` is (frames, C, K), one confusion matrix a frame. None where no class occurs, and
+    for fewer than two frames.
     """
     return _interval(_means(_resampled(matrices, seed, samples)))
 
@@ -53,9 +57,12 @@ def _interval(values: NDArray[np.float64]) -> Interval | None:
 
 
 def _resampled(matrices: NDArray[np.int64], seed: int, samples: int) -> NDArray[np.float64]:
-    """IoU (samples, C) of each resampling; NaN for a class that does not occur in it."""
+    """IoU (samples, C) of each resampling; NaN for a class that does not occur in it.
+
+    Of fewer than two frames there is none.
+    """
     frames, classes = matrices.shape[:2]
-    if frames == 0:
+    if frames < 2:
         return np.empty((0, classes))
     draws = np.random.default_rng(seed).multinomial(frames, np.full(frames, 1 / frames), samples)
     weights = draws.astype(np.float64)

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from segbench.cli import main
+from segbench.score_tables import means
+from segbench.scoring import Score as Scored
 
 NAMES = ("frankfurt_000000_000001", "frankfurt_000000_000002", "munster_000003_000019")
 
@@ -199,3 +201,8 @@ def test_imports_no_torch(root: Path, predictions: Path) -> None:
     )
     assert "mIoU 1.0000" in done.stdout
     assert done.stderr.strip() == ""
+
+
+def test_a_single_frame_has_no_interval() -> None:
+    figures = dict.fromkeys(("miou", "fw_iou", "pixel_accuracy", "mean_accuracy"), 0.5)
+    assert "mIoU 0.5000 (no interval: one frame), " in means(Scored({}, 1, figures, None))

@@ -46,14 +46,22 @@ def timed(folder: Path, seconds: list[float], **config: Any) -> Record:
     return read_record(write_record(record, folder, {"seconds": np.array(seconds), "block": turns}))
 
 
-def test_one_frame_leaves_no_doubt() -> None:
-    found = compare_frames(frames(POOR), frames(GOOD))
+def test_alike_frames_leave_no_doubt() -> None:
+    found = compare_frames(frames(POOR, POOR), frames(GOOD, GOOD))
     assert [row.name for row in found.classes] == ["road", "sky"]
     for row in (*found.classes, found.miou):
         assert (row.a, row.b) == pytest.approx((0.6, 1.0))
         assert row.difference == pytest.approx(0.4)
         assert row.interval == pytest.approx((0.4, 0.4))
         assert row.within_noise is False
+
+
+def test_one_frame_says_nothing_of_noise() -> None:
+    found = compare_frames(frames(POOR), frames(GOOD))
+    for row in (*found.classes, found.miou):
+        assert row.difference == pytest.approx(0.4)
+        assert row.interval is None
+        assert row.within_noise is None
 
 
 def test_a_gain_in_one_frame_and_a_loss_in_the_other_is_within_noise() -> None:

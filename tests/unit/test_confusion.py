@@ -55,6 +55,12 @@ def test_nothing_labelled_is_undefined() -> None:
     assert bootstrap_miou(np.zeros((0, 4, 5), np.int64)) is None
 
 
+def test_a_single_frame_has_no_interval() -> None:
+    frame = np.eye(2, dtype=np.int64)
+    assert bootstrap_miou(frame[None]) is None
+    assert bootstrap_miou(np.stack([frame, frame])) == (1.0, 1.0)
+
+
 def test_sums_keep_every_count() -> None:
     matrix = np.array([[2**53, 1], [0, 1]], np.int64)
     assert add_counts({"m": matrix}, {"m": matrix})["m"].tolist() == [[2**54, 2], [0, 2]]
