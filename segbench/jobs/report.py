@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.errors import SegbenchError
-from segbench.files import draft_of
+from segbench.files import check_writable, draft_of
 from segbench.frame_scores import best_and_worst, frame_miou
 from segbench.jobs.evaluate import EvaluateOptions, Opened, open_checkpoint, score
 from segbench.jobs.predictor import check_runtime
@@ -51,6 +51,9 @@ class ReportOptions:
 
 def write_report(options: ReportOptions, registry: Registry, reporter: Reporter) -> None:
     """Write the page to ``output``, and each figure to the folder ``png`` where that is given."""
+    check_writable(options.output.parent)
+    if options.png is not None:
+        check_writable(options.png, "--png")
     if options.source.suffix == ".json":
         record, sections = _of_record(options, registry, reporter)
     else:

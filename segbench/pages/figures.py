@@ -28,8 +28,11 @@ from segbench.text import printable
 
 COLUMN, PAGE = 3.5, 7.16
 DPI = 200
+PHONE_DPI = 130
 BLUE, PALE, ORANGE, GREY, INK = "#2b6ca3", "#9bbfdd", "#c8641b", "#8a8f94", "#1d1f21"
 LONGEST = 22
+HISTOGRAM_END = 99
+"""The percentile where a histogram ends: a few outliers would leave the rest no room."""
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -72,12 +75,12 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 @styled
-def as_png(figure: Figure) -> bytes:
+def as_png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as a PNG; a character that the font lacks becomes a box."""
     png = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        figure.savefig(png, format="png", dpi=DPI, facecolor="white")
+        figure.savefig(png, format="png", dpi=dpi, facecolor="white")
     return png.getvalue()
 
 
@@ -149,10 +152,11 @@ def confusion(names: Sequence[str], columns: Sequence[str], matrix: NDArray[np.i
 
 @styled
 def latency_histogram(seconds: Seconds) -> Figure:
-    """How often which latency occurred, with the percentiles that the leaderboard ranks by."""
+    """How often which latency occurred up to p99, and the percentiles that the leaderboard has."""
     figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
     axes = figure.subplots()
-    axes.hist(1e3 * seconds, bins=min(60, max(5, len(seconds) // 4)), color=PALE)
+    shown = 1e3 * seconds[seconds <= percentile(seconds, HISTOGRAM_END)]
+    axes.hist(shown, bins=min(60, max(5, len(shown) // 4)), color=PALE)
     for percent, style in zip(supported_percents(len(seconds)), ("-", "--", ":"), strict=False):
         at = 1e3 * percentile(seconds, percent)
         label = f"p{percent}  {at:.4g} ms"

@@ -1,4 +1,4 @@
-"""Frames as a figure: ground truth, prediction and errors side by side, a row a frame."""
+"""Frames as a figure: ground truth, prediction and errors of each, side by side or stacked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,15 +35,25 @@ class View:
 
 @styled
 def frame_rows(
-    views: Sequence[View], classes: tuple[str, ...], palette: tuple[Color, ...]
+    views: Sequence[View],
+    classes: tuple[str, ...],
+    palette: tuple[Color, ...],
+    stacked: bool = False,
 ) -> Figure:
-    """A row for each view, and below them the colours of the classes that occur."""
-    shapes = [view.truth.shape for view in views]
+    """Three pictures of each view, and below them the colours of the classes that occur.
+
+    They are a row, or if ``stacked`` a column on a third of the width.
+    """
+    columns = 1 if stacked else 3
+    shapes = [view.truth.shape for view in views for _ in range(3 // columns)]
     heights = [WIDTH / 3 * height / width + 0.16 for height, width in shapes]
+    colors = _legend(views, classes, palette)
+    across = 3 if stacked else 8
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03)
-    figure = Figure(figsize=(WIDTH, sum(heights) + 0.38), layout=layout)
-    grid = figure.subplots(len(views), 3, squeeze=False, height_ratios=heights)
-    for row, view in zip(grid, views, strict=True):
+    size = (WIDTH * columns / 3, sum(heights) + 0.1 + 0.16 * -(-len(colors) // across))
+    figure = Figure(figsize=size, layout=layout)
+    grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
+    for row, view in zip(grid.reshape(-1, 3), views, strict=True):
         pictures = {
             f"{plain(view.id)}, ground truth": overlay(view.image, view.truth, palette, OPACITY),
             f"prediction, mIoU {view.miou:.3f}": overlay(
@@ -60,12 +70,18 @@ def frame_rows(
             axes.set_yticks([])
             axes.spines[:].set_visible(True)
             axes.spines[:].set_color(GREY)
+    figure.legend(handles=colors, loc="outside lower left", ncols=across, handlelength=1)
+    return figure
+
+
+def _legend(
+    views: Sequence[View], classes: tuple[str, ...], palette: tuple[Color, ...]
+) -> list[Patch]:
+    """A patch for each class that occurs."""
     maps = [part.ravel() for view in views for part in (view.truth, view.predicted)]
     present = [index for index in np.unique(np.concatenate(maps)) if index < len(classes)]
     colors = [tuple(part / 255 for part in palette[index]) for index in present]
-    handles = [
+    return [
         Patch(facecolor=color, edgecolor=GREY, linewidth=0.4, label=plain(classes[index]))
         for index, color in zip(present, colors, strict=True)
     ]
-    figure.legend(handles=handles, loc="outside lower left", ncols=8, handlelength=1)
-    return figure

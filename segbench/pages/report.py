@@ -9,7 +9,7 @@ from html import escape
 
 from matplotlib.figure import Figure
 
-from segbench.pages.figures import as_png
+from segbench.pages.figures import PHONE_DPI, as_png
 from segbench.pages.shell import asset, page, picture
 
 PIXELS_PER_INCH = 110
@@ -18,13 +18,17 @@ LONG = 20
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure as a PNG, ``inches`` wide; ``description`` is for those who cannot see it."""
+    """A figure as a PNG, ``inches`` wide; ``description`` is for those who cannot see it.
+
+    ``narrow`` is the same for a phone, where the figure would have to be scrolled sideways.
+    """
 
     name: str
     png: bytes
     inches: float
     description: str
     caption: str
+    narrow: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,13 @@ class Section:
     text: str = ""
 
 
-def plate(name: str, figure: Figure, description: str, caption: str) -> Plate:
+def plate(
+    name: str, figure: Figure, description: str, caption: str, narrow: Figure | None = None
+) -> Plate:
     """A figure drawn."""
-    return Plate(name, as_png(figure), float(figure.get_figwidth()), description, caption)
+    inches = float(figure.get_figwidth())
+    small = as_png(narrow, PHONE_DPI) if narrow else None
+    return Plate(name, as_png(figure), inches, description, caption, small)
 
 
 def report_page(
@@ -78,9 +86,10 @@ def _section(section: Section) -> str:
 
 
 def _plate(plate: Plate) -> str:
+    drawn = picture(plate.png, plate.description, plate.narrow)
     return (
         f'<figure style="--width: {plate.inches * PIXELS_PER_INCH:.0f}px">'
-        f'<div class="card" tabindex="0">{picture(plate.png, plate.description)}</div>'
+        f'<div class="card" tabindex="0">{drawn}</div>'
         f"<figcaption>{escape(plate.caption)}</figcaption></figure>\n"
     )
 

@@ -52,6 +52,8 @@ def doubts(record: Record) -> list[str]:
 def _score(metrics: Mapping[str, Any]) -> dict[str, str | None]:
     low, high = metrics.get("miou_low"), metrics.get("miou_high")
     between = "" if low is None or high is None else f" ({low:.4f} to {high:.4f})"
+    if metrics.get("frames") == 1:
+        between = " (no interval: one frame)"
     own = metrics.get("score_name")
     miou = _form("{:.4f}", metrics.get("miou"))
     return {

@@ -68,7 +68,9 @@ def class_section(frames: ScoredFrames) -> Section:
         "class-iou",
         figures.class_bars(frames.classes, values, intervals),
         f"Bars of the IoU of {len(frames.classes)} classes; the table has the figures. {extent}",
-        f"IoU of each class over {len(frames.ids)} frames. The intervals are 95% percentile "
+        "IoU of the only frame: there is no interval."
+        if len(frames.ids) == 1
+        else f"IoU of each class over {len(frames.ids)} frames. The intervals are 95% percentile "
         "bootstrap intervals over frames.",
     )
     headers = ("class", "IoU", "95% interval", "accuracy", "share of pixels")
@@ -123,12 +125,15 @@ def frame_section(
                 f"The {kind} frames, each with ground truth, prediction and errors: {listed}.",
                 f"The {kind} frames. Errors are red; pixels without a label are white there and "
                 "are not scored.",
+                frame_rows(shown, frames.classes, palette, stacked=True),
             )
             plates.append(drawn)
     text = (
         "mIoU of a frame is the mean over the classes in its ground truth. It ranks frames and is "
         "no part of the score."
     )
+    if not views:
+        text += " With --checkpoint FILE, segbench report draws the frames too."
     return Section("Best and worst frames", tuple(plates), tuple(tables), text=text)
 
 
@@ -136,13 +141,21 @@ def latency_section(samples: Samples) -> Section:
     """How latencies are spread, and whether they drifted."""
     seconds = samples.seconds
     percents = supported_percents(len(seconds))
+    end = percentile(seconds, figures.HISTOGRAM_END)
+    beyond = int((seconds > end).sum())
+    within = "none is left out."
+    if beyond:
+        within = (
+            f"the axis ends at p{figures.HISTOGRAM_END}, and {beyond} lie beyond it, up to "
+            f"{1e3 * seconds.max():.4g} ms."
+        )
     spread = ", ".join(f"p{p} {1e3 * percentile(seconds, p):.4g} ms" for p in percents)
     drifted = f"From the first third to the last the median changed by {drift(seconds):+.1%}."
     histogram = plate(
         "latency-histogram",
         figures.latency_histogram(seconds),
         f"Histogram of {len(seconds)} latencies: {spread}.",
-        f"All {len(seconds)} timed queries; none is left out.",
+        f"All {len(seconds)} timed queries; {within}",
     )
     over_time = plate(
         "latency-over-time",

@@ -34,7 +34,14 @@ def asset(name: str) -> str:
     return files("segbench.pages").joinpath(name).read_text(encoding="utf-8")
 
 
-def picture(png: bytes, description: str) -> str:
-    """A PNG inside the page; ``description`` is for those who cannot see it."""
-    data = base64.b64encode(png).decode("ascii")
-    return f'<img alt="{escape(description)}" src="data:image/png;base64,{data}">'
+def picture(png: bytes, description: str, narrow: bytes | None = None) -> str:
+    """A PNG inside the page, ``narrow`` if given on a phone; ``description`` is its text."""
+    image = f'<img alt="{escape(description)}" src="{_data(png)}">'
+    if narrow is None:
+        return image
+    source = f'<source media="(max-width: 40rem)" srcset="{_data(narrow)}">'
+    return f"<picture>{source}{image}</picture>"
+
+
+def _data(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -4,10 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from segbench.cli import main
+from segbench.pages.frame_figure import View
+from segbench.pages.report import report_page
+from segbench.pages.report_sections import frame_section
+from segbench.records.arrays import ScoredFrames
 from tests.browser.conftest import OpenPage
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -41,6 +46,21 @@ def test_the_page_stands_alone(open_page: OpenPage, report: Path, scheme: str, w
     loaded = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
     assert page.evaluate(loaded)
     assert all(image.get_attribute("alt") for image in page.locator("img").all())
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_frames_are_side_by_side_or_stacked_but_never_cut(
+    open_page: OpenPage, tmp_path: Path, width: int
+) -> None:
+    labels = np.zeros((3, 4), np.uint8)
+    view = View("f0", 1.0, np.zeros((3, 4, 3), np.uint8), labels, labels)
+    frames = ScoredFrames(("f0",), ("road",), np.array([[[12, 0]]]))
+    section = frame_section(frames, [view], ((128, 64, 128),))
+    (tmp_path / "a.html").write_text(report_page("a", {}, [], [section]))
+    page = open_page(tmp_path / "a.html", viewport={"width": width, "height": 800})
+    card = page.locator(".card").first
+    assert card.evaluate("card => card.scrollWidth - card.clientWidth") == 0
+    assert card.locator("img").evaluate("image => image.width > image.height") == (width > 390)
 
 
 def test_a_folded_table_opens_by_keyboard(open_page: OpenPage, report: Path) -> None:

@@ -47,6 +47,7 @@ def test_the_record_of_a_run_as_a_page_and_as_pictures(tmp_path: Path) -> None:
         assert f"<h2>{heading}</h2>" in text
     assert "0.5972 (0.5849 to 0.6073)" in text
     assert "Seq05VD_f02610" in text
+    assert "With --checkpoint FILE, segbench report draws the frames too." in text
     names = {"learning-curves", "class-iou", "confusion"}
     assert {picture.stem for picture in pictures.iterdir()} == names
     assert text.count("<img alt=") == len(names)
@@ -96,6 +97,7 @@ def test_a_checkpoint_is_scored_and_drawn_and_leaves_no_record(
     assert "<h1>tiny on tiny train</h1>" in text
     assert "<dt>frames</dt><dd>3</dd>" in text
     assert text.count("<img alt=") == 4
+    assert "--checkpoint" not in text
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
 
 
@@ -116,6 +118,19 @@ def test_what_cannot_be_drawn_is_said_in_a_sentence(
     assert done.exit_code != 0
     assert why in done.output
     assert "Traceback" not in done.output
+    assert not (tmp_path / "a.html").exists()
+
+
+@pytest.mark.parametrize("option", ["--output", "--png"])
+def test_a_place_that_cannot_be_written_to_is_said_before_the_work(
+    trained: Path, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").touch()
+    places = {"--output": tmp_path / "a.html"} | {option: tmp_path / "file" / "a.html"}
+    asked = [part for place in places.items() for part in place]
+    done = segbench("report", trained / "out" / "best.safetensors", *asked)
+    assert done.exit_code == 1
+    assert f"; name another {option}." in done.output
     assert not (tmp_path / "a.html").exists()
 
 

@@ -10,6 +10,7 @@ from segbench.metrics.bootstrap import bootstrap_iou
 from segbench.pages import figures
 from segbench.pages.frame_figure import View, frame_rows
 from segbench.pages.report import report_page
+from segbench.pages.report_facts import facts
 from segbench.pages.report_sections import (
     class_section,
     confusion_section,
@@ -18,6 +19,7 @@ from segbench.pages.report_sections import (
     learning_section,
 )
 from segbench.records.arrays import Samples, ScoredFrames
+from segbench.records.record import Record
 from segbench.types import IGNORED
 
 ODD = "<script>alert(1)</script> $x_ \\frac 日本\n"
@@ -51,6 +53,16 @@ def test_the_interval_of_a_class_is_that_of_its_frames() -> None:
     assert same == [pytest.approx((0.6, 0.6)), pytest.approx((0.6, 0.6)), None]
 
 
+def test_one_frame_has_no_interval() -> None:
+    lone = ScoredFrames(("f0",), FRAMES.classes, FRAMES.confusions[:1])
+    section = class_section(lone)
+    assert [row[2] for row in section.tables[0].rows] == ["-", "-", "-"]
+    assert "no interval" in section.plates[0].caption
+    record = Record("run", {}, {"miou": 0.5, "miou_low": 0.5, "miou_high": 0.5, "frames": 1}, {})
+    record.config.update(runtime="eager", height=2, width=2, backbone="vgg16")
+    assert facts(record)["mIoU (95% interval)"] == "0.5000 (no interval: one frame)"
+
+
 def test_confusion_is_in_percent_of_the_ground_truth_and_has_a_column_for_no_class() -> None:
     (table,) = confusion_section(FRAMES).folded
     assert table.headers == ("ground truth \\ predicted", "road", ODD, "never", "no class")
@@ -82,6 +94,16 @@ def test_a_drift_of_latency_is_said_and_drawn() -> None:
     assert "p99" not in section.plates[0].description
 
 
+def test_outliers_leave_the_histogram_its_width_and_are_counted() -> None:
+    seconds = np.array([0.010, 0.011] * 99 + [0.011, 0.050])
+    (axes,) = figures.latency_histogram(seconds).axes
+    assert axes.get_xlim()[1] < 20
+    histogram = latency_section(Samples(seconds, np.zeros(200))).plates[0]
+    assert "the axis ends at p99, and 1 lie beyond it, up to 50 ms" in histogram.caption
+    even = latency_section(Samples(np.full(200, 0.01), np.zeros(200))).plates[0]
+    assert even.caption == "All 200 timed queries; none is left out."
+
+
 def test_views_are_drawn_in_the_order_of_their_list() -> None:
     truth = np.array([[0, 1], [1, IGNORED]], np.uint8)
     image = np.full((2, 2, 3), 90, np.uint8)
@@ -104,6 +126,7 @@ def test_figures_bear_any_name_and_data() -> None:
         figures.latency_histogram(np.array([0.5])),
         figures.latency_over_time(np.array([0.5])),
         frame_rows([lone], FRAMES.classes, ((1, 2, 3),) * 3),
+        frame_rows([lone], FRAMES.classes, ((1, 2, 3),) * 3, stacked=True),
     ):
         width, height = size(figures.as_png(figure))
         assert width == pytest.approx(figures.DPI * figure.get_figwidth(), abs=1)
