@@ -10,18 +10,26 @@ from segbench.leaderboard.rank import Row
 class Column:
     """A header, the text in a row, and the field that the column sorts by if it is a number.
 
-    ``note`` is small print that a page has room for.
+    ``note`` is small print that a page has room for, and ``style`` the column's class there. A
+    column that is ``telling`` is shown only where it tells rows apart.
     """
 
     header: str
     text: Callable[[Row], str]
     number: str | None = None
     note: Callable[[Row], str] = lambda row: ""
+    style: str = ""
+    telling: bool = False
 
 
 def filled(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
-    """The columns with a text in some row."""
-    return [column for column in columns if any(column.text(row) for row in rows)]
+    """The columns with a text in some row, and if they have to tell rows apart, with several."""
+    found = []
+    for column in columns:
+        texts = {column.text(row) for row in rows}
+        if len(texts) > 1 or (texts != {""} and not column.telling):
+            found.append(column)
+    return found
 
 
 def query(row: Row) -> str:
@@ -54,8 +62,11 @@ def _score(row: Row) -> str:
 
 
 def _score_interval(row: Row) -> str:
-    """Records have the interval of the mIoU, whatever the official score is."""
-    named = row["score_name"] == "miou"
+    """Records have the interval of the mIoU, whatever the official score is.
+
+    Older ones have that of a single frame too, which says nothing.
+    """
+    named = row["score_name"] == "miou" and row["frames"] != 1
     return _interval("miou_low", "miou_high", "{:.4f} to {:.4f}")(row) if named else ""
 
 
@@ -75,16 +86,19 @@ def _commit(row: Row) -> str:
 
 COLUMNS = (
     Column("rank", _number("rank", "{}"), "rank"),
-    Column("backbone", _text("backbone")),
+    Column("backbone", _text("backbone"), style="backbone"),
     Column("decoder", _text("decoder")),
-    Column("weights", _text("weights")),
+    Column("weights", _text("weights"), style="weights"),
     Column("size", lambda row: f"{row['height']}x{row['width']}"),
+    Column("crop", _text("crop"), telling=True),
+    Column("epochs", _number("epochs", "{}"), "epochs", telling=True),
+    Column("trained in", _text("precision"), telling=True),
     Column("score", _score, "score", _score_interval),
     Column("over seeds", _seeds),
     Column("parameters", _parameters, "parameters"),
-    Column("runtime", _text("runtime")),
-    Column("kept in float", _text("keep_float")),
-    Column("timed", query),
+    Column("runtime", _text("runtime"), style="runtime"),
+    Column("kept in float", _text("keep_float"), style="kept"),
+    Column("timed", query, style="timed"),
     Column("p50 ms", _number("p50_ms", "{:.2f}"), "p50_ms"),
     Column("p90 ms", _number("p90_ms", "{:.2f}"), "p90_ms"),
     Column("p99 ms", _number("p99_ms", "{:.2f}"), "p99_ms"),
@@ -105,6 +119,17 @@ NARROW = tuple(column for column in COLUMNS if column.header not in ("p90 ms", "
 PAGE_ORDER = (
     *("rank", "backbone", "runtime", "score", "over seeds"),
     *("timed", "p50 ms", "p90 ms", "p99 ms", "fps", "speed-up", "verdict"),
-    *("size", "kept in float", "parameters", "file MB", "decoder", "weights", "commit"),
+    *(
+        "size",
+        "crop",
+        "epochs",
+        "trained in",
+        "kept in float",
+        "parameters",
+        "file MB",
+        "decoder",
+        "weights",
+        "commit",
+    ),
 )
 WIDE = tuple(sorted(COLUMNS, key=lambda column: PAGE_ORDER.index(column.header)))

@@ -6,7 +6,7 @@ compared: one data set and split, as many frames, labels at one scale, latencies
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
@@ -28,6 +28,8 @@ TRAINED = (
     "epochs",
 )
 NETWORK = (*TRAINED, "seed")
+# A latency has these from the score of its checkpoint, as it has the parameters.
+TRAINING = ("epochs", "crop", "precision")
 INPUT = ("height", "width", "runtime", "checkpoint_sha256")
 SCORED = ("split", "label_scale", "limit")
 SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
@@ -51,6 +53,7 @@ COLUMNS = (
     "table",
     "rank",
     *NETWORK,
+    "crop",
     *INPUT,
     "keep_float",
     "parameters",
@@ -85,7 +88,7 @@ def leaderboard(records: Iterable[Record]) -> Tables:
     for key in sorted(boards):
         for device, rows in _by_device(boards[key]):
             title = _title(rows[0], device)
-            tables[title] = [row | {"table": title} for row in _rank(rows)]
+            tables[title] = [row | {"table": title} for row in ranked(rows)]
     return tables
 
 
@@ -98,7 +101,7 @@ def _join(records: Iterable[Record]) -> Iterator[Row]:
     """A row for each score with each latency of its network, and for what lacks the other."""
     scores: dict[Any, Record] = {}
     latencies: dict[Any, Record] = {}
-    parameters: dict[str, int] = {}
+    known: dict[str, Row] = defaultdict(dict)
     for record in records:
         network = _network(record)
         if record.kind == "latency":
@@ -107,15 +110,16 @@ def _join(records: Iterable[Record]) -> Iterator[Row]:
         else:
             what = tuple(record.config.get(name) for name in ("dataset", *SCORED))
             scores[network, what] = record
-        if record.metrics.get("parameters"):
-            parameters[_checkpoint(record)] = record.metrics["parameters"]
+        said = {name: record.config.get(name) for name in TRAINING}
+        said["parameters"] = record.metrics.get("parameters")
+        known[_checkpoint(record)] |= {name: value for name, value in said.items() if value}
 
     timed = defaultdict(list)
     for (network, _), record in latencies.items():
         timed[network].append(record)
     spreads = _over_seeds(list(scores.values()))
     for ((network, _), record), spread in zip(scores.items(), spreads, strict=True):
-        row = _of_network(record, parameters) | _of_score(record) | spread
+        row = _of_network(record, known) | _of_score(record) | spread
         for latency in timed.get(network, ()):
             yield row | _of_latency(latency)
         if network not in timed:
@@ -123,7 +127,7 @@ def _join(records: Iterable[Record]) -> Iterator[Row]:
     scored = {network for network, _ in scores}
     for (network, _), latency in latencies.items():
         if network not in scored:
-            yield _of_network(latency, parameters) | _of_latency(latency)
+            yield _of_network(latency, known) | _of_latency(latency)
 
 
 def _network(record: Record) -> tuple[Any, ...]:
@@ -138,12 +142,12 @@ def _checkpoint(record: Record) -> str:
     return record.config.get("checkpoint_sha256") or record.config_hash
 
 
-def _of_network(record: Record, parameters: dict[str, int]) -> Row:
+def _of_network(record: Record, known: Mapping[str, Row]) -> Row:
     config = record.config
     return (
         dict.fromkeys(COLUMNS)
         | {name: config.get(name) for name in (*NETWORK, *INPUT)}
-        | {"parameters": parameters.get(_checkpoint(record))}
+        | known[_checkpoint(record)]
         | {"keep_float": "; ".join(kept_float(record)) or None}
         | {name: record.provenance.get(name) for name in ("commit", "dirty")}
     )
@@ -188,15 +192,15 @@ def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     return sorted(groups.items())
 
 
-def _rank(rows: Iterable[Row]) -> list[Row]:
+def ranked(rows: Iterable[Row]) -> list[Row]:
     """The rows best score first; networks of equal score share a rank: 1, 1, 3."""
-    ranked: list[Row] = []
+    found: list[Row] = []
     rank = 1
     for (unranked, _), tied in groupby(sorted(rows, key=_order), lambda row: _order(row)[:2]):
         group = list(tied)
-        ranked += [row | {"rank": None if unranked else rank} for row in group]
+        found += [row | {"rank": None if unranked else rank} for row in group]
         rank += len({tuple(row[name] for name in INPUT) for row in group})
-    return ranked
+    return found
 
 
 def _order(row: Row) -> tuple[bool, float, float]:

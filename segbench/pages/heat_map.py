@@ -12,11 +12,15 @@ DEEPEST = 45
 
 @dataclass(frozen=True)
 class HeatRow:
-    """A network's name in two parts (the second is small print), and its IoU by class or None."""
+    """A network's name in two parts (the second is small print), and its IoU by class or None.
+
+    ``rows`` are its places in a table that may be filtered.
+    """
 
     name: str
     note: str
     iou: Mapping[str, Any]
+    rows: Sequence[int] = ()
 
 
 def heat_map(rows: Sequence[HeatRow]) -> str:
@@ -24,7 +28,8 @@ def heat_map(rows: Sequence[HeatRow]) -> str:
     classes = list(dict.fromkeys(name for row in rows for name in row.iou))
     heads = "".join(f'<th scope="col"><span>{safe(name)}</span></th>' for name in classes)
     lines = "".join(
-        f'<tr><th scope="row">{safe(row.name)}{_small(row.note)}</th>'
+        f'<tr data-rows="{" ".join(map(str, row.rows))}">'
+        f'<th scope="row">{safe(row.name)}{_small(row.note)}</th>'
         f"{''.join(_cell(row.iou.get(name)) for name in classes)}</tr>\n"
         for row in rows
     )

@@ -35,7 +35,8 @@ function compare(a, b, descending) {
   return descending ? -order : order;
 }
 
-// A row is shown if every word stands in it, in its heading or in what its table's rows share.
+// A row is shown if every word stands in it, in its heading or in what its table's rows share,
+// and with it its points and its line of the heat map.
 function filterRows(query) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
@@ -43,16 +44,19 @@ function filterRows(query) {
   for (const section of document.querySelectorAll("section")) {
     const heading = section.querySelector("h2").textContent;
     const shared = section.querySelector(".shared")?.textContent ?? "";
-    let some = false;
+    const kept = new Set();
     for (const body of section.querySelectorAll(".board tbody")) {
       const cells = Array.from(body.querySelectorAll("tr:not(.provenance) td"), (cell) => cell.textContent);
       const text = [heading, shared, ...cells].join(" ").toLowerCase();
       body.hidden = !words.every((word) => text.includes(word));
-      some ||= !body.hidden;
-      shown += !body.hidden;
+      if (!body.hidden) kept.add(body.dataset.row);
       all += 1;
     }
-    section.hidden = !some;
+    shown += kept.size;
+    section.hidden = !kept.size;
+    for (const mark of section.querySelectorAll("[data-rows]")) {
+      mark.toggleAttribute("hidden", !mark.dataset.rows.split(" ").some((row) => kept.has(row)));
+    }
   }
   document.querySelector(".controls output").textContent = words.length ? `${shown} of ${all} rows` : "";
 }

@@ -1,5 +1,6 @@
 """The leaderboard as one page that needs no network: tables, plots and heat maps."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from segbench.leaderboard.rank import Row, Tables, score_name
@@ -83,18 +84,21 @@ def _plots(rows: Sequence[Row], key: Key) -> str:
 
 
 def _heat_map(rows: Sequence[Row], records: Mapping[str, Record]) -> str:
-    found = {}
-    for row, note in zip(rows, distinctions(rows), strict=True):
-        record = records.get(row["record"])
-        iou = record.per_class.get("iou") if record else None
+    places = defaultdict(list)
+    for place, row in enumerate(rows):
+        places[row["record"]].append(place)
+    notes = distinctions(rows)
+    found = []
+    for name, same in places.items():
+        iou = records[name].per_class.get("iou") if name in records else None
         if isinstance(iou, dict) and iou:
-            found[row["record"]] = HeatRow(_network(row), note, iou)
+            found.append(HeatRow(_network(rows[same[0]]), notes[same[0]], iou, same))
     if not found:
         return ""
     return (
         "<figure><figcaption>IoU of each class</figcaption>"
         '<div class="scroll" tabindex="0" role="region" aria-label="IoU of each class">'
-        f"{heat_map(list(found.values()))}</div></figure>\n"
+        f"{heat_map(found)}</div></figure>\n"
     )
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 
-from segbench.leaderboard.columns import COLUMNS, filled, query
+from segbench.leaderboard.columns import COLUMNS, query
 from segbench.leaderboard.rank import Row, Tables, score_name
 from segbench.pages.pareto import Key, Point, pareto_plot
 from segbench.pages.shell import asset
@@ -13,7 +13,7 @@ from segbench.text import printable
 
 TEXT = {column.header: column.text for column in COLUMNS}
 NOTE = {column.header: column.note for column in COLUMNS}
-NAMING = ("decoder", "size", "kept in float")
+NAMING = ("decoder", "size", "crop", "epochs", "trained in", "kept in float")
 
 
 def plot_key(tables: Tables) -> Key:
@@ -31,20 +31,22 @@ def points(rows: Sequence[Row]) -> dict[str, list[Point]]:
     They are the ranked rows with a latency: a score with a limit proves nothing.
     """
     found = defaultdict(list)
-    for row, note in zip(rows, distinctions(rows), strict=True):
+    for place, (row, note) in enumerate(zip(rows, distinctions(rows), strict=True)):
         if row["rank"] is not None and (row["p50_ms"] or 0) > 0:
-            found[query(row)].append(_point(row, note))
+            found[query(row)].append(_point(place, row, note))
     return dict(found)
 
 
 def distinctions(rows: Sequence[Row]) -> list[str]:
-    """For each row what else than backbone and runtime tells it from the others, as text."""
-    columns = [column for column in filled(COLUMNS, rows) if column.header in NAMING]
-    varying = [column for column in columns if len({column.text(row) for row in rows}) > 1]
-    return [
-        ", ".join(f"{column.header} {column.text(row)}" for column in varying if column.text(row))
-        for row in rows
-    ]
+    """For each row what tells it from the others of its backbone and runtime, as text."""
+    alike = defaultdict(list)
+    for row in rows:
+        alike[row["backbone"], row["runtime"]].append(row)
+    varying = {
+        network: [name for name in NAMING if len({TEXT[name](row) for row in group}) > 1]
+        for network, group in alike.items()
+    }
+    return [_distinction(row, varying[row["backbone"], row["runtime"]]) for row in rows]
 
 
 def pareto_picture(rows: Sequence[Row]) -> str:
@@ -55,7 +57,11 @@ def pareto_picture(rows: Sequence[Row]) -> str:
     return pareto_plot(most, plot_key({"": list(rows)}), score_name(rows[0]), style)
 
 
-def _point(row: Row, note: str) -> Point:
+def _distinction(row: Row, varying: Sequence[str]) -> str:
+    return ", ".join(f"{name} {TEXT[name](row)}" for name in varying if TEXT[name](row))
+
+
+def _point(place: int, row: Row, note: str) -> Point:
     interval = NOTE["score"](row)
     score = f"{score_name(row)} {TEXT['score'](row)}" + (f" ({interval})" if interval else "")
     latency = ", ".join(
@@ -72,6 +78,7 @@ def _point(row: Row, note: str) -> Point:
         score=row["score"],
         backbone=row["backbone"],
         runtime=row["runtime"],
-        valid=row["verdict"] == "VALID",
+        verdict=row["verdict"],
         details="\n".join(lines),
+        row=place,
     )

@@ -30,12 +30,16 @@ def shared(rows: Sequence[Row]) -> dict[str, str]:
 def leaderboard_table(rows: Sequence[Row], records: Mapping[str, Record], results: str) -> str:
     """A ``<table>`` with a ``<tbody>`` for each row, without what the rows share.
 
+    Its ``data-row`` is the row's place, which its point and its line of the heat map name too.
     ``records`` are by name, and ``results`` is the URL of their folder.
     """
     known = shared(rows)
     columns = [column for column in filled(WIDE, rows) if column.header not in known]
     heads = "".join(_head(column) for column in columns)
-    bodies = "\n".join(_body(row, columns, records, results) for row in rows)
+    bodies = "\n".join(
+        f'<tbody data-row="{number}">{_lines(row, columns, records, results)}</tbody>'
+        for number, row in enumerate(rows)
+    )
     unfold = '<th scope="col"><span class="unseen">provenance</span></th>'
     return f'<table class="board"><thead><tr>{unfold}{heads}</tr></thead>\n{bodies}</table>'
 
@@ -47,7 +51,7 @@ def _head(column: Column) -> str:
     )
 
 
-def _body(row: Row, columns: Sequence[Column], records: Mapping[str, Record], results: str) -> str:
+def _lines(row: Row, columns: Sequence[Column], records: Mapping[str, Record], results: str) -> str:
     cells = "".join(_cell(column, row) for column in columns)
     label = safe(f"provenance of {row['backbone']} {row['runtime']}")
     unfold = (
@@ -61,9 +65,9 @@ def _body(row: Row, columns: Sequence[Column], records: Mapping[str, Record], re
         if row[name] in records
     ]
     return (
-        f"<tbody><tr>{unfold}{cells}</tr>{_reasons(row, span)}"
+        f"<tr>{unfold}{cells}</tr>{_reasons(row, span)}"
         f'<tr class="provenance" hidden><td colspan="{span}">'
-        f"<div>{''.join(lists)}</div></td></tr></tbody>"
+        f"<div>{''.join(lists)}</div></td></tr>"
     )
 
 
@@ -79,8 +83,8 @@ def _cell(column: Column, row: Row) -> str:
 
 
 def _class(column: Column) -> str:
-    """A number, or the first word of the header."""
-    return f' class="{"number" if column.number else column.header.split()[0]}"'
+    style = "number" if column.number else column.style
+    return f' class="{style}"' if style else ""
 
 
 def _reasons(row: Row, span: int) -> str:

@@ -31,19 +31,27 @@ SHAPES = (
     (3, 90, 1.0),
     (12, 0, 0.55),
     (3, 270, 1.0),
+    (5, 0, 1.0),
+    (6, 0, 0.35),
+    (6, 180, 0.35),
+    (16, 0, 0.6),
 )
 
 
 @dataclass(frozen=True)
 class Point:
-    """A network's score (more is better) and its latency in ms; ``details`` is text in lines."""
+    """A network's score (more is better) and its latency in ms; ``details`` is text in lines.
+
+    ``row`` is its place in a table that may be filtered.
+    """
 
     ms: float
     score: float
     backbone: str = ""
     runtime: str = ""
-    valid: bool = True
+    verdict: str | None = "VALID"
     details: str = ""
+    row: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def pareto_plot(points: Sequence[Point], key: Key, score_name: str, style: str =
         f"<style>{style}</style>" if style else "",
         f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
         _grid(x, y, score_name),
-        _front(pareto_front(point for point in points if point.valid), x, y),
+        _front(pareto_front(point for point in points if point.verdict == "VALID"), x, y),
         *(_point(point, key, x, y) for point in sorted(points, key=lambda point: point.ms)),
         legend,
         "</svg>",
@@ -127,10 +135,11 @@ def _front(front: Sequence[Point], x: Axis, y: Axis) -> str:
 def _point(point: Point, key: Key, x: Axis, y: Axis) -> str:
     """A mark that can be focused; what it stands for is its label, one line each."""
     color = key.backbones.index(point.backbone) % COLORS + 1
-    valid = "" if point.valid else " hollow"
+    hollow = " hollow" if point.verdict == "INVALID" else ""
     label = "&#10;".join(map(safe, point.details.split("\n")))
     return (
-        f'<g class="point series-{color}{valid}" tabindex="0" role="img" aria-label="{label}"'
+        f'<g class="point series-{color}{hollow}" data-rows="{point.row}" tabindex="0"'
+        f' role="img" aria-label="{label}"'
         f' transform="translate({x.at(point.ms):.1f} {y.at(point.score):.1f})">'
         f"{_mark(key.runtimes.index(point.runtime))}</g>"
     )

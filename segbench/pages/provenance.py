@@ -30,6 +30,10 @@ def provenance_list(record: Record, title: str, results: str) -> str:
         "weights": config.get("weights"),
         "checkpoint": config.get("checkpoint_sha256"),
         "recipe": config.get("recipe"),
+        "epochs": config.get("epochs"),
+        "batch size": config.get("batch_size"),
+        "crop": config.get("crop"),
+        "precision": config.get("precision"),
         "seed": config.get("seed"),
         "data": config.get("data"),
     }

@@ -12,6 +12,9 @@ from segbench.cli import main
 from segbench.records.record import Record, write_record
 from tests.browser.conftest import OpenPage
 
+COMMITTED = Path(__file__).parents[2] / "results" / "leaderboard.html"
+# 297 mm without margins of 12 mm, in CSS pixels.
+A4_LANDSCAPE = 1031
 ODD = "<script>document.title = 'broken'</script>"
 ORIGIN: dict[str, Any] = {
     "started_at": "2026-01-02T03:04:05+00:00",
@@ -101,10 +104,15 @@ def test_a_filter_keeps_the_rows_with_all_words(page: Page) -> None:
     page.get_by_label("Filter rows").fill("camvid MOBILE")
     assert backbones(page) == ["mobilenet"]
     assert page.locator(".controls output").inner_text() == "1 of 3 rows"
+    points = page.locator(".point").all()
+    assert [point.is_visible() for point in points] == [True, False, False]
+    lines = page.locator(".heat tbody tr").all()
+    assert [line.is_visible() for line in lines] == [False, True, False]
     page.get_by_label("Filter rows").fill("nowhere")
     assert page.locator("section").is_hidden()
     page.get_by_label("Filter rows").fill("")
     assert len(backbones(page)) == 3
+    assert all(point.is_visible() for point in points)
 
 
 def test_hovering_over_a_point_shows_its_details(page: Page) -> None:
@@ -180,6 +188,20 @@ def test_only_tables_and_plots_scroll_sideways(
 ) -> None:
     page = open_page(board, viewport={"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_phone_shows_the_scores_at_once(open_page: OpenPage) -> None:
+    page = open_page(COMMITTED, viewport={"width": 390, "height": 800})
+    heads = page.get_by_role("button", name="score", exact=True).all()
+    assert len(heads) > 1
+    boxes = [head.bounding_box() for head in heads]
+    assert all(box and box["x"] + box["width"] <= 390 for box in boxes)
+
+
+def test_tables_fit_a_printed_page(open_page: OpenPage) -> None:
+    page = open_page(COMMITTED, viewport={"width": A4_LANDSCAPE, "height": 700})
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= A4_LANDSCAPE
 
 
 CONTRAST = """cell => {

@@ -234,6 +234,13 @@ def test_a_seed_that_was_evaluated_again_is_still_one_of_the_seeds() -> None:
     assert column(rows, "score", "seeds") == [(0.6, 2), (0.5, 2)]
 
 
+def test_a_latency_says_how_its_checkpoint_was_trained() -> None:
+    trained = scored(0.5, "a", epochs=12, crop="192x256", precision="bf16")
+    tables = leaderboard([trained, timed(9.0, "a", runtime="onnx")])
+    (unscored,) = next(rows for title, rows in tables.items() if "not scored" in title)
+    assert column([unscored], "epochs", "crop", "precision") == [(12, "192x256", "bf16")]
+
+
 def test_fresh_weights_have_latencies_of_their_own() -> None:
     records = [
         timed(9.0, None, dataset=None),

@@ -115,15 +115,39 @@ def test_points_and_classes_are_told_apart_by_what_differs() -> None:
     same = [scored(0.5), scored(0.6, backbone="vgg16")]
     (rows,) = leaderboard(same).values()
     assert distinctions(rows) == ["", ""]
-    (rows,) = leaderboard([*same, scored(0.4, backbone="vgg19", keep_float=["stem"])]).values()
-    assert distinctions(rows) == ["", "", "kept in float stem"]
+    other = scored(0.4, checkpoint_sha256="other", keep_float=["stem"], epochs=12, crop="192x256")
+    (rows,) = leaderboard([*same, other]).values()
+    assert distinctions(rows) == ["", "", "crop 192x256, epochs 12, kept in float stem"]
 
 
-def test_an_interval_stands_under_the_miou_but_under_no_other_score() -> None:
+def test_training_has_columns_only_where_it_tells_rows_apart() -> None:
+    long = {"epochs": 40, "crop": "192x256", "precision": "bf16"}
+    short = long | {"epochs": 12, "checkpoint_sha256": "other"}
+    other = replace(scored(0.6, **short), path=Path("results/run/other.json"))
+    text = html(scored(0.5, **long), timed(9.0), other)
+    assert ">epochs<" in text
+    assert ">crop</button>" not in text
+    assert ">trained in<" not in text
+    assert ">epochs</button>" not in html(scored(0.5, **long), timed(9.0))
+    assert "<dt>epochs</dt><dd>40</dd>" in text
+    assert "<dt>precision</dt><dd>bf16</dd>" in text
+
+
+def test_only_an_invalid_latency_is_hollow() -> None:
+    (rows,) = leaderboard([scored(0.5), timed(9.0), timed(8.0, "", scope="end-to-end")]).values()
+    for row in rows:
+        row["verdict"] = row["verdict"] or None
+    verdicts = [point.verdict for drawn in points(rows).values() for point in drawn]
+    assert verdicts == [None, "VALID"]
+
+
+def test_an_interval_stands_under_the_miou_but_under_no_other_score_or_frame() -> None:
     sure = scored(0.5)
     sure.metrics.update(miou_low=0.4, miou_high=0.6)
     assert "<small>0.4000 to 0.6000</small>" in html(sure)
-    sure.metrics["score_name"] = "MaxF"
+    sure.metrics["frames"] = 1
+    assert "<small>" not in html(sure)
+    sure.metrics.update(frames=2, score_name="MaxF")
     assert "<small>" not in html(sure)
 
 

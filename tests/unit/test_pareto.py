@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from segbench.pages.axes import linear_axis, log_axis
 from segbench.pages.pareto import Key, Point, pareto_front, pareto_plot
+from segbench.plugins import Registry
 
 SVG = "{http://www.w3.org/2000/svg}"
 KEY = Key(("mobilenet", "vgg16"), ("eager", "onnx"))
@@ -91,7 +92,7 @@ def drawn(points: list[Point]) -> list[ElementTree.Element]:
 def test_a_point_has_its_backbones_colour_its_runtimes_mark_and_its_details() -> None:
     points = [
         Point(20, 0.6, "vgg16", "eager", details="one\n<two>"),
-        Point(10, 0.5, "mobilenet", "onnx", valid=False),
+        Point(10, 0.5, "mobilenet", "onnx", verdict="INVALID"),
         Point(30, 0.7, "mobilenet", "eager"),
     ]
     fast, middle, slow = drawn(points)
@@ -101,8 +102,24 @@ def test_a_point_has_its_backbones_colour_its_runtimes_mark_and_its_details() ->
     assert fast[0].get("d") != middle[0].get("d") == slow[0].get("d")
 
 
+def test_a_point_without_a_verdict_is_neither_hollow_nor_in_the_front() -> None:
+    (point,) = drawn([Point(10, 0.9, "vgg16", "eager", verdict=None)])
+    assert point.get("class") == "point series-2"
+    root = ElementTree.fromstring(pareto_plot([Point(10, 0.9, "vgg16", "eager", None)], KEY, ""))
+    fronts = [path.get("d") for path in root.iter(f"{SVG}path") if path.get("class") == "front"]
+    assert fronts == ["M-8 0H8"], "only the legend's"
+
+
+def test_every_built_in_runtime_has_a_mark_of_its_own() -> None:
+    runtimes = sorted(runtime.name for runtime in Registry.load().runtimes)
+    key = Key(("vgg16",), runtimes)
+    svg = pareto_plot([Point(10, 0.9, "vgg16", name) for name in runtimes], key, "mIoU")
+    points = [g for g in ElementTree.fromstring(svg) if g.get("class") == "point series-1"]
+    assert len({point[0].get("d") for point in points}) == len(runtimes)
+
+
 def test_the_front_passes_through_valid_points_alone() -> None:
-    valid, doubted = Point(20, 0.6, "vgg16", "eager"), Point(10, 0.9, "vgg16", "eager", valid=False)
+    valid, doubted = Point(20, 0.6, "vgg16", "eager"), Point(10, 0.9, "vgg16", "eager", "INVALID")
     x, y = drawn([valid, doubted])[1].get("transform", "")[10:-1].split()
     root = ElementTree.fromstring(pareto_plot([valid, doubted], KEY, "mIoU"))
     front = next(path for path in root.iter(f"{SVG}path") if path.get("class") == "front")
@@ -110,4 +127,4 @@ def test_the_front_passes_through_valid_points_alone() -> None:
 
 
 def test_without_a_valid_point_there_is_no_front_but_a_plot() -> None:
-    assert len(drawn([Point(10, 0.9, "vgg16", "eager", valid=False)])) == 1
+    assert len(drawn([Point(10, 0.9, "vgg16", "eager", "INVALID")])) == 1
