@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 
 from segbench.leaderboard.formats import as_csv, as_markdown
-from segbench.leaderboard.rank import Row, Tables, leaderboard
+from segbench.leaderboard.rank import Row, Tables, leaderboard, ranked
 from segbench.metrics.cityscapes_labels import train_ids_from_label_ids
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.leaderboard_points import pareto_picture, points
@@ -58,11 +58,17 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
 
 
 def face_of(tables: Tables) -> Tables:
-    """What the README shows: ranked rows, of a table with latencies those that have one."""
+    """What the README shows: the best row of each backbone on each runtime, ranked anew.
+
+    Of a table with latencies it is the best of those that have one.
+    """
 
     def shown(rows: Sequence[Row]) -> list[Row]:
-        ranked = [row for row in rows if row["rank"] is not None]
-        return [row for row in ranked if row["p50_ms"] is not None] or ranked
+        scored = [row for row in rows if row["rank"] is not None]
+        best: dict[tuple[str, str], Row] = {}
+        for row in [row for row in scored if row["p50_ms"] is not None] or scored:
+            best.setdefault((row["backbone"], row["runtime"]), row)
+        return ranked(best.values())
 
     return {title: shown(rows) for title, rows in tables.items() if shown(rows)}
 
@@ -76,7 +82,7 @@ def street() -> np.ndarray:
     picture = scene.image.copy()
     drawn = overlay(scene.image, class_map, dataset.palette)
     picture[:, half:] = drawn[:, half:]
-    return legend(picture, class_map, dataset.classes, dataset.palette)
+    return legend(picture, class_map[:, half:], dataset.classes, dataset.palette)
 
 
 if __name__ == "__main__":
