@@ -9,6 +9,8 @@ import PIL.Image
 import pytest
 
 from segbench.cli import main
+from segbench.leaderboard.rank import leaderboard
+from segbench.plugins import Registry
 from segbench.records.record import read_records
 from tools import make_results
 
@@ -28,6 +30,23 @@ def test_the_readmes_picture_is_a_street() -> None:
     with PIL.Image.open(make_results.STREET) as picture:
         found = np.asarray(picture, dtype=float)
     assert np.abs(found - make_results.street()).mean() < 2, "another Pillow draws edges otherwise"
+
+
+def test_the_readmes_street_names_the_classes_that_are_coloured() -> None:
+    dataset = Registry.load().dataset("streets")
+    below = {tuple(color) for color in make_results.street()[384:].reshape(-1, 3)}
+    named = {
+        name for name, color in zip(dataset.classes, dataset.palette, strict=True) if color in below
+    }
+    assert {"road", "car"} <= named
+    assert not {"truck", "rider", "motorcycle"} & named, "only in the half without colours"
+
+
+def test_the_readme_ranks_the_best_row_of_each_backbone_and_runtime() -> None:
+    records, _ = read_records(ROOT / "results")
+    for rows in make_results.face_of(leaderboard(records)).values():
+        assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
+        assert len({(row["backbone"], row["runtime"]) for row in rows}) == len(rows)
 
 
 def test_no_committed_record_is_dirty() -> None:
