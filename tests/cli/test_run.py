@@ -107,11 +107,37 @@ def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
 
 def test_a_damaged_state_is_named() -> None:
     assert run("--epochs", "1", "--output", "out").exit_code == 0
-    Path("out/state.pt").write_bytes(b"half a file")
-    result = run("--epochs", "2", "--output", "out", "--resume")
+    state = torch.load("out/state.pt", weights_only=True)
+    torch.save(state | {"optimizer": {}}, "no-optimizer.pt")
+    torch.save({"model": state["model"]}, "weights.pt")
+    torch.save([1, 2], "list.pt")
+    Path("half.pt").write_bytes(b"half a file")
+    for other in ("no-optimizer.pt", "weights.pt", "list.pt", "half.pt"):
+        shutil.copy(other, "out/state.pt")
+        result = run("--epochs", "1", "--output", "out", "--resume", "--force")
+        assert result.exit_code == 1
+        assert "out/state.pt is damaged or of another version; repeat the run" in result.output
+        assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("output", [(), ("--output", "out")])
+def test_a_frame_that_is_only_scored_may_be_mended_before_resuming(output: tuple[str, ...]) -> None:
+    assert run("--epochs", "1", *output).exit_code == 0
+    (state,) = Path().glob("*/state.pt" if output else "runs/*/state.pt")
+    trained = state.read_bytes()
+    PIL.Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("data/tiny/test/000.png")
+    result = run("--epochs", "1", "--resume", *output)
+    assert result.exit_code == 0, result.output
+    assert state.read_bytes() == trained, "nothing is trained again"
+    assert len({read_record(path).config["data"] for path in records()}) == 2
+
+
+def test_a_frame_that_was_trained_on_may_not_change_before_resuming() -> None:
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    PIL.Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("data/tiny/train/000.png")
+    result = run("--epochs", "1", "--output", "out", "--resume")
     assert result.exit_code == 1
-    assert "out/state.pt is damaged; repeat the run with --force" in result.output
-    assert "Traceback" not in result.output
+    assert "was trained with another data" in result.output
 
 
 def test_memory_that_is_not_there_is_said_with_batch_and_size(
