@@ -88,9 +88,11 @@ def test_a_configuration_that_has_a_record_is_skipped() -> None:
     assert len(records()) == 2
 
 
-def test_seeds_repeat_the_training() -> None:
-    assert run("--epochs", "1", "--seeds", "2").exit_code == 0
-    assert {read_record(path).config["seed"] for path in records()} == {0, 1}
+@pytest.mark.parametrize("first", [0, 2**63 - 1])
+def test_seeds_repeat_the_training(first: int) -> None:
+    result = run("--epochs", "1", "--seed", str(first), "--seeds", "2")
+    assert result.exit_code == 0, result.output
+    assert {read_record(path).config["seed"] for path in records()} == {first, first + 1}
 
 
 def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
@@ -210,6 +212,10 @@ def test_a_run_over_other_data_is_another_run() -> None:
         (["--batch-size", "0"], "0 is not in the range"),
         (["--epochs", "0"], "0 is not in the range"),
         (["--lr", "0"], "is not in the range"),
+        (["--lr", "nan"], "'--lr': nan is no finite number"),
+        (["--lr", "inf"], "'--lr': inf is no finite number"),
+        (["--seed", "99999999999999999999"], "is not in the range 0<=x<="),
+        (["--seeds", "99999999999999999999"], "is not in the range 1<=x<="),
         (["--crop", "640x640"], "--crop 640x640 is larger than --size"),
         (["--size", "32x32", "--batch-size", "1"], "make --batch-size or --size larger"),
         (["--device", "tpu"], "is no device"),
