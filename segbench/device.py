@@ -1,6 +1,8 @@
 """The torch device that ``--device`` names, and what it can do."""
 
 import platform
+from ctypes.util import find_library
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.errors import SegbenchError
@@ -29,6 +31,11 @@ def resolve_device(name: str) -> "torch.device":
     if device.index is not None and device.type == "cuda":
         torch.cuda.set_device(device)
     return device
+
+
+def nvidia_driver_is_here() -> bool:
+    """Whether this machine has NVIDIA's driver, without asking torch."""
+    return Path("/dev/nvidiactl").exists() or any(map(find_library, ("cuda", "nvcuda")))
 
 
 def set_threads(threads: int | None) -> None:
