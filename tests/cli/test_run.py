@@ -10,12 +10,13 @@ import PIL.Image
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
 
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records.record import read_arrays, read_record
 from segbench_plugins.runtimes.eager import segbench_runtimes
-from tests.tiny import locate, tiny_backbone, tiny_dataset, write_tiny
+from tests.tiny import TinyEncoder, locate, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
 
@@ -104,7 +105,8 @@ def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
     assert changed.exit_code == 1
     assert "another epochs" in changed.output
     fresh = run("--epochs", "2", "--output", "new", "--resume")
-    assert fresh.exit_code == 0, "nothing to go on with yet: it starts"
+    assert fresh.exit_code == 0, fresh.output
+    assert "nothing to resume in new: starting afresh" in fresh.output
 
 
 def test_a_damaged_state_is_named() -> None:
@@ -170,6 +172,42 @@ def test_a_finished_training_is_scored_again_on_resume() -> None:
     result = run("--epochs", "1", "--output", "out", "--resume")
     assert result.exit_code == 0, result.output
     assert len(records()) == 1
+
+
+def test_a_run_that_fails_after_its_training_says_how_to_go_on() -> None:
+    label = Path("data/tiny/test/001.label.png")
+    whole = label.read_bytes()
+    PIL.Image.fromarray(np.zeros((4, 4), np.uint8)).save(label)
+    scoring = run("--epochs", "1")
+    label.write_bytes(whole)
+    (overlays,) = (folder / "overlays" for folder in Path("runs").iterdir())
+    overlays.write_text("in the way")
+    drawing = run("--epochs", "1", "--resume")
+    for result in (scoring, drawing):
+        assert result.exit_code == 1
+        assert f"The checkpoint in {overlays.parent} is kept; go on with the" in result.output
+        assert "same options and --resume." in result.output
+        assert isinstance(result.exception, SystemExit)
+        assert not records()
+    overlays.unlink()
+    result = run("--epochs", "1", "--resume")
+    assert result.exit_code == 0, result.output
+    assert "epoch 1/1" not in result.output, "nothing is trained again"
+    assert len(records()) == 1
+
+
+def test_first_weights_are_told_in_a_line() -> None:
+    state = {**TinyEncoder().state_dict(), "classifier.bias": torch.zeros(1)}
+    fresh = [key for key in state if key.startswith("to32.")]
+    save_file({key: value for key, value in state.items() if key not in fresh}, "w.safetensors")
+    backbone = replace(tiny_backbone(), may_start_fresh=("to32",))
+    registry = Registry.of([backbone], [tiny_dataset()], segbench_runtimes())
+    options = ("--backbone", "tiny", "--dataset", "tiny", "--epochs", "1")
+    arguments = ["run", *options, "--weights", "w.safetensors"]
+    result = CliRunner().invoke(main, arguments, obj=registry)
+    assert result.exit_code == 0, result.output
+    assert "w.safetensors: 1 keys ignored; to32.0 start fresh\n" in result.output
+    assert "keys ignored" not in run("--epochs", "1").output
 
 
 def test_a_failing_combination_leaves_the_others() -> None:
