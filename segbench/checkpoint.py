@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
     from segbench.plugins import Registry
 
+DESCRIBED = ("backbone", "classes", "decoder", "dataset", "height", "width")
+"""What a checkpoint says of itself at the least, beside its input convention."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -26,7 +29,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, model: "FCN8s", config: Mapping[str, Any]) -> None:
-    """Write atomically; ``config`` must name ``backbone`` and ``dataset``."""
+    """Write atomically; ``config`` names ``backbone``, ``dataset``, ``height`` and ``width``."""
     from safetensors.torch import save_file
 
     described = dict(config) | {
@@ -45,20 +48,22 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
     from segbench.fcn8s import FCN8s
 
     state, metadata = read_weights(path, option="--checkpoint")
-    if "segbench" not in metadata:
+    try:
+        config = json.loads(metadata["segbench"])
+        convention = InputConvention(**config["convention"])
+        backbone, classes, decoder, *_ = (config[key] for key in DESCRIBED)
+    except (KeyError, TypeError, ValueError) as error:
         raise SegbenchError(
             f"{path} holds weights but no segbench configuration; give --checkpoint a file that "
             "segbench run wrote."
-        )
-    config = json.loads(metadata["segbench"])
-    convention = InputConvention(**config["convention"])
-    encoder = registry.backbone(config["backbone"]).build(convention)
-    model = FCN8s(encoder, config["classes"], convention, config["decoder"])
+        ) from error
+    encoder = registry.backbone(backbone).build(convention)
+    model = FCN8s(encoder, classes, convention, decoder)
     try:
         model.load_state_dict(dict(state))
     except RuntimeError as error:
         raise SegbenchError(
-            f"{path} does not fit backbone {config['backbone']!r} as it is now; train again or "
+            f"{path} does not fit backbone {backbone!r} as it is now; train again or "
             "use the version that wrote it."
         ) from error
     return Checkpoint(model.eval(), config, file_sha256(path), count_parameters(model))

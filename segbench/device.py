@@ -1,6 +1,8 @@
 """The torch device that ``--device`` names, and what it can do."""
 
 import platform
+from ctypes.util import find_library
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.errors import SegbenchError
@@ -31,6 +33,11 @@ def resolve_device(name: str) -> "torch.device":
     return device
 
 
+def nvidia_driver_is_here() -> bool:
+    """Whether this machine has NVIDIA's driver, without asking torch."""
+    return Path("/dev/nvidiactl").exists() or any(map(find_library, ("cuda", "nvcuda")))
+
+
 def set_threads(threads: int | None) -> None:
     """Let torch use so many threads on the CPU, in this whole process; None changes nothing."""
     import torch
@@ -57,6 +64,13 @@ def describe(device: "torch.device") -> str:
     return f"cpu ({platform.machine()})"
 
 
+def cpu_has_bfloat16() -> bool:
+    """Whether the CPU multiplies in bfloat16; torch has no public name for it."""
+    import torch
+
+    return torch.cpu._is_avx512_bf16_supported()
+
+
 def training_dtype(precision: str, device: "torch.device") -> "torch.dtype":
     """The autocast type of ``--precision``; ``auto`` is 16 bits where the device gains from it."""
     import torch
@@ -67,5 +81,5 @@ def training_dtype(precision: str, device: "torch.device") -> "torch.dtype":
                 "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
             )
         else:
-            precision = "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+            precision = "bf16" if cpu_has_bfloat16() else "fp32"
     return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]

@@ -131,7 +131,7 @@ class Registry:
         return (*offered, *broken)
 
     def _listed(self, item: Item, origin: Origin) -> Listed:
-        problem = self.problem(item)
+        problem = self.problem(item) or _lacking(item)
         return Listed(
             kind=_kind(type(item)),
             name=item.name,
@@ -213,6 +213,16 @@ def _checked(item: Item, hook: str, kind: type) -> Item:
     if not isinstance(names, tuple) or not all(isinstance(n, str) and n for n in names):
         raise PluginError(f"requires of {item.name!r} is {names!r}: give a tuple of package names")
     return item
+
+
+def _lacking(item: Item) -> str | None:
+    """What this machine lacks to run ``item``, which stays on offer, for an export needs less."""
+    if not isinstance(item, Runtime) or item.lacking is None:
+        return None
+    try:
+        return item.lacking()
+    except Exception as error:  # a stranger's code may raise anything
+        return f"The runtime {item.name!r} cannot say what it lacks here ({_one_line(error)})."
 
 
 def _listed_as_broken(plugin: Plugin) -> Listed:

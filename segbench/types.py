@@ -292,9 +292,11 @@ class Runtime:
     """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
 
     ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
-    is asked before anything takes time. ``calibrates`` says that it wants ``Setup.calibration``.
-    ``export`` writes what the engine loads to a file, where there is such a file, and gives what
-    to say of it. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
+    is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
+    machine lacks to run it; only the listing asks, since an export needs less. ``calibrates`` says
+    that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
+    there is such a file, and gives what to say of it. An entry of ``requires`` may name
+    alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -302,5 +304,6 @@ class Runtime:
     open: "Callable[[FCN8s, Setup], Session]"
     requires: tuple[str, ...] = ()
     check: "Callable[[Setup], object] | None" = None
+    lacking: Callable[[], str | None] | None = None
     calibrates: bool = False
     export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None

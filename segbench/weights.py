@@ -33,6 +33,11 @@ class LoadedWeights:
     ignored: int = 0
     fresh: tuple[str, ...] = ()
 
+    def summary(self) -> str:
+        """A line for the user: "vgg16.safetensors: 0 keys ignored; fc6, fc7 start fresh"."""
+        fresh = f"; {', '.join(self.fresh)} start fresh" if self.fresh else ""
+        return f"{self.source}: {self.ignored} keys ignored{fresh}"
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from segbench.device import nvidia_driver_is_here
 from segbench.hookspecs import hookimpl
 from segbench.types import Runtime, Session, Setup
 
@@ -21,6 +22,16 @@ def check(setup: Setup) -> None:
     from segbench.engines.trt.target import target_to_run
 
     target_to_run(setup)
+
+
+def lacking() -> str | None:
+    """A sentence where no card of this machine can run it."""
+    if nvidia_driver_is_here():
+        return None
+    return (
+        "TensorRT exports here (`segbench export --compute-capability 8.9`) but runs only with an "
+        "NVIDIA GPU and its driver: install the driver, or run it on a machine that has both."
+    )
 
 
 def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
@@ -64,6 +75,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             open=partial(open_session, precision),
             requires=REQUIRES,
             check=check,
+            lacking=lacking,
             calibrates=precision == "int8",
             export=partial(export, precision),
         )

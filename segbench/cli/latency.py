@@ -69,7 +69,7 @@ PROTOCOL = (
 )
 @click.option(
     "--min-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=options.FiniteRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
     help="Measure each runtime for at least so long, and up to six times as long for 64 samples.",

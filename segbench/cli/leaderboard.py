@@ -34,7 +34,8 @@ def leaderboard(results: Path, form: str, output: Path | None) -> None:
     """Rank the records of a results folder, best score first for each data set.
 
     Scores of another split or label scale, and latencies of another device, stand in tables of
-    their own. Records made with --limit are shown without a rank.
+    their own. Records made with --limit are shown without a rank. A file that is no record is
+    named and left out, and the exit code is 1 then.
     """
     records, problems = read_records(results)
     for problem in problems:
@@ -51,9 +52,11 @@ def leaderboard(results: Path, form: str, output: Path | None) -> None:
         text = FORMATS[form](tables)
     if output is None:
         click.echo(text, nl=False, color=False if os.environ.get("NO_COLOR") else None)
-        return
-    with draft_of(output) as draft:
-        draft.write_text(click.unstyle(text), encoding="utf-8")
+    else:
+        with draft_of(output) as draft:
+            draft.write_text(click.unstyle(text), encoding="utf-8")
+    if problems:
+        raise click.exceptions.Exit(1)
 
 
 def _url(results: Path, output: Path | None) -> str:

@@ -1,6 +1,8 @@
 """Option types that several commands share."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,6 +24,19 @@ class SizeType(click.ParamType):
         if int(height) == 0 or int(width) == 0:
             self.fail(f"{value!r} is empty; height and width are at least 1.", param, ctx)
         return int(height), int(width)
+
+
+class FiniteRange(click.FloatRange):
+    """A range that neither NaN, which no comparison refuses, nor infinity lies in."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Parse "1e-3" to 0.001."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
 
 
 SIZE = SizeType()
@@ -54,7 +69,7 @@ label_scale = click.option(
 )
 opacity = click.option(
     "--opacity",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.5,
     show_default=True,
     help="Of the colours over the image, 0 to 1.",

@@ -28,6 +28,9 @@ RECIPE_OPTIONS = (
 )
 
 
+SEED = click.IntRange(0, 2**63 - 1)
+"""torch takes 64 bits, so that --seeds may count on from the highest."""
+
 HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 """torch's switch for memory in pages of 2 MB. A training step allocates gigabytes anew, and in
 pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
@@ -51,7 +54,7 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 @click.option("--size", type=options.SIZE, help="The network's input, as it is scored.")
 @click.option("--crop", type=options.SIZE, help="Train on random windows of this size.")
 @click.option("--batch-size", type=options.COUNT)
-@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
+@click.option("--lr", type=options.FiniteRange(min=0, min_open=True), help="Learning rate.")
 @click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd", "rmsprop"]))
 @click.option("--early-stop/--no-early-stop", default=None, help="Stop when it no longer improves.")
 @click.option("--patience", type=options.COUNT, help="Epochs without improvement before a stop.")
@@ -63,9 +66,13 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     "--decoder", type=click.Choice(["bilinear", "seed"]), default="bilinear", show_default=True
 )
 @options.label_scale
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option(
-    "--seeds", type=options.COUNT, default=1, show_default=True, help="Repeat with so many seeds."
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Repeat with so many seeds.",
 )
 @options.device
 @click.option("--limit", type=options.COUNT, help="Frames a split; such a run is never ranked.")

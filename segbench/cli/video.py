@@ -38,7 +38,7 @@ class RateType(click.ParamType):
 @click.option("--fps", type=RateType(), help="Of a folder of frames: how many a second.")
 @click.option(
     "--start",
-    type=click.FloatRange(min=0),
+    type=options.FiniteRange(min=0),
     default=0.0,
     show_default=True,
     metavar="SECONDS",

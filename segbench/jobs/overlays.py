@@ -7,6 +7,7 @@ import PIL.Image
 
 from segbench.errors import DataError
 from segbench.evaluate import predict_frame
+from segbench.files import draft_of
 from segbench.progress import Reporter
 from segbench.render import drawing
 from segbench.types import Dataset, Frame, Session, Size
@@ -23,11 +24,11 @@ def write_overlays(
     reporter: Reporter,
 ) -> None:
     """Class colours and a legend over each frame, as ``output/<frame id>.png``."""
-    output.mkdir(exist_ok=True)
     for frame in reporter.track(frames, len(frames), "overlays"):
         image, classes = predict_frame(session, frame, size)
         picture = drawing("overlay", image, classes, dataset)
-        PIL.Image.fromarray(picture).save(output / f"{frame.id}.png")
+        with draft_of(output / f"{frame.id}.png") as draft:
+            PIL.Image.fromarray(picture).save(draft)
 
 
 def frames_to_draw(dataset: Dataset, folder: Path, limit: int | None) -> Sequence[Frame]:

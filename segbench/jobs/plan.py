@@ -109,5 +109,8 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
 
 
 def default_output(config: Mapping[str, Any]) -> Path:
-    """``runs/<backbone>-<dataset>-<hash>``, one folder for each configuration."""
-    return Path("runs") / f"{config['backbone']}-{config['dataset']}-{config_hash(config)[:8]}"
+    """``runs/<backbone>-<dataset>-<hash>``, one folder for each training."""
+    from segbench.training.state import trained_config
+
+    digest = config_hash(trained_config(config))[:8]
+    return Path("runs") / f"{config['backbone']}-{config['dataset']}-{digest}"

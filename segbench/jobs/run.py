@@ -1,6 +1,6 @@
 """The main job: train FCN8s on a data set, score the best epoch, record it and draw it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,8 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     """
     started = datetime.now(UTC)
     source_state()
-    dataset, runtime = options.dataset, registry.runtime(RUNTIME)
+    dataset = options.dataset
+    registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
     folder = dataset.locate(options.data_root)
     splits = {
         split: labelled_frames(dataset, folder, split, options.limit)
@@ -48,45 +49,24 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     output = options.output or default_output(config)
     resume = claim_output(output, options)
     reporter = reporter.logging_to(output / "train.log")
-
-    from segbench.checkpoint import load_checkpoint
-    from segbench.evaluate import evaluate
-    from segbench.jobs.overlays import frames_to_draw, write_overlays
-    from segbench.training.state import BEST
-
+    if options.resume and not resume:
+        reporter.say(f"nothing to resume in {output}: starting afresh")
+    if weights.source != "none" and not resume:
+        reporter.say(weights.summary())
+    named = f" --output {options.output}" if options.output else ""
+    go_on = f"go on with the same options and --resume{named}."
     try:
         curve = train(model, options, config, splits, prints, output, reporter, resume)
-        best = load_checkpoint(output / BEST, registry)
-        size = options.recipe.size
-        session = runtime.open(best.model, Setup(size, device=options.device))
-        scored = splits[dataset.score_split]
-        evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)
-        record = Record(
-            kind="run",
-            config=config | {"checkpoint_sha256": best.sha256},
-            metrics=evaluation.metrics() | {"parameters": best.parameters},
-            per_class=evaluation.summary["per_class"],
-            curve=[asdict(epoch) for epoch in curve],
-            official=evaluation.official,
-            provenance=provenance(
-                started=started,
-                argv=options.argv,
-                registry=registry,
-                plugins=[options.backbone, dataset, runtime],
-                engine=session.engine,
-                dataset_fingerprint=config["data"],
+        try:
+            return score_and_record(
+                options, registry, started, folder, splits, config, weights, curve, output, reporter
             )
-            | {"weights": weights.as_dict()},
-        )
-        path = write_record(record, options.results, evaluation.arrays())
-        drawn = frames_to_draw(dataset, folder, options.limit)
-        write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
+        except SegbenchError as error:
+            raise SegbenchError(
+                f"{error.message} The checkpoint in {output} is kept; {go_on}"
+            ) from error
     except KeyboardInterrupt:
-        named = f" --output {options.output}" if options.output else ""
-        raise InterruptedRun(
-            f"Interrupted; go on with the same options and --resume{named}."
-        ) from None
-    return path
+        raise InterruptedRun(f"Interrupted; {go_on}") from None
 
 
 def new_network(options: RunOptions) -> "tuple[FCN8s, LoadedWeights]":
@@ -140,6 +120,54 @@ def train(
             f"Out of memory with --batch-size {recipe.batch_size} at --size "
             f"{recipe.size[0]}x{recipe.size[1]}; make one of them smaller."
         ) from None
+
+
+def score_and_record(
+    options: RunOptions,
+    registry: Registry,
+    started: datetime,
+    folder: Path,
+    splits: Splits,
+    config: Mapping[str, Any],
+    weights: LoadedWeights,
+    curve: "Sequence[Epoch]",
+    output: Path,
+    reporter: Reporter,
+) -> Path:
+    """Score and draw with the best checkpoint in ``output`` and give the record's path.
+
+    The record comes last: a run that has one lacks nothing.
+    """
+    from segbench.checkpoint import load_checkpoint
+    from segbench.evaluate import evaluate
+    from segbench.jobs.overlays import frames_to_draw, write_overlays
+    from segbench.training.state import BEST
+
+    dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
+    best = load_checkpoint(output / BEST, registry)
+    session = runtime.open(best.model, Setup(size, device=options.device))
+    scored = splits[dataset.score_split]
+    evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)
+    drawn = frames_to_draw(dataset, folder, options.limit)
+    write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
+    record = Record(
+        kind="run",
+        config={**config, "checkpoint_sha256": best.sha256},
+        metrics=evaluation.metrics() | {"parameters": best.parameters},
+        per_class=evaluation.summary["per_class"],
+        curve=[asdict(epoch) for epoch in curve],
+        official=evaluation.official,
+        provenance=provenance(
+            started=started,
+            argv=options.argv,
+            registry=registry,
+            plugins=[options.backbone, dataset, runtime],
+            engine=session.engine,
+            dataset_fingerprint=config["data"],
+        )
+        | {"weights": weights.as_dict()},
+    )
+    return write_record(record, options.results, evaluation.arrays())
 
 
 def claim_output(output: Path, options: RunOptions) -> bool:

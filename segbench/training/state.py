@@ -33,7 +33,8 @@ class Epoch:
 class Job:
     """What to train and where to leave it.
 
-    ``config`` goes into the checkpoints and must be the same on resuming.
+    ``config`` goes into the checkpoints; what ``trained_config`` leaves of it must be the same on
+    resuming.
     """
 
     recipe: Recipe
@@ -76,19 +77,32 @@ def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
 
 def load_state(job: Job, learner: Learner) -> list[Epoch]:
     """Put the learner where ``save_state`` left it; SegbenchError if it was another training."""
+    asked = trained_config(job.config)
     try:
         state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
+        found = trained_config(state["config"])
+        changed = sorted(key for key, value in asked.items() if found.get(key) != value)
+        if not changed:
+            return _restored(learner, state)
     except Exception as error:  # a damaged file fails in as many ways as there are
         raise SegbenchError(
-            f"--resume: {job.output / STATE} is damaged; repeat the run with --force, or evaluate "
-            f"its {BEST}."
+            f"--resume: {job.output / STATE} is damaged or of another version; repeat the run "
+            f"with --force, or evaluate its {BEST}."
         ) from error
-    changed = sorted(key for key, value in job.config.items() if state["config"].get(key) != value)
-    if changed:
-        raise SegbenchError(
-            f"--resume: {job.output} was trained with another {', '.join(changed)}; give the "
-            "same options, or another --output."
-        )
+    raise SegbenchError(
+        f"--resume: {job.output} was trained with another {', '.join(changed)}; give the "
+        "same options, or another --output."
+    )
+
+
+def trained_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` without the fingerprint of frames that are scored after the training."""
+    prints = config.get("data", "").split(", ")
+    used = [each for each in prints if each.startswith(("train ", "val "))]
+    return {**config, "data": ", ".join(used)}
+
+
+def _restored(learner: Learner, state: Mapping[str, Any]) -> list[Epoch]:
     learner.model.load_state_dict(state["model"])
     learner.optimizer.load_state_dict(state["optimizer"])
     learner.scaler.load_state_dict(state["scaler"])

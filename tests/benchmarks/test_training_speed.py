@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from segbench.cli.run import HUGE_PAGES
 from segbench.data import Split
+from segbench.device import cpu_has_bfloat16
 from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter
 from segbench.recipes import MODERN
@@ -37,9 +38,7 @@ BACKBONES = {
     for backbone in plugin.segbench_backbones()
 }
 CASES = {"mobilenet": ((352, 480), 8, 3), "vgg16": ((352, 480), 1, 2)}
-needs_bfloat16 = pytest.mark.skipif(
-    not torch.cpu._is_avx512_bf16_supported(), reason="this CPU has no bfloat16"
-)
+needs_bfloat16 = pytest.mark.skipif(not cpu_has_bfloat16(), reason="this CPU has no bfloat16")
 
 
 def recipe_for(name: str, precision: str) -> tuple[Recipe, int]:

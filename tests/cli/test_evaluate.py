@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
 
 from segbench.cli import main
 from segbench.plugins import Registry
@@ -70,6 +72,15 @@ def test_a_file_that_is_no_checkpoint_is_refused(checkpoint: str) -> None:
         assert "give --checkpoint" in result.output
     missing = segbench("evaluate", "--checkpoint", "gone.safetensors", "--dataset", "tiny")
     assert "There is no file gone.safetensors" in missing.output
+
+
+@pytest.mark.parametrize("described", ["{}", "no JSON", "[]", "1", '{"convention": {"odd": 1}}'])
+def test_a_checkpoint_that_describes_no_network_is_refused(tmp_path: Path, described: str) -> None:
+    path = tmp_path / "odd.safetensors"
+    save_file({"weight": torch.zeros(1)}, path, metadata={"segbench": described})
+    result = segbench("evaluate", "--checkpoint", str(path), "--dataset", "tiny")
+    assert isinstance(result.exception, SystemExit)
+    assert "odd.safetensors holds weights but no segbench configuration" in result.output
 
 
 def test_a_data_set_without_a_server_cannot_be_submitted_to(checkpoint: str) -> None:

@@ -115,14 +115,19 @@ def test_a_folder_with_odd_letters_is_quoted_in_links(results: Path, tmp_path: P
     assert 'href="a%23b%20c/run/' in (tmp_path / "board.html").read_text(encoding="utf-8")
 
 
-def test_a_file_that_is_no_record_is_a_warning_and_the_rest_is_shown(results: Path) -> None:
+def test_a_file_that_is_no_record_is_named_and_the_rest_is_shown(
+    results: Path, tmp_path: Path
+) -> None:
     (results / "run" / "odd.json").write_text("no JSON")
     done = invoke("--results", results)
-    assert done.exit_code == 0
+    assert done.exit_code == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("Warning: ")
     assert "odd.json is not a segbench record" in done.stderr
     assert "0.6250" in done.stdout
+    output = tmp_path / "board.txt"
+    assert invoke("--results", results, "--output", output).exit_code == 1
+    assert "0.6250" in output.read_text()
 
 
 @pytest.mark.parametrize("exists", [False, True])

@@ -10,12 +10,13 @@ import PIL.Image
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
 
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records.record import read_arrays, read_record
 from segbench_plugins.runtimes.eager import segbench_runtimes
-from tests.tiny import locate, tiny_backbone, tiny_dataset, write_tiny
+from tests.tiny import TinyEncoder, locate, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
 
@@ -88,9 +89,11 @@ def test_a_configuration_that_has_a_record_is_skipped() -> None:
     assert len(records()) == 2
 
 
-def test_seeds_repeat_the_training() -> None:
-    assert run("--epochs", "1", "--seeds", "2").exit_code == 0
-    assert {read_record(path).config["seed"] for path in records()} == {0, 1}
+@pytest.mark.parametrize("first", [0, 2**63 - 1])
+def test_seeds_repeat_the_training(first: int) -> None:
+    result = run("--epochs", "1", "--seed", str(first), "--seeds", "2")
+    assert result.exit_code == 0, result.output
+    assert {read_record(path).config["seed"] for path in records()} == {first, first + 1}
 
 
 def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
@@ -102,16 +105,43 @@ def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
     assert changed.exit_code == 1
     assert "another epochs" in changed.output
     fresh = run("--epochs", "2", "--output", "new", "--resume")
-    assert fresh.exit_code == 0, "nothing to go on with yet: it starts"
+    assert fresh.exit_code == 0, fresh.output
+    assert "nothing to resume in new: starting afresh" in fresh.output
 
 
 def test_a_damaged_state_is_named() -> None:
     assert run("--epochs", "1", "--output", "out").exit_code == 0
-    Path("out/state.pt").write_bytes(b"half a file")
-    result = run("--epochs", "2", "--output", "out", "--resume")
+    state = torch.load("out/state.pt", weights_only=True)
+    torch.save(state | {"optimizer": {}}, "no-optimizer.pt")
+    torch.save({"model": state["model"]}, "weights.pt")
+    torch.save([1, 2], "list.pt")
+    Path("half.pt").write_bytes(b"half a file")
+    for other in ("no-optimizer.pt", "weights.pt", "list.pt", "half.pt"):
+        shutil.copy(other, "out/state.pt")
+        result = run("--epochs", "1", "--output", "out", "--resume", "--force")
+        assert result.exit_code == 1
+        assert "out/state.pt is damaged or of another version; repeat the run" in result.output
+        assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("output", [(), ("--output", "out")])
+def test_a_frame_that_is_only_scored_may_be_mended_before_resuming(output: tuple[str, ...]) -> None:
+    assert run("--epochs", "1", *output).exit_code == 0
+    (state,) = Path().glob("*/state.pt" if output else "runs/*/state.pt")
+    trained = state.read_bytes()
+    PIL.Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("data/tiny/test/000.png")
+    result = run("--epochs", "1", "--resume", *output)
+    assert result.exit_code == 0, result.output
+    assert state.read_bytes() == trained, "nothing is trained again"
+    assert len({read_record(path).config["data"] for path in records()}) == 2
+
+
+def test_a_frame_that_was_trained_on_may_not_change_before_resuming() -> None:
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    PIL.Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("data/tiny/train/000.png")
+    result = run("--epochs", "1", "--output", "out", "--resume")
     assert result.exit_code == 1
-    assert "out/state.pt is damaged; repeat the run with --force" in result.output
-    assert "Traceback" not in result.output
+    assert "was trained with another data" in result.output
 
 
 def test_memory_that_is_not_there_is_said_with_batch_and_size(
@@ -142,6 +172,42 @@ def test_a_finished_training_is_scored_again_on_resume() -> None:
     result = run("--epochs", "1", "--output", "out", "--resume")
     assert result.exit_code == 0, result.output
     assert len(records()) == 1
+
+
+def test_a_run_that_fails_after_its_training_says_how_to_go_on() -> None:
+    label = Path("data/tiny/test/001.label.png")
+    whole = label.read_bytes()
+    PIL.Image.fromarray(np.zeros((4, 4), np.uint8)).save(label)
+    scoring = run("--epochs", "1")
+    label.write_bytes(whole)
+    (overlays,) = (folder / "overlays" for folder in Path("runs").iterdir())
+    overlays.write_text("in the way")
+    drawing = run("--epochs", "1", "--resume")
+    for result in (scoring, drawing):
+        assert result.exit_code == 1
+        assert f"The checkpoint in {overlays.parent} is kept; go on with the" in result.output
+        assert "same options and --resume." in result.output
+        assert isinstance(result.exception, SystemExit)
+        assert not records()
+    overlays.unlink()
+    result = run("--epochs", "1", "--resume")
+    assert result.exit_code == 0, result.output
+    assert "epoch 1/1" not in result.output, "nothing is trained again"
+    assert len(records()) == 1
+
+
+def test_first_weights_are_told_in_a_line() -> None:
+    state = {**TinyEncoder().state_dict(), "classifier.bias": torch.zeros(1)}
+    fresh = [key for key in state if key.startswith("to32.")]
+    save_file({key: value for key, value in state.items() if key not in fresh}, "w.safetensors")
+    backbone = replace(tiny_backbone(), may_start_fresh=("to32",))
+    registry = Registry.of([backbone], [tiny_dataset()], segbench_runtimes())
+    options = ("--backbone", "tiny", "--dataset", "tiny", "--epochs", "1")
+    arguments = ["run", *options, "--weights", "w.safetensors"]
+    result = CliRunner().invoke(main, arguments, obj=registry)
+    assert result.exit_code == 0, result.output
+    assert "w.safetensors: 1 keys ignored; to32.0 start fresh\n" in result.output
+    assert "keys ignored" not in run("--epochs", "1").output
 
 
 def test_a_failing_combination_leaves_the_others() -> None:
@@ -184,6 +250,10 @@ def test_a_run_over_other_data_is_another_run() -> None:
         (["--batch-size", "0"], "0 is not in the range"),
         (["--epochs", "0"], "0 is not in the range"),
         (["--lr", "0"], "is not in the range"),
+        (["--lr", "nan"], "'--lr': nan is no finite number"),
+        (["--lr", "inf"], "'--lr': inf is no finite number"),
+        (["--seed", "99999999999999999999"], "is not in the range 0<=x<="),
+        (["--seeds", "99999999999999999999"], "is not in the range 1<=x<="),
         (["--crop", "640x640"], "--crop 640x640 is larger than --size"),
         (["--size", "32x32", "--batch-size", "1"], "make --batch-size or --size larger"),
         (["--device", "tpu"], "is no device"),
