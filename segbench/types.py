@@ -294,7 +294,8 @@ class Runtime:
     ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
     is asked before anything takes time. ``calibrates`` says that it wants ``Setup.calibration``.
     ``export`` writes what the engine loads to a file, where there is such a file, and gives what
-    to say of it. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
+    to say of it; ``export_options`` are those of "dynamic" and "compute_capability" that it heeds.
+    An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -304,3 +305,4 @@ class Runtime:
     check: "Callable[[Setup], object] | None" = None
     calibrates: bool = False
     export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None
+    export_options: tuple[str, ...] = ()
