@@ -1,7 +1,7 @@
 """Calibration frames for INT8: training images, never those that a network is scored on."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from segbench.errors import DataError, SegbenchError
 from segbench.progress import Reporter
 from segbench.types import Calibration, ClassMap, Dataset, Frame, Image, Size
 
+SPLIT = "train"
 COUNT = 128
 HELD_BACK = 32
 """At most; of a small data set a fifth is held back."""
@@ -23,35 +24,34 @@ def gather(
     data_root: Path,
     size: Size,
     reporter: Reporter,
-    seed: int = 0,
-    count: int = COUNT,
+    count: int | None = None,
     trained: bool = True,
-    split: str = "train",
+    scored: Collection[Frame] = (),
 ) -> Calibration:
-    """``count`` frames of ``split``, or all there are, at the network's input size.
+    """``count`` training frames (None: 128), or all there are, at the network's input size.
 
     Up to 32 others are held back with their labels, unless the network is not ``trained``: then
-    there is nothing to compare. Which frames they are follows from ``seed``. Raises SegbenchError
-    for a split that scores come from, and DataError where there are no images.
+    there is nothing to compare. The same frames are chosen every time. Raises SegbenchError where
+    a training frame is among those to be ``scored``, and DataError where there are no images.
     """
-    if split in {"val", "test", dataset.score_split, dataset.predictions_split}:
-        raise SegbenchError(
-            f"INT8 is not calibrated on {split!r}, from which scores of {dataset.name} come: "
-            "calibrate on 'train'."
-        )
     folder = dataset.locate(data_root)
-    frames = tuple(f for f in dataset.frames(folder, split) if f.image.exists())
+    frames = tuple(f for f in dataset.frames(folder, SPLIT) if f.image.exists())
     if not frames:
         raise DataError(
             f"INT8 is calibrated on training images, but {folder} has none of {dataset.name}'s "
-            f"split {split!r}: give --data-root, or run segbench data check."
+            f"split {SPLIT!r}: give --data-root, or run segbench data check."
         )
-    order = np.random.default_rng(seed).permutation(len(frames))
+    if not {f.image for f in frames}.isdisjoint(f.image for f in scored):
+        raise SegbenchError(
+            f"INT8 is calibrated on {dataset.name}'s split {SPLIT!r}, which has frames that are "
+            "to be scored; score another --split, or a runtime that is not INT8."
+        )
+    order = np.random.default_rng(0).permutation(len(frames))
     held_back = min(HELD_BACK, len(frames) // 5) if trained else 0
-    chosen = [frames[i] for i in sorted(order[held_back:][:count])]
+    chosen = [frames[i] for i in sorted(order[held_back:][: count or COUNT])]
     images = _images(chosen, size, reporter)
     ids = tuple(frame.id for frame in chosen)
-    source = f"{dataset.name} {split}"
+    source = f"{dataset.name} {SPLIT}"
     if not held_back:
         return Calibration(source, ids, images)
     others = [frames[i] for i in sorted(order[:held_back])]

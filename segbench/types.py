@@ -295,8 +295,9 @@ class Runtime:
     is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
     machine lacks to run it; only the listing asks, since an export needs less. ``calibrates`` says
     that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
-    there is such a file, and gives what to say of it. An entry of ``requires`` may name
-    alternatives ("onnxruntime-gpu|onnxruntime").
+    there is such a file, and gives what to say of it; ``export_options`` are those of "dynamic" and
+    "compute_capability" that it heeds. An entry of ``requires`` may name alternatives
+    ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -307,3 +308,4 @@ class Runtime:
     lacking: Callable[[], str | None] | None = None
     calibrates: bool = False
     export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None
+    export_options: tuple[str, ...] = ()

@@ -43,22 +43,28 @@ def open_session(precision: "Precision", model: "FCN8s", setup: Setup) -> Sessio
 def export_int8(
     profile: "Profile | None", model: "FCN8s", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
-    """Write the Q/DQ graph that ``open_int8`` loads; None is the profile that suits the device."""
-    from segbench.device import resolve_device
-    from segbench.quantize import quantize_onnx
+    """Write the Q/DQ graph that ``open_int8`` loads, unless it plainly disagrees with eager."""
+    from segbench.quantize import export_quantized
 
-    suiting: Profile = "unsigned" if resolve_device(setup.device).type == "cpu" else "signed"
-    return {"quantization": quantize_onnx(model, path, setup, profile or suiting)}
+    return {"quantization": export_quantized(model, path, setup, profile or _suiting(setup))}
 
 
 def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Session:
     """Quantise, or take from the cache what was quantised before."""
     from segbench.engines.onnx_session import OnnxSession
+    from segbench.quantize import quantize_onnx
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
-        details = export_int8(profile, model, setup, path)
-        return OnnxSession(path, setup, "int8", details)
+        details = quantize_onnx(model, path, setup, profile or _suiting(setup))
+        return OnnxSession(path, setup, "int8", {"quantization": details})
+
+
+def _suiting(setup: Setup) -> "Profile":
+    """The profile that suits the device."""
+    from segbench.device import resolve_device
+
+    return "unsigned" if resolve_device(setup.device).type == "cpu" else "signed"
 
 
 @hookimpl
@@ -71,6 +77,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             open=partial(open_session, precision),
             requires=REQUIRES,
             export=partial(export, precision),
+            export_options=("dynamic",),
         )
     for name, (what, profile) in INT8.items():
         yield Runtime(

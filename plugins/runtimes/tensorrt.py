@@ -47,7 +47,10 @@ def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
 
 
 def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
-    """Write the engine for ``setup.compute_capability``, else for the card that is here."""
+    """Write the engine for ``setup.compute_capability``, else for the card that is here.
+
+    What is compared with eager is the graph that it is built from.
+    """
     from segbench.engines.trt.target import target_to_export
     from segbench.files import draft_of
 
@@ -56,7 +59,7 @@ def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Ma
     from segbench.engines.trt.build import build_engine
     from segbench.engines.trt.graph import onnx_graph
 
-    onnx, about = onnx_graph(model, precision, setup)
+    onnx, about = onnx_graph(model, precision, setup, to_export=True)
     engine = build_engine(target, onnx)
     with draft_of(path) as draft:
         draft.write_bytes(engine.plan)
@@ -78,4 +81,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             lacking=lacking,
             calibrates=precision == "int8",
             export=partial(export, precision),
+            export_options=("compute_capability",),
         )

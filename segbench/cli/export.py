@@ -42,7 +42,9 @@ from segbench.progress import Reporter
 def export(registry: Registry, runtime_name: str, **given: Any) -> None:
     """Write FCN8s for an engine: RGB in 0..255 goes in, normalisation and padding are inside.
 
-    The graph is compared with PyTorch by numbers before it is written.
+    The ONNX graph is compared with PyTorch by numbers before it is written: in FP32 and FP16 they
+    must be equal but for rounding, in INT8 they may not plainly disagree on calibration frames.
+    Of a TensorRT engine, the graph that it is built from is compared.
     """
     from segbench.jobs.export import ExportOptions
     from segbench.jobs.export import export as do_export
@@ -50,7 +52,9 @@ def export(registry: Registry, runtime_name: str, **given: Any) -> None:
     chosen = ExportOptions(runtime=registry.runtime(runtime_name), **given)
     written = do_export(chosen, registry, Reporter())
     share = written.file / written.weights
+    agreement = written.agreement
+    equal = "" if agreement is None else f", {agreement:.1%} of pixels have eager FP32's class"
     click.echo(
         f"{chosen.output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
-        f"{written.weights / 1e6:.1f} MB in FP32"
+        f"{written.weights / 1e6:.1f} MB in FP32{equal}"
     )

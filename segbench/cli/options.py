@@ -77,9 +77,7 @@ opacity = click.option(
 calibration_frames = click.option(
     "--calibration-frames",
     type=COUNT,
-    default=128,
-    show_default=True,
-    help="INT8: at most so many training images to measure activations on.",
+    help="INT8: at most so many training images to measure activations on. Default: 128.",
 )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segbench.calibration import summarise
 from segbench.data import fingerprint, labelled_frames
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.jobs.predictor import EngineOptions, calibration_for, check_runtime
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -62,17 +62,21 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
 def open_checkpoint(
     checkpoint: "Checkpoint", options: EvaluateOptions, registry: Registry, reporter: Reporter
 ) -> Opened:
-    """Open a session for the frames that the options name."""
+    """Open a session for the frames that the options name.
+
+    Raises SegbenchError where it cannot run, or INT8 would be calibrated on these frames.
+    """
     dataset, trained = options.dataset, checkpoint.config
     check_classes(checkpoint, dataset, options.checkpoint)
     split = options.split or dataset.score_split
     frames = labelled_frames(dataset, dataset.locate(options.data_root), split, options.limit)
     size = options.size or (trained["height"], trained["width"])
-    calibration = calibration_for(options, trained["dataset"], size, registry, reporter)
+    calibration = calibration_for(options, trained["dataset"], size, registry, reporter, frames)
     setup = Setup(
         size, device=options.device, calibration=calibration, keep_float=options.keep_float
     )
-    session = options.runtime.open(checkpoint.model, setup)
+    with memory_may_be_short(setup.batch_size, size):
+        session = options.runtime.open(checkpoint.model, setup)
     return Opened(checkpoint, session, frames, size, calibration)
 
 
@@ -90,7 +94,8 @@ def score(
     dataset, runtime = options.dataset, options.runtime
     checkpoint, session, size = opened.checkpoint, opened.session, opened.size
     trained = checkpoint.config
-    evaluation = evaluate(session, dataset, opened.frames, size, options.label_scale, reporter)
+    with memory_may_be_short(1, size):
+        evaluation = evaluate(session, dataset, opened.frames, size, options.label_scale, reporter)
     record = Record(
         kind="evaluate",
         config=trained

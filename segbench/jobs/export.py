@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.jobs.predictor import EngineOptions, calibration_for
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -27,10 +27,14 @@ class ExportOptions(EngineOptions):
 
 @dataclass(frozen=True)
 class Exported:
-    """The written file's size and that of the network's weights in FP32, in bytes."""
+    """The written file's size and that of the network's weights in FP32, in bytes.
+
+    ``agreement`` is the share of pixels to which an INT8 network gives eager's class.
+    """
 
     file: int
     weights: int
+    agreement: float | None
 
 
 def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
@@ -43,9 +47,13 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         raise SegbenchError(
             f"The runtime {runtime.name!r} loads no file that could be exported; these do: {able}."
         )
-    if options.dynamic and runtime.calibrates:
+    if options.dynamic and "dynamic" not in runtime.export_options:
         raise SegbenchError(
-            f"{runtime.name!r} is calibrated for one size and batch; leave --dynamic out."
+            f"{runtime.name!r} is exported for one size and batch; leave --dynamic out."
+        )
+    if options.compute_capability and "compute_capability" not in runtime.export_options:
+        raise SegbenchError(
+            f"What {runtime.name!r} loads is not built for a card; leave --compute-capability out."
         )
     checkpoint = load_checkpoint(options.checkpoint, registry)
     trained = checkpoint.config
@@ -60,5 +68,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         dynamic=options.dynamic,
         compute_capability=options.compute_capability,
     )
-    runtime.export(checkpoint.model, setup, options.output)
-    return Exported(options.output.stat().st_size, 4 * checkpoint.parameters)
+    with memory_may_be_short(options.batch_size, size):
+        told = runtime.export(checkpoint.model, setup, options.output)
+    agreement = told.get("quantization", {}).get("agreement")
+    return Exported(options.output.stat().st_size, 4 * checkpoint.parameters, agreement)

@@ -1,5 +1,6 @@
 """A checkpoint opened on a runtime: what evaluate, predict and video begin with."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,18 +8,21 @@ from segbench.calibration import gather
 from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Calibration, Dataset, Runtime, Session, Setup, Size
+from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup, Size
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    """Which network runs where; ``data_root`` and what follows it is for INT8."""
+    """Which network runs where; ``data_root`` and what follows it is for INT8.
+
+    ``calibration_frames`` None are 128.
+    """
 
     checkpoint: Path
     runtime: Runtime
     device: str = "auto"
     data_root: Path = Path("data")
-    calibration_frames: int = 128
+    calibration_frames: int | None = None
     keep_float: tuple[str, ...] | None = None
 
 
@@ -55,14 +59,27 @@ def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> No
 
 
 def calibration_for(
-    options: EngineOptions, trained_on: str, size: Size, registry: Registry, reporter: Reporter
+    options: EngineOptions,
+    trained_on: str,
+    size: Size,
+    registry: Registry,
+    reporter: Reporter,
+    scored: Collection[Frame] = (),
 ) -> Calibration | None:
-    """Frames of the data set that the network was trained on, where the runtime wants them."""
+    """Frames of the data set that the network was trained on, where the runtime wants them.
+
+    None of them may be among those ``scored``. Raises SegbenchError where one is, and for options
+    of INT8 with a runtime that has nothing of it.
+    """
     if options.runtime.calibrates:
         dataset, count = registry.dataset(trained_on), options.calibration_frames
-        return gather(dataset, options.data_root, size, reporter, count=count)
-    if options.keep_float is not None:
-        raise SegbenchError(
-            f"The runtime {options.runtime.name!r} quantises nothing: leave --keep-float out."
-        )
+        return gather(dataset, options.data_root, size, reporter, count, scored=scored)
+    for option, given in {
+        "--keep-float": options.keep_float,
+        "--calibration-frames": options.calibration_frames,
+    }.items():
+        if given is not None:
+            raise SegbenchError(
+                f"The runtime {options.runtime.name!r} quantises nothing: leave {option} out."
+            )
     return None

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 class ReportOptions:
     """What ``segbench quantize-report`` was asked for.
 
-    ``frames`` None is all that are held back; ``keep_float`` is how many of the costliest layers.
+    ``frames`` None is all that are held back, ``calibration_frames`` None 128; ``keep_float`` is
+    how many of the costliest layers.
     """
 
     checkpoint: Path
     data_root: Path
     profile: Literal["unsigned", "signed"] = "unsigned"
     frames: int | None = None
-    calibration_frames: int = 128
+    calibration_frames: int | None = None
     keep_float: int = 0
     output: Path = Path("quantize-report")
 
@@ -47,9 +48,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
     checkpoint = load_checkpoint(options.checkpoint, registry)
     config, profile = checkpoint.config, options.profile
     dataset, size = registry.dataset(config["dataset"]), (config["height"], config["width"])
-    calibration = gather(
-        dataset, options.data_root, size, reporter, count=options.calibration_frames
-    )
+    calibration = gather(dataset, options.data_root, size, reporter, options.calibration_frames)
     scored = held_back(calibration, options.frames)
     setup = Setup(size, device="cpu", calibration=calibration, keep_float=())
     try:

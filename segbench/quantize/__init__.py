@@ -3,7 +3,7 @@
 One network serves every engine that reads it: what ``evaluate`` scores is what ``latency`` times.
 """
 
-from segbench.quantize.network import quantize_onnx
+from segbench.quantize.network import export_quantized, quantize_onnx
 from segbench.quantize.profiles import Profile
 
-__all__ = ["Profile", "quantize_onnx"]
+__all__ = ["Profile", "export_quantized", "quantize_onnx"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from segbench.cache import cache_dir
 from segbench.calibration import digest
-from segbench.engines.onnx_graph import export_onnx
+from segbench.engines.onnx_graph import compare_with_eager, export_onnx
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
@@ -36,6 +36,12 @@ from segbench.types import Calibration, Setup
 
 FORMAT = 4
 """Goes up when the same request would give another network."""
+COMPARED_FRAMES = 4
+LEAST_AGREEMENT = 0.5
+LARGEST_ERROR = 0.5
+"""Of the logits, as ``Likeness.error``. Sound networks agree on nine pixels of ten, with errors
+below a tenth. Where one class fills the picture a broken network agrees too, but its logits do
+not."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,40 @@ def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> d
     with draft_of(path) as draft:
         shutil.copyfile(network.path, draft)
     return network.details
+
+
+def export_quantized(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+    """``quantize_onnx`` for a file to give away: what it says, and the ``agreement`` with eager.
+
+    That is the share of pixels with eager's class on a few calibration frames. Raises
+    SegbenchError where the network plainly disagrees; then ``path`` stays as it was.
+    """
+    with draft_of(path) as draft:
+        details = quantize_onnx(model, draft, setup, profile)
+        return {**details, "agreement": _agreement(model, draft, setup)}
+
+
+def _agreement(model: FCN8s, path: Path, setup: Setup) -> float:
+    images, batch = calibration_of(setup).images[:COMPARED_FRAMES], setup.batch_size
+    likenesses = [
+        compare_with_eager(
+            model, path, setup, "int8", images[np.arange(start, start + batch) % len(images)]
+        )
+        for start in range(0, len(images), batch)
+    ]
+    agreement = float(np.mean([each.agreement for each in likenesses]))
+    error = float(np.max([each.error or 0.0 for each in likenesses]))
+    if agreement < LEAST_AGREEMENT:
+        what = f"eager's class on {agreement:.0%} of the pixels"
+    elif not error <= LARGEST_ERROR:
+        what = f"logits that are {error:.0%} off eager's"
+    else:
+        return agreement
+    raise SegbenchError(
+        f"The INT8 network gives {what} of its calibration frames, so it was not written; keep "
+        "layers in floating point (segbench quantize-report shows which cost most), or export in "
+        "FP16."
+    )
 
 
 def quantized(model: FCN8s, setup: Setup, profile: Profile) -> Quantized:

@@ -1,6 +1,8 @@
 """``segbench evaluate``: a checkpoint's score is the score of the run that made it."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -10,12 +12,35 @@ from safetensors.torch import save_file
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
+from segbench.types import Calibration, Runtime, Setup
 from segbench_plugins.datasets import camvid
 from segbench_plugins.runtimes.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
+
+def short_of_memory(*_: Any) -> Any:
+    raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried 9 bytes")
+
+
+def calibrated(model: Any, setup: Setup) -> Any:
+    assert isinstance(setup.calibration, Calibration)
+    (eager,) = (each for each in segbench_runtimes() if each.name == "eager")
+    return eager.open(model, setup)
+
+
+def too_large_to_run(*_: Any) -> Any:
+    return SimpleNamespace(engine="e", details={}, prepare=len, run=short_of_memory, fetch=len)
+
+
 REGISTRY = Registry.of(
-    [tiny_backbone()], [tiny_dataset(), *camvid.segbench_datasets()], segbench_runtimes()
+    [tiny_backbone()],
+    [tiny_dataset(), *camvid.segbench_datasets()],
+    [
+        *segbench_runtimes(),
+        Runtime("calibrated", "measures ranges", calibrated, calibrates=True),
+        Runtime("large", "no memory is enough to open it", short_of_memory),
+        Runtime("larger", "no memory is enough to run it", too_large_to_run),
+    ],
 )
 
 
@@ -56,6 +81,24 @@ def test_another_split_and_label_scale_are_recorded(checkpoint: str) -> None:
     record = only_record("evaluate")
     assert (record.config["split"], record.config["label_scale"]) == ("val", 2)
     assert (record.config["limit"], record.metrics["frames"]) == (1, 1)
+
+
+def test_what_is_calibrated_is_not_scored_on_training_frames(checkpoint: str) -> None:
+    arguments = ("evaluate", "--checkpoint", checkpoint, "--dataset", "tiny", "--split", "train")
+    assert segbench(*arguments).exit_code == 0
+    refused = segbench(*arguments, "--runtime", "calibrated")
+    assert refused.exit_code == 1
+    assert "'train', which has frames that are to be scored; score another" in refused.output
+    assert segbench(*arguments[:-1], "val", "--runtime", "calibrated").exit_code == 0
+
+
+@pytest.mark.parametrize("runtime", ["large", "larger"])
+def test_short_memory_is_one_sentence(checkpoint: str, runtime: str) -> None:
+    arguments = ("evaluate", "--checkpoint", checkpoint, "--dataset", "tiny", "--size", "96x64")
+    result = segbench(*arguments, "--runtime", runtime)
+    assert result.exit_code == 1
+    assert "Out of memory" in result.output
+    assert "--size 96x64" in result.output
 
 
 def test_a_checkpoint_of_another_data_set_is_refused(checkpoint: str, tmp_path: Path) -> None:

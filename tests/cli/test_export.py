@@ -1,6 +1,7 @@
 """``segbench export``: what it writes, what it says of it, what it refuses."""
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -8,14 +9,25 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.plugins import Registry
-from segbench_plugins.runtimes import eager
+from segbench.types import Runtime
+from segbench_plugins.runtimes import eager, tensorrt
 from segbench_plugins.runtimes import onnx as onnx_plugin
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+
+
+def short_of_memory(*_: Any) -> Any:
+    raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried 9 bytes")
+
 
 REGISTRY = Registry.of(
     [tiny_backbone()],
     [tiny_dataset()],
-    [*eager.segbench_runtimes(), *onnx_plugin.segbench_runtimes()],
+    [
+        *eager.segbench_runtimes(),
+        *onnx_plugin.segbench_runtimes(),
+        *tensorrt.segbench_runtimes(),
+        Runtime("very-large", "no memory is enough", short_of_memory, export=short_of_memory),
+    ],
 )
 
 
@@ -46,6 +58,7 @@ def test_it_writes_the_graph_and_says_its_size(trained: Path, tmp_path: Path) ->
     result = export(trained, tmp_path, "--size", "40x72", "--batch-size", "2")
     assert result.exit_code == 0, result.output
     assert "MB in FP32" in result.output
+    assert "eager FP32's class" not in result.output
     shape = onnx.load(tmp_path / "out/a.onnx").graph.input[0].type.tensor_type.shape
     assert [axis.dim_value for axis in shape.dim] == [2, 3, 40, 72]
 
@@ -56,6 +69,7 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
     graph = onnx.load(tmp_path / "out/a.onnx").graph
     assert {"QuantizeLinear", "ArgMax"} <= {node.op_type for node in graph.node}
     assert graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert "% of pixels have eager FP32's class" in result.output
 
 
 @pytest.mark.parametrize(
@@ -66,6 +80,13 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
         (("--checkpoint", "none.safetensors"), "give --checkpoint one that exists"),
         (("--size", "0x64"), "is empty"),
         (("--runtime", "onnx-int8", "--dynamic"), "leave --dynamic out"),
+        (("--runtime", "trt-fp32", "--dynamic"), "leave --dynamic out"),
+        (("--compute-capability", "8.9"), "leave --compute-capability out"),
+        (("--calibration-frames", "8"), "leave --calibration-frames out"),
+        (
+            ("--runtime", "very-large", "--size", "96x64", "--batch-size", "2"),
+            "Out of memory with --batch-size 2 at --size 96x64",
+        ),
         (("--keep-float", "encoder.to8"), "leave --keep-float out"),
     ],
 )

@@ -15,11 +15,12 @@ from onnx import TensorProto, helper
 
 from segbench.engines.onnx_graph import export_onnx
 from segbench.engines.onnx_session import OnnxSession
+from segbench.engines.trt.graph import onnx_graph
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.networks import fresh_network
 from segbench.plugins import Registry
-from segbench.quantize import network, quantize_onnx
+from segbench.quantize import export_quantized, network, quantize_onnx
 from segbench.quantize.choice import choose_method, costly_layers
 from segbench.quantize.layer_costs import Costing, LayerCost, decibels
 from segbench.quantize.profiles import Profile
@@ -163,6 +164,50 @@ def test_whatever_determines_the_network_is_in_its_key(
         model.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
     after = network.quantized(model, replace(setup, **changed.get(change, {})), "unsigned")
     assert after.key != before
+
+
+def test_a_file_to_give_away_says_how_far_it_agrees_with_eager(
+    model: FCN8s, setup: Setup, tmp_path: Path
+) -> None:
+    for output in ("logits", "labels"):
+        asked = replace(setup, output=output, batch_size=2)
+        details = export_quantized(model, tmp_path / "int8.onnx", asked, "unsigned")
+        assert 0.9 < details["agreement"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("factor", "output", "message"),
+    [
+        (0.001, "logits", "eager's class on"),
+        (0.001, "labels", "eager's class on"),
+        (0.2, "logits", "logits that are .* off eager's"),
+    ],
+)
+def test_a_network_that_plainly_disagrees_is_opened_but_not_given_away(
+    factor: float,
+    output: Any,
+    message: str,
+    model: FCN8s,
+    setup: Setup,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its activations are cut off at a small part of their range."""
+
+    def narrow(*arguments: Any) -> Any:
+        return {
+            method: {name: (low * factor, high * factor) for name, (low, high) in ranges.items()}
+            for method, ranges in measure_ranges(*arguments).items()
+        }
+
+    monkeypatch.setattr(network, "measure_ranges", narrow)
+    asked = replace(setup, output=output)
+    quantize_onnx(model, tmp_path / "opened.onnx", asked, "signed")
+    with pytest.raises(SegbenchError, match=message):
+        export_quantized(model, tmp_path / "int8.onnx", asked, "signed")
+    with pytest.raises(SegbenchError, match=message):
+        onnx_graph(model, "int8", asked, to_export=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["opened.onnx"]
 
 
 def test_ranges_are_measured_once_for_all_profiles(

@@ -16,11 +16,12 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 
 def onnx_graph(
-    model: "FCN8s", precision: Precision, setup: Setup
+    model: "FCN8s", precision: Precision, setup: Setup, to_export: bool = False
 ) -> tuple[bytes, Mapping[str, Any]]:
     """The graph, checked by numbers, and what a record should know of it.
 
-    "int8" has explicit Q/DQ nodes, calibrated on ``setup.calibration``.
+    "int8" has explicit Q/DQ nodes, calibrated on ``setup.calibration``. How well it does is for
+    a score to say, so that it is checked only where it is ``to_export``.
     """
     import onnx
 
@@ -28,9 +29,10 @@ def onnx_graph(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
         if precision == "int8":
-            from segbench.quantize import quantize_onnx
+            from segbench.quantize import export_quantized, quantize_onnx
 
-            details = {"quantization": quantize_onnx(model, path, setup, "signed")}
+            write = export_quantized if to_export else quantize_onnx
+            details = {"quantization": write(model, path, setup, "signed")}
         else:
             from segbench.engines.onnx_graph import export_onnx
 

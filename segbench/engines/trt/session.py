@@ -41,8 +41,8 @@ class TrtSession:
             self.graph = self._capture()
         except torch.OutOfMemoryError as error:
             raise SegbenchError(
-                f"{describe(self.device)} has too little free memory for the engine; give a "
-                "smaller --size or --batch-size."
+                f"{describe(self.device)} has too little free memory for the engine at "
+                f"{_asked(setup)}; make one of them smaller."
             ) from error
         graph = "CUDA graph" if self.graph else "no CUDA graph"
         self.engine = f"{target.title} {precision.upper()} on {describe(self.device)}, {graph}"
@@ -122,7 +122,7 @@ class TrtSession:
         if self.context is None:
             raise SegbenchError(
                 f"{target.title} cannot start the engine ({reason(self.log)}); if memory is "
-                "short, give a smaller --size or --batch-size."
+                f"short, make one of {_asked(self.setup)} smaller."
             )
         return compiled
 
@@ -140,3 +140,8 @@ class TrtSession:
         except (RuntimeError, SegbenchError):
             return None
         return graph
+
+
+def _asked(setup: Setup) -> str:
+    height, width = setup.size
+    return f"--batch-size {setup.batch_size} and --size {height}x{width}"
