@@ -1,0 +1,59 @@
+"""Settings that differ, as people read them: whole values, and of long lists what differs."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from segbench.compare.settings import Setting
+from segbench.text import printable
+
+LONGEST_LIST = 44
+"""Characters of a list that is shown whole."""
+FIRST = 3
+"""Entries that are shown of what only one list has."""
+
+
+def print_settings(console: Console, title: str, settings: Sequence[Setting]) -> None:
+    """A row for each setting, in both records; values fold where the terminal is narrow."""
+    console.print()
+    if not settings:
+        console.print(f"The same {title}.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(f"differing {title}", no_wrap=True)
+    table.add_column("A", overflow="fold")
+    table.add_column("B", overflow="fold")
+    for setting in settings:
+        table.add_row(printable(setting.name), *values(setting))
+    console.print(table)
+
+
+def values(setting: Setting) -> tuple[str, str]:
+    """A's value and B's as a line of text each; long lists as what only one of them has."""
+    a, b = setting.a, setting.b
+    if any(isinstance(value, list) and len(_text(value)) > LONGEST_LIST for value in (a, b)):
+        return _beside(a, b), _beside(b, a)
+    return _text(a), _text(b)
+
+
+def _beside(value: Any, other: Any) -> str:
+    """How long a list is, and the first entries that the other one lacks."""
+    if not isinstance(value, list):
+        return _text(value)
+    others = set(map(_text, other)) if isinstance(other, list) else set()
+    own = [text for text in map(_text, value) if text not in others]
+    count = f"{len(value)} {'entry' if len(value) == 1 else 'entries'}"
+    if own:
+        more = ", …" if len(own) > FIRST else ""
+        return f"{count}, of them only here {', '.join(own[:FIRST])}{more}"
+    same_length = isinstance(other, list) and len(other) == len(value)
+    return f"{count} in another order" if same_length else count
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
