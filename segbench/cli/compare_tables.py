@@ -9,7 +9,7 @@ from segbench.compare.settings import differing_config, differing_provenance
 from segbench.records.facts import record_name
 from segbench.records.record import Record
 from segbench.score_tables import show
-from segbench.text import printable
+from segbench.text import counted, printable
 
 WITHIN = "within noise"
 MORE = "more than noise"
@@ -74,7 +74,8 @@ def _print_scores(console: Console, found: Scores) -> None:
     if found.headline is not None:
         name, *figures = found.headline.name, *cells(found.headline)
         console.print(f"{printable(name)}: A {figures[0]}, B {figures[1]}, B - A {figures[2]}.")
-    console.print(f"mIoU over {found.frames} frames: {_miou_sentence(found.miou)}", soft_wrap=True)
+    frames = counted(found.frames, "frame")
+    console.print(f"mIoU over {frames}: {_miou_sentence(found.miou)}", soft_wrap=True)
 
 
 def _print_latencies(console: Console, found: Latencies) -> None:
