@@ -1,5 +1,6 @@
 """Frames of a video file, or of a folder of numbered pictures, upright and with their times."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -102,7 +103,7 @@ def _open_file(path: Path, start: float, most: int | None) -> Footage:
     stream.thread_type = "AUTO"
     rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
     tick = Fraction(stream.time_base or 1 / rate)
-    seconds = float((stream.duration or 0) * tick) or (container.duration or 0) / av.time_base
+    seconds = _seconds(container, stream, tick)
     troubles: list[str] = []
     frames = _frames(path, container, stream, start, seconds, troubles)
     first = next(frames, None)
@@ -172,6 +173,19 @@ def _stills(
 def _moves(stream: av.VideoStream) -> bool:
     """Whether it is a video, and not the cover of a sound file."""
     return not stream.disposition & Disposition.attached_pic
+
+
+def _seconds(
+    container: "av.container.InputContainer", stream: av.VideoStream, tick: Fraction
+) -> float:
+    """How long the video lasts; Matroska says so in a tag, since the file's sound may be longer."""
+    tagged = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    if stream.duration:
+        return float(stream.duration * tick)
+    if tagged:
+        hours, minutes, seconds = map(float, tagged.groups())
+        return 3600 * hours + 60 * minutes + seconds
+    return (container.duration or 0) / av.time_base
 
 
 def _matrix(frame: av.VideoFrame) -> Matrix | None:
