@@ -28,7 +28,7 @@ from segbench.compare.settings import Setting
 from segbench.leaderboard.rank import Row
 from segbench.text import printable
 
-LONGEST = 24
+LONGEST = 40
 """Characters of a setting's value that a line about one pair has room for."""
 
 

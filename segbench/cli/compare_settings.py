@@ -43,14 +43,18 @@ def _beside(value: Any, other: Any) -> str:
     """How long a list is, and the first entries that the other one lacks."""
     if not isinstance(value, list):
         return _text(value)
-    others = set(map(_text, other)) if isinstance(other, list) else set()
-    own = [text for text in map(_text, value) if text not in others]
     count = f"{len(value)} {'entry' if len(value) == 1 else 'entries'}"
+    if not isinstance(other, list):
+        return f"{count}: {_first(value)}"
+    own = [entry for entry in value if entry not in other]
     if own:
-        more = ", …" if len(own) > FIRST else ""
-        return f"{count}, of them only here {', '.join(own[:FIRST])}{more}"
-    same_length = isinstance(other, list) and len(other) == len(value)
-    return f"{count} in another order" if same_length else count
+        return f"{count}, only here {_first(own)}"
+    return f"{count} in another order" if len(other) == len(value) else count
+
+
+def _first(entries: Sequence[Any]) -> str:
+    more = ", …" if len(entries) > FIRST else ""
+    return ", ".join(map(_text, entries[:FIRST])) + more
 
 
 def _text(value: Any) -> str:

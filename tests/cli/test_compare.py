@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.cli.compare_settings import values
+from segbench.compare import records
 from segbench.compare.settings import Setting
 from segbench.records.record import Record, write_record
 
@@ -147,6 +148,24 @@ def test_settings_are_said_once_where_they_differ_alike(folders: tuple[Path, Pat
     assert not any(line.startswith("Scores of") for line in lines)
 
 
+def test_without_an_interval_nothing_is_said_of_noise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "bootstrap_gain", lambda *_: None)
+    monkeypatch.setattr(records, "bootstrap_iou_gain", lambda *_: [None, None])
+    a, b = tmp_path / "a", tmp_path / "b"
+    paths = write_score(a, POOR, runtime="eager"), write_score(b, GOOD, runtime="eager")
+    done = segbench(*paths)
+    assert (
+        "mIoU over 1 frame: a difference of +0.4167; too few frames for an interval." in done.output
+    )
+    assert "road 0.6667 1.0000 +0.3333 - no interval" in lines_of(done.output)
+    assert "noise" not in done.output
+    done = segbench(a, b)
+    assert "tiny eager 2x4 0.5833 1.0000 +0.4167 - no interval" in lines_of(done.output)
+    assert "noise" not in done.output
+
+
 def test_a_measure_without_an_interval_has_mean_iou_beside_it(tmp_path: Path) -> None:
     for results in ("a", "b"):
         write_score(tmp_path / results, GOOD, POOR, GOOD, name="MaxF", runtime="eager")
@@ -195,11 +214,14 @@ def test_of_long_lists_what_differs_is_shown(tmp_path: Path) -> None:
     assert "frame_000099" in output
     assert "frame_000097" not in output
     assert values(Setting("used", frames, other)) == (
-        "100 entries, of them only here frame_000098, frame_000099",
-        "102 entries, of them only here one, two, three, …",
+        "100 entries, only here frame_000098, frame_000099",
+        "102 entries, only here one, two, three, …",
     )
     assert values(Setting("used", frames, frames[::-1])) == ("100 entries in another order",) * 2
-    assert values(Setting("used", None, frames))[0] == "-"
+    assert values(Setting("used", None, frames)) == (
+        "-",
+        "100 entries: frame_000000, frame_000001, frame_000002, …",
+    )
     assert values(Setting("used", [0.5, 2.0], [1])) == ("[0.5, 2.0]", "[1]")
 
 
