@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,12 @@ from segbench.errors import SegbenchError
 
 @contextmanager
 def draft_of(path: Path) -> Iterator[Path]:
-    """A path to write to; when the block ends well the file there is moved to ``path``."""
+    """A path to write to; when the block ends well the file there is moved to ``path``.
+
+    SegbenchError where that cannot be.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             draft = Path(folder) / path.name
             yield draft
@@ -24,10 +28,18 @@ def draft_of(path: Path) -> Iterator[Path]:
 def check_writable(folder: Path, option: str = "--output") -> None:
     """Make ``folder`` and try to write into it; SegbenchError, before the work, if that fails."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder)
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise SegbenchError(
             f"{folder} cannot be written to ({error.strerror}); name another {option}."
         ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make it with its parents; where a file is in the way the OSError names it."""
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{place} is no folder")
+    folder.mkdir(parents=True, exist_ok=True)

@@ -11,3 +11,8 @@ def printable(text: str) -> str:
 def safe(text: str) -> str:
     """``text`` as HTML, between tags or in a quoted attribute."""
     return escape(printable(text))
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 picture``, ``2 pictures``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -29,12 +29,14 @@ def write_video(
     times: Sequence[int] | None = None,
     matrix: tuple[int, ...] | None = None,
     options: dict[str, str] | None = None,
+    sound: int = 0,
 ) -> Path:
-    """H.264 of the pictures; ``times`` are in ticks of 1/rate."""
+    """H.264 of the pictures, and ``sound`` seconds of silence; ``times`` are in ticks of 1/rate."""
     with av.open(path, "w", options=options or {}) as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": "10", "g": "5"})
         stream.height, stream.width = size
         stream.pix_fmt = "yuv444p" if any(side % 2 for side in size) else "yuv420p"
+        silence = container.add_stream("aac", rate=44100) if sound else None
         if matrix:
             stream.set_display_matrix(matrix)
         for number, picture in enumerate(pictures(count, size)):
@@ -42,6 +44,13 @@ def write_video(
             frame.pts, frame.time_base = (times[number] if times else number), 1 / rate
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+        if silence:
+            quiet = np.zeros((1, 1024), np.float32)
+            for number in range(sound * 44100 // 1024):
+                part = av.AudioFrame.from_ndarray(quiet, "fltp", "mono")
+                part.sample_rate, part.pts = 44100, 1024 * number
+                container.mux(silence.encode(part))
+            container.mux(silence.encode(None))
     return path
 
 

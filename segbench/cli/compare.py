@@ -6,9 +6,8 @@ import click
 
 from segbench.cli.compare_leaderboard_tables import print_leaderboards
 from segbench.cli.compare_tables import print_records
-from segbench.compare.leaderboards import read_leaderboard
+from segbench.compare.leaderboards import Leaderboard, leaderboard_of, read_leaderboard
 from segbench.errors import SegbenchError
-from segbench.leaderboard.rank import Row, leaderboard
 from segbench.records.record import read_record, read_records
 
 INPUT = click.Path(exists=True, path_type=Path)
@@ -26,14 +25,18 @@ def compare(a: Path, b: Path) -> None:
     Two scores are compared on the frames that both have, class by class, with 95% bootstrap
     intervals over these frames; two latencies by their ratio, with a 95% interval over the turns
     they were timed in. A difference is within noise where its interval holds zero, or one for a
-    ratio. Another seed is not in the interval. Two leaderboards are matched row by row.
+    ratio. Another seed is not in the interval.
+
+    Two leaderboards are matched row by row. Rows of two results folders are compared as their
+    records are; classes are named where a difference is more than noise. Files hold no samples,
+    so that their differences have no interval.
     """
     if _is_leaderboard(a) != _is_leaderboard(b):
         raise SegbenchError(
             f"{a} and {b} are a record and a leaderboard: give two records or two leaderboards."
         )
     if _is_leaderboard(a):
-        print_leaderboards(_rows(a), _rows(b))
+        print_leaderboards(_leaderboard(a), _leaderboard(b))
     else:
         print_records(read_record(a), read_record(b))
 
@@ -46,12 +49,12 @@ def _is_leaderboard(path: Path) -> bool:
         return file.read(64).lstrip().startswith(b"[")
 
 
-def _rows(path: Path) -> list[Row]:
+def _leaderboard(path: Path) -> Leaderboard:
     if path.is_file():
-        return read_leaderboard(path)
+        return Leaderboard(read_leaderboard(path))
     records, problems = read_records(path)
     for problem in problems:
         click.echo(f"Warning: {problem}", err=True)
     if not records:
         raise SegbenchError(f"There is no record in {path}: name a results folder.")
-    return [row for rows in leaderboard(records).values() for row in rows]
+    return leaderboard_of(records)

@@ -1,22 +1,19 @@
 """Comparisons as people read them: plain tables, and the verdict in words."""
 
-import json
-from collections.abc import Sequence
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 
+from segbench.cli.compare_settings import print_settings
 from segbench.compare.records import Difference, Latencies, Scores, compare
-from segbench.compare.settings import Setting, differing_config, differing_provenance
-from segbench.metrics.bootstrap import Interval
+from segbench.compare.settings import differing_config, differing_provenance
 from segbench.records.facts import record_name
 from segbench.records.record import Record
 from segbench.score_tables import show
-from segbench.text import printable
+from segbench.text import counted, printable
 
-LONGEST = 44
 WITHIN = "within noise"
+MORE = "more than noise"
+NO_INTERVAL = "no interval"
 
 
 def print_records(a: Record, b: Record) -> None:
@@ -32,14 +29,26 @@ def print_records(a: Record, b: Record) -> None:
         _print_latencies(console, found)
     for note in found.notes:
         console.print(printable(note), style="yellow", soft_wrap=True)
-    _print_settings(console, "configuration", differing_config(a, b))
-    _print_settings(console, "environment", differing_provenance(a, b))
+    print_settings(console, "configuration", differing_config(a, b))
+    print_settings(console, "environment", differing_provenance(a, b))
 
 
 def cells(row: Difference) -> tuple[str, str, str, str]:
     """A, B, B - A and its interval as text."""
     difference = "-" if row.difference is None else f"{row.difference:+.4f}"
-    return show(row.a), show(row.b), difference, _interval(row.interval)
+    interval = "-" if row.interval is None else "{:+.4f} to {:+.4f}".format(*row.interval)
+    return show(row.a), show(row.b), difference, interval
+
+
+def ratio_cells(found: Latencies) -> tuple[str, str, str, str]:
+    """A and B in milliseconds, B / A and its interval as text."""
+    interval = "-" if found.interval is None else "{:.3f} to {:.3f}".format(*found.interval)
+    return f"{found.a:.2f}", f"{found.b:.2f}", f"{found.ratio:.3f}", interval
+
+
+def verdict(row: Difference | Latencies) -> str:
+    """Whether the difference is noise, or that nothing says so."""
+    return {None: NO_INTERVAL, True: WITHIN, False: MORE}[row.within_noise]
 
 
 def new_table(title: str, *numbers: str) -> Table:
@@ -59,42 +68,28 @@ def _print_scores(console: Console, found: Scores) -> None:
     table = new_table("IoU", "A", "B", "B - A", "95% interval")
     table.add_column("")
     for row in (*found.classes, found.miou):
-        table.add_row(printable(row.name), *cells(row), _verdict(row), style=_style(row))
+        table.add_row(printable(row.name), *cells(row), _better(row), style=_style(row))
     console.print(table)
     console.print()
     if found.headline is not None:
         name, *figures = found.headline.name, *cells(found.headline)
         console.print(f"{printable(name)}: A {figures[0]}, B {figures[1]}, B - A {figures[2]}.")
-    console.print(f"mIoU over {found.frames} frames: {_miou_sentence(found.miou)}", soft_wrap=True)
+    frames = counted(found.frames, "frame")
+    console.print(f"mIoU over {frames}: {_miou_sentence(found.miou)}", soft_wrap=True)
 
 
 def _print_latencies(console: Console, found: Latencies) -> None:
     table = new_table("one query", "A", "B", "B / A", "95% interval")
-    interval = "-" if found.interval is None else "{:.3f} to {:.3f}".format(*found.interval)
-    table.add_row("p50, ms", f"{found.a:.2f}", f"{found.b:.2f}", f"{found.ratio:.3f}", interval)
+    table.add_row("p50, ms", *ratio_cells(found))
     console.print(table)
     console.print()
     said = f"B takes {found.ratio:.3f} times as long as A"
     ends = {
         None: "; too few turns for an interval.",
         True: f": {WITHIN}, the interval holds one.",
-        False: ", which is more than noise.",
+        False: f", which is {MORE}.",
     }
     console.print(said + ends[found.within_noise], soft_wrap=True)
-
-
-def _print_settings(console: Console, title: str, settings: Sequence[Setting]) -> None:
-    console.print()
-    if not settings:
-        console.print(f"The same {title}.")
-        return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column(f"differing {title}", no_wrap=True)
-    table.add_column("A")
-    table.add_column("B")
-    for setting in settings:
-        table.add_row(printable(setting.name), _value(setting.a), _value(setting.b))
-    console.print(table)
 
 
 def _title(record: Record) -> str:
@@ -106,14 +101,12 @@ def _title(record: Record) -> str:
     return printable(f"{name}: {config['backbone']}{on}, {config['runtime']}, {size}")
 
 
-def _interval(interval: Interval | None) -> str:
-    return "-" if interval is None else "{:+.4f} to {:+.4f}".format(*interval)
-
-
-def _verdict(row: Difference) -> str:
-    if row.within_noise is None or row.difference is None:
+def _better(row: Difference) -> str:
+    if row.difference is None:
         return ""
-    return WITHIN if row.within_noise else f"{'B' if row.difference > 0 else 'A'} is better"
+    if row.within_noise is not False:
+        return verdict(row)
+    return f"{'B' if row.difference > 0 else 'A'} is better"
 
 
 def _style(row: Difference) -> str:
@@ -121,17 +114,13 @@ def _style(row: Difference) -> str:
 
 
 def _miou_sentence(row: Difference) -> str:
-    if row.difference is None or row.interval is None:
+    if row.difference is None:
         return "undefined."
+    if row.interval is None:
+        return f"a difference of {row.difference:+.4f}; too few frames for an interval."
     low, high = row.interval
     between = f"95% interval {low:+.4f} to {high:+.4f}"
     if row.within_noise:
         return f"a difference of {row.difference:+.4f} is {WITHIN} ({between})."
     higher = "higher" if row.difference > 0 else "lower"
-    return f"B is {abs(row.difference):.4f} {higher} than A, more than noise ({between})."
-
-
-def _value(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = "-" if value is None else printable(text)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return f"B is {abs(row.difference):.4f} {higher} than A, {MORE} ({between})."

@@ -9,6 +9,7 @@ from segbench.cli import options
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.render import DRAWINGS
+from segbench.text import counted
 
 
 @click.command()
@@ -48,4 +49,4 @@ def predict(registry: Registry, runtime_name: str, **given: Any) -> None:
 
     chosen = PredictOptions(runtime=registry.runtime(runtime_name), **given)
     count = do_predict(chosen, registry, Reporter())
-    click.echo(f"{count} pictures in {chosen.output}")
+    click.echo(f"{counted(count, 'picture')} in {chosen.output}")

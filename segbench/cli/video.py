@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from segbench.cli import options
-from segbench.errors import InterruptedRun
+from segbench.errors import DataError, InterruptedRun
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.text import counted
 
 
 class RateType(click.ParamType):
@@ -58,18 +59,23 @@ def video(registry: Registry, runtime_name: str, **given: Any) -> None:
     measured rate, the runtime and the device. A video of odd height or width keeps its size as
     H.264 4:4:4, which some players cannot show.
 
+    Where the input is damaged or cut off the video ends, and the exit code is 1.
+
     Ctrl-C ends the video at that frame; it can be played. A second one drops it.
     """
     from segbench.jobs.video import VideoOptions, make_video
 
     chosen = VideoOptions(runtime=registry.runtime(runtime_name), **given)
     made = make_video(chosen, registry, Reporter())
+    frames = counted(made.frames, "frame")
     work = sum(made.seconds.values())
     shares = ", ".join(f"{name} {spent / work:.0%}" for name, spent in made.seconds.items())
     click.echo(
-        f"{chosen.output}: {made.frames} frames, {made.rate:.1f} frames/s with "
+        f"{chosen.output}: {frames}, {made.rate:.1f} frames/s with "
         f"{chosen.runtime.name}, {made.engine}"
     )
     click.echo(f"Work: {shares}")
     if made.interrupted:
-        raise InterruptedRun(f"Interrupted: {chosen.output} ends after {made.frames} frames.")
+        raise InterruptedRun(f"Interrupted: {chosen.output} ends after {frames}.")
+    if made.troubles:
+        raise DataError(" ".join(made.troubles))

@@ -1,21 +1,26 @@
 """Two leaderboards side by side: the same network on the same runtime, before and after.
 
 A leaderboard is a results folder, or what ``segbench leaderboard --format csv`` or ``json`` wrote
-of one. Its rows carry no samples, so differences have no intervals here.
+of one. The rows of a folder have records, which are compared as any two are; those of a file have
+their figures alone.
 """
 
 import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from segbench.compare.records import Latencies, Scores, compare
+from segbench.compare.settings import Setting, differing_config, differing_provenance
 from segbench.errors import SegbenchError
-from segbench.leaderboard.rank import NETWORK, Row
+from segbench.leaderboard.rank import NETWORK, Row, leaderboard
+from segbench.records.facts import record_name
+from segbench.records.record import Record
 
 RUNS_AS = (*NETWORK, "height", "width", "runtime", "keep_float")
 SAME_SCORE = (*RUNS_AS, "split", "label_scale", "limit", "frames", "score_name")
@@ -37,12 +42,47 @@ NEEDED = (*dict.fromkeys((*SAME_SCORE, *SAME_LATENCY)), SHA, *sorted(FLOATS))
 
 
 @dataclass(frozen=True)
+class Leaderboard:
+    """Rows, and by name the records that they were made of; a file has rows alone."""
+
+    rows: Sequence[Row]
+    records: Mapping[str | None, Record] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two matched rows, and their records compared where both have one.
+
+    ``problem`` says why two records that are there cannot be compared.
+    """
+
+    a: Row
+    b: Row
+    found: Scores | Latencies | None = None
+    settings: tuple[Setting, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
 class Matched:
     """Rows of the same thing in both leaderboards, and rows that only one has."""
 
     pairs: tuple[tuple[Row, Row], ...]
     only_a: tuple[Row, ...]
     only_b: tuple[Row, ...]
+
+
+def leaderboard_of(records: Sequence[Record]) -> Leaderboard:
+    """What ``segbench leaderboard`` shows of ``records``, oldest first."""
+    rows = [row for rows in leaderboard(records).values() for row in rows]
+    return Leaderboard(rows, {record_name(record): record for record in records})
+
+
+def compare_pairs(
+    pairs: Sequence[tuple[Row, Row]], a: Leaderboard, b: Leaderboard, column: str
+) -> list[Pair]:
+    """Each pair's records compared; ``column`` names a row's: "record" or "latency_record"."""
+    return [_compared(x, y, a.records.get(x[column]), b.records.get(y[column])) for x, y in pairs]
 
 
 def match_scores(a: Sequence[Row], b: Sequence[Row]) -> Matched:
@@ -71,6 +111,16 @@ def read_leaderboard(path: Path) -> list[Row]:
             f"{path} is no leaderboard ({error}); write one with "
             "`segbench leaderboard --format csv` or `--format json`."
         ) from error
+
+
+def _compared(row_a: Row, row_b: Row, a: Record | None, b: Record | None) -> Pair:
+    if a is None or b is None:
+        return Pair(row_a, row_b)
+    settings = (*differing_config(a, b), *differing_provenance(a, b))
+    try:
+        return Pair(row_a, row_b, compare(a, b), settings)
+    except SegbenchError as error:
+        return Pair(row_a, row_b, None, settings, error.message)
 
 
 def _match(a: Sequence[Row], b: Sequence[Row], names: tuple[str, ...], figure: str) -> Matched:

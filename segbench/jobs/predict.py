@@ -15,6 +15,8 @@ from segbench.progress import Reporter
 from segbench.render import drawing
 
 IDS = "ids"
+FAST = 1
+"""PNG's compression level: a quarter of the default's time, for overlays 4% larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> 
             else:
                 drawn = drawing(kind, image, classes, dataset, options.opacity)
             with draft_of(folder / f"{path.stem}.png") as draft:
-                PIL.Image.fromarray(drawn).save(draft)
+                PIL.Image.fromarray(drawn).save(draft, compress_level=FAST)
     if unreadable:
         raise SegbenchError(
             f"{len(unreadable)} of {len(pictures)} pictures could not be read: "

@@ -1,5 +1,6 @@
 """Draw what a checkpoint sees into a video."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.jobs.predictor import EngineOptions, Predictor, open_predictor
 from segbench.plugins import Registry
-from segbench.progress import Reporter
+from segbench.progress import Reporter, Step
 
 if TYPE_CHECKING:
     from segbench.video.read import Footage
@@ -34,6 +35,7 @@ class Made:
     """How many frames were written, how fast, by what, and how the work was shared out.
 
     ``seconds`` is what each stage worked, ``rate`` in frames a second from end to end.
+    ``troubles`` say why frames of the input are missing at the end.
     """
 
     frames: int
@@ -41,6 +43,7 @@ class Made:
     engine: str
     seconds: dict[str, float]
     interrupted: bool
+    troubles: tuple[str, ...]
 
 
 def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) -> Made:
@@ -55,6 +58,8 @@ def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) ->
     if options.output.is_dir():
         raise SegbenchError(f"--output {options.output} is a folder; name an .mp4 file.")
 
+    import av
+
     from segbench.video.read import open_footage
 
     footage = open_footage(options.input, options.fps, options.start, options.max_frames)
@@ -62,11 +67,11 @@ def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) ->
         raise SegbenchError(f"{options.output} is the input; name another --output.")
     check_writable(options.output.parent)
     predictor = open_predictor(options, registry, reporter)
-    with draft_of(options.output) as draft:
-        made = _write(draft, footage, predictor, options, reporter)
-    for trouble in footage.troubles:
-        reporter.say(trouble)
-    return made
+    try:
+        with draft_of(options.output) as draft:
+            return _write(draft, footage, predictor, options, reporter)
+    except av.FFmpegError as error:
+        raise SegbenchError(f"{options.output} cannot be written ({error.strerror}).") from error
 
 
 def _write(
@@ -76,35 +81,34 @@ def _write(
     options: VideoOptions,
     reporter: Reporter,
 ) -> Made:
-    import av
-
     from segbench.video.pipeline import Pipeline
     from segbench.video.stages import SOURCE, stages
     from segbench.video.write import VideoWriter
 
-    interrupted = False
+    runtime = options.runtime.name
     started = perf_counter()
-    try:
-        with (
-            VideoWriter(draft, footage) as writer,
-            reporter.steps(footage.expected, "video") as step,
-        ):
-            works = stages(
-                predictor, footage.orientation, writer, options.opacity, options.runtime.name
-            )
-            pipeline = Pipeline(SOURCE, footage.stills, works)
-            try:
-                for _ in pipeline:
-                    step("")
-            except KeyboardInterrupt:
-                interrupted = True
-                pipeline.stop()
-                for _ in pipeline:
-                    step("")
-            if not writer.frames:
-                raise InterruptedRun("Interrupted before the first frame: there is no video.")
-    except av.FFmpegError as error:
-        raise SegbenchError(f"{options.output} cannot be written ({error.strerror}).") from error
-    rate = writer.frames / (perf_counter() - started)
-    engine = predictor.session.engine
-    return Made(writer.frames, rate, engine, pipeline.seconds(), interrupted)
+    with VideoWriter(draft, footage) as writer, reporter.steps(footage.expected, "video") as step:
+        works = stages(predictor, footage.orientation, writer, options.opacity, runtime)
+        pipeline = Pipeline(SOURCE, footage.stills, works)
+        try:
+            _count(pipeline, step)
+            interrupted = False
+        except KeyboardInterrupt:
+            pipeline.stop()
+            _count(pipeline, step)
+            interrupted = True
+        if not writer.frames:
+            raise InterruptedRun("Interrupted before the first frame: there is no video.")
+    return Made(
+        frames=writer.frames,
+        rate=writer.frames / (perf_counter() - started),
+        engine=predictor.session.engine,
+        seconds=pipeline.seconds(),
+        interrupted=interrupted,
+        troubles=tuple(footage.troubles),
+    )
+
+
+def _count(finished: Iterable[object], step: Step) -> None:
+    for _ in finished:
+        step("")

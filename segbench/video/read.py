@@ -1,5 +1,6 @@
 """Frames of a video file, or of a folder of numbered pictures, upright and with their times."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
+from av.stream import Disposition
 
 from segbench.errors import DataError, SegbenchError
 from segbench.pictures import pictures_in, read_photo
@@ -95,13 +97,13 @@ def _open_file(path: Path, start: float, most: int | None) -> Footage:
         container = av.open(path)
     except av.FFmpegError as error:
         raise DataError(f"{path} cannot be read as a video ({error.strerror}).") from error
-    if not container.streams.video:
+    stream = next(filter(_moves, container.streams.video), None)
+    if stream is None:
         raise DataError(f"{path} has no video stream.")
-    stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
     tick = Fraction(stream.time_base or 1 / rate)
-    seconds = float((stream.duration or 0) * tick) or (container.duration or 0) / av.time_base
+    seconds = _seconds(container, stream, tick)
     troubles: list[str] = []
     frames = _frames(path, container, stream, start, seconds, troubles)
     first = next(frames, None)
@@ -130,27 +132,26 @@ def _frames(
     troubles: list[str],
 ) -> Iterator[av.VideoFrame]:
     """Decoded frames from ``start`` on, up to where the file is damaged or ends."""
+    origin = float((stream.start_time or 0) * (stream.time_base or 0))
     size, end = None, 0.0
     with container:
-        origin = float((stream.start_time or 0) * (stream.time_base or 0))
         try:
             if start > RUN_UP:
                 container.seek(int((start - RUN_UP + origin) * av.time_base))
-            for packet in container.demux(stream):
-                for frame in packet.decode():
-                    if frame.pts is not None:
-                        end = frame.time - origin
-                    if end < start - 1e-6:
-                        continue
-                    if (frame.height, frame.width) != (size := size or (frame.height, frame.width)):
-                        troubles.append(f"{path} changes its size after {end:.1f} s: cut there.")
-                        return
-                    yield frame
+            for frame in container.decode(stream):
+                end = end if frame.pts is None else frame.time - origin
+                if end < start - 1e-6:
+                    continue
+                size = size or (frame.height, frame.width)
+                if (frame.height, frame.width) != size:
+                    troubles.append(f"{path} changes its size after {end:.1f} s: cut there.")
+                    return
+                yield frame
         except av.FFmpegError as error:
             troubles.append(f"{path} is damaged after {end:.1f} s ({error.strerror}): cut there.")
             return
-        if seconds - end > SLACK + 1 / float(stream.average_rate or 25):
-            troubles.append(f"{path} is cut off after {end:.1f} of {seconds:.1f} s.")
+    if seconds - end > SLACK + 1 / float(stream.average_rate or 25):
+        troubles.append(f"{path} is cut off after {end:.1f} of {seconds:.1f} s.")
 
 
 def _stills(
@@ -167,6 +168,24 @@ def _stills(
         last = max(last + 1, time - first)
         pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
         yield Still(orientation.upright(pixels), last, frame.duration or typical)
+
+
+def _moves(stream: av.VideoStream) -> bool:
+    """Whether it is a video, and not the cover of a sound file."""
+    return not stream.disposition & Disposition.attached_pic
+
+
+def _seconds(
+    container: "av.container.InputContainer", stream: av.VideoStream, tick: Fraction
+) -> float:
+    """How long the video lasts; Matroska says so in a tag, since the file's sound may be longer."""
+    tagged = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    if stream.duration:
+        return float(stream.duration * tick)
+    if tagged:
+        hours, minutes, seconds = map(float, tagged.groups())
+        return 3600 * hours + 60 * minutes + seconds
+    return (container.duration or 0) / av.time_base
 
 
 def _matrix(frame: av.VideoFrame) -> Matrix | None:

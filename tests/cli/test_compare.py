@@ -3,11 +3,17 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
+from segbench.cli.compare_settings import values
+from segbench.compare import records
+from segbench.compare.settings import Setting
+from segbench.records.record import Record, write_record
 
 RESULTS = Path(__file__).parents[2] / "results"
 EAGER = RESULTS / "run" / "20261124T165555Z-509bfdfdce66.json"
@@ -64,6 +70,159 @@ def test_two_results_folders(tmp_path: Path) -> None:
     assert "+0.0000" in done.output
     assert "In A alone: vgg16 eager 360x480" in done.output
     assert "In B alone" not in done.output
+
+
+CONFIG = {"backbone": "tiny", "height": 2, "width": 4, "dataset": "tiny", "split": "val"}
+GOOD = [[4, 0, 0], [0, 4, 0]]
+POOR = [[4, 0, 0], [2, 2, 0]]
+
+
+def write_score(results: Path, *matrices: Any, name: str = "miou", **config: Any) -> Path:
+    """A run that scored each matrix of the classes road and sky as a frame."""
+    ids = [f"f{number}" for number in range(len(matrices))]
+    metrics = {"score": 0.5, "score_name": name, "frames": len(ids)}
+    per_class = {"iou": {"road": 0.5, "sky": 0.5}}
+    record = Record("run", CONFIG | config, metrics, {}, per_class)
+    arrays = {"confusion": np.array(matrices, np.int64), "frames": np.array(ids)}
+    return write_record(record, results, arrays)
+
+
+def write_latency(results: Path, seconds: float, **config: Any) -> None:
+    query = {"scope": "model", "scenario": "single-stream", "batch_size": 1, "threads": 2}
+    metrics = {"p50_ms": 1e3 * seconds, "verdict": "VALID"}
+    record = Record("latency", CONFIG | query | config, metrics, {"cpu": "CPU"})
+    arrays = {"seconds": np.full(12, seconds), "block": np.repeat(np.arange(6), 2)}
+    write_record(record, results, arrays)
+
+
+def lines_of(output: str) -> list[str]:
+    return [" ".join(line.split()) for line in output.splitlines()]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """The network eager got better and faster, onnx was trained again to no effect."""
+    a, b = tmp_path / "a", tmp_path / "b"
+    for results, eager, rate in ((a, POOR, 0.1), (b, GOOD, 0.2)):
+        training = {"training": {"lr": rate}}
+        write_score(results, *[eager] * 6, runtime="eager", **training)
+        wobbly = [GOOD, POOR] * 3 if results == a else [POOR, GOOD] * 3
+        write_score(results, *wobbly, runtime="onnx", **training)
+    write_latency(a, 0.004, runtime="eager", training={"lr": 0.1})
+    write_latency(b, 0.002, runtime="eager", training={"lr": 0.2}, source="long words " * 9)
+    return a, b
+
+
+def test_rows_of_two_folders_are_compared_as_their_records_are(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    done = segbench(*folders)
+    assert done.exit_code == 0, done.output
+    lines = lines_of(done.output)
+    assert "tiny eager 2x4 0.5833 1.0000 +0.4167 +0.4167 to +0.4167 more than" in lines
+    assert "Classes, more than noise, of tiny eager 2x4: road +0.3333, sky +0.5000." in lines
+    (onnx,) = (line for line in lines if line.startswith("tiny onnx 2x4 "))
+    assert onnx.endswith("within")
+    assert "Classes, more than noise, of tiny onnx" not in done.output
+    assert "In A alone" not in done.output
+
+
+def test_latencies_of_two_folders_have_intervals_and_say_once_what_holds_of_all(
+    tmp_path: Path,
+) -> None:
+    a, b = tmp_path / "a", tmp_path / "b"
+    for runtime in ("eager", "onnx"):
+        write_latency(a, 0.004, runtime=runtime)
+        write_latency(b, 0.002 if runtime == "eager" else 0.004, runtime=runtime)
+    lines = lines_of(segbench(a, b).output)
+    assert "tiny eager 2x4 4.00 2.00 0.500 0.500 to 0.500 more than" in lines
+    assert "tiny onnx 2x4 4.00 4.00 1.000 1.000 to 1.000 within" in lines
+    assert sum("Measured apart" in line for line in lines) == 1
+
+
+def test_settings_are_said_once_where_they_differ_alike(folders: tuple[Path, Path]) -> None:
+    lines = lines_of(segbench(*folders).output)
+    assert lines.count("training.lr 0.1 0.2") == 1
+    assert "Latencies of tiny eager 2x4 differ in source." in lines
+    assert not any(line.startswith("Scores of") for line in lines)
+
+
+def test_without_an_interval_nothing_is_said_of_noise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "bootstrap_gain", lambda *_: None)
+    monkeypatch.setattr(records, "bootstrap_iou_gain", lambda *_: [None, None])
+    a, b = tmp_path / "a", tmp_path / "b"
+    paths = write_score(a, POOR, runtime="eager"), write_score(b, GOOD, runtime="eager")
+    done = segbench(*paths)
+    assert (
+        "mIoU over 1 frame: a difference of +0.4167; too few frames for an interval." in done.output
+    )
+    assert "road 0.6667 1.0000 +0.3333 - no interval" in lines_of(done.output)
+    assert "noise" not in done.output
+    done = segbench(a, b)
+    assert "tiny eager 2x4 0.5833 1.0000 +0.4167 - no interval" in lines_of(done.output)
+    assert "noise" not in done.output
+
+
+def test_a_measure_without_an_interval_has_mean_iou_beside_it(tmp_path: Path) -> None:
+    for results in ("a", "b"):
+        write_score(tmp_path / results, GOOD, POOR, GOOD, name="MaxF", runtime="eager")
+    lines = lines_of(segbench(tmp_path / "a", tmp_path / "b").output)
+    assert "tiny eager 2x4 0.5000 0.5000 +0.0000 - no interval" in lines
+    (miou,) = (line for line in lines if line.startswith("tiny eager 2x4: mIoU"))
+    assert "+0.0000 to +0.0000 within" in miou
+
+
+def test_rows_whose_records_cannot_be_compared_keep_their_figures(
+    folders: tuple[Path, Path],
+) -> None:
+    for arrays in (folders[1] / "run").glob("*.npz"):
+        arrays.unlink()
+    done = segbench(*folders)
+    assert done.exit_code == 0, done.output
+    assert "tiny eager 2x4 0.5000 0.5000 +0.0000" in lines_of(done.output)
+    assert "cannot be read" in done.output
+
+
+def test_long_values_are_whole_where_only_their_ends_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    weights = "mobilenetv2_100.imagenet.safetensors@" + "7ca7b51c6eee" * 4
+    paths = [
+        write_score(tmp_path, GOOD, GOOD, runtime="eager", weights=weights + end) for end in "ab"
+    ]
+    lines = segbench(*paths).output.splitlines()
+    (start,) = (number for number, line in enumerate(lines) if line.startswith("weights "))
+    table = [line.removeprefix("weights").split() for line in lines[start : start + 4]]
+    folded = [cells for cells in table if len(cells) == 2]
+    assert ["".join(column) for column in zip(*folded, strict=True)] == [
+        weights + "a",
+        weights + "b",
+    ]
+
+
+def test_of_long_lists_what_differs_is_shown(tmp_path: Path) -> None:
+    frames = [f"frame_{number:06}" for number in range(100)]
+    other = [*frames[:98], "one", "two", "three", "four"]
+    paths = [
+        write_score(tmp_path, GOOD, GOOD, runtime="eager", used=used) for used in (frames, other)
+    ]
+    output = segbench(*paths).output
+    assert "frame_000099" in output
+    assert "frame_000097" not in output
+    assert values(Setting("used", frames, other)) == (
+        "100 entries, only here frame_000098, frame_000099",
+        "102 entries, only here one, two, three, …",
+    )
+    assert values(Setting("used", frames, frames[::-1])) == ("100 entries in another order",) * 2
+    assert values(Setting("used", None, frames)) == (
+        "-",
+        "100 entries: frame_000000, frame_000001, frame_000002, …",
+    )
+    assert values(Setting("used", [0.5, 2.0], [1])) == ("[0.5, 2.0]", "[1]")
 
 
 @pytest.mark.parametrize(

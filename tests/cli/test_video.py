@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from av.stream import Disposition
 from click.testing import CliRunner, Result
 
 from segbench.checkpoint import save_checkpoint
@@ -50,6 +51,12 @@ def write_checkpoint(encoder: torch.nn.Module, **config: object) -> None:
     for layer in (model.score8, model.score16, model.score32):
         torch.nn.init.normal_(layer.weight)
     save_checkpoint(Path("c.safetensors"), model, {"height": 32, "width": 64} | config)
+
+
+def write_pictures(folder: Path, count: int, size: tuple[int, int] = SIZE) -> None:
+    folder.mkdir()
+    for number, picture in enumerate(pictures(count, size)):
+        PIL.Image.fromarray(picture).save(folder / f"{number}.png")
 
 
 @pytest.fixture(autouse=True)
@@ -99,9 +106,7 @@ def test_start_and_max_frames() -> None:
 
 
 def test_a_folder_of_frames() -> None:
-    Path("in").mkdir()
-    for number, picture in enumerate(pictures(12, (63, 95))):
-        PIL.Image.fromarray(picture).save(f"in/{number}.png")
+    write_pictures(Path("in"), 12, (63, 95))
     assert video("in", "--fps", "29.97").exit_code == 0
     seen = read_video(Path("out.mp4"))
     assert (len(seen.images), seen.size, seen.rate) == (12, (63, 95), Fraction(2997, 100))
@@ -142,6 +147,18 @@ def test_a_frame_is_drawn_as_predict_draws_it(matrix: tuple[int, ...] | None) ->
     assert (drawn[:48] != predicted[:48]).any(), "the corner has the rate"
 
 
+def test_a_written_video_decoded_again_has_predicts_overlay_below_the_caption() -> None:
+    write_pictures(Path("in"), 4, (96, 144))
+    options = ("--checkpoint", "c.safetensors", "--output", "out", "--device", "cpu")
+    assert segbench("predict", "in", *options).exit_code == 0
+    assert video("in", "--fps", "4").exit_code == 0
+    decoded = [image[48:].astype(int) for image in read_video(Path("out.mp4")).images]
+    drawn = [np.array(PIL.Image.open(f"out/{number}.png"))[48:96] for number in range(4)]
+    for image, predicted in zip(decoded, drawn, strict=True):
+        assert np.abs(image - predicted).mean() < 3
+    assert np.abs(decoded[0] - drawn[1]).mean() > 6
+
+
 def test_colours_are_those_of_the_palette_once_decoded() -> None:
     write_video(Path("in.mp4"), 3, SIZE)
     assert video("in.mp4", "--opacity", "1").exit_code == 0
@@ -154,15 +171,32 @@ def test_a_video_that_is_cut_off_is_drawn_as_far_as_it_goes() -> None:
     path = write_video(Path("in.mp4"), 100, SIZE, options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
     result = video("in.mp4")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 1, result.output
     assert "in.mp4 is" in result.output
     assert "cut" in result.output
     assert 20 < len(read_video(Path("out.mp4")).images) < 95
 
 
-def sound(path: Path) -> None:
+def test_a_folder_with_a_broken_frame_is_drawn_up_to_it() -> None:
+    write_pictures(Path("in"), 5)
+    Path("in/2.png").write_bytes(b"no picture")
+    result = video("in", "--fps", "5")
+    assert result.exit_code == 1
+    assert "out.mp4: 2 frames" in result.output
+    assert "The video ends before in/2.png" in result.output
+    assert len(read_video(Path("out.mp4")).images) == 2
+
+
+def sound(path: Path, cover: bool = False) -> None:
     with av.open(path, "w") as container:
         stream = container.add_stream("aac", rate=44100)
+        if cover:
+            picture = container.add_stream("mjpeg", rate=1)
+            picture.height, picture.width, picture.pix_fmt = 32, 32, "yuvj420p"
+            picture.disposition = Disposition.attached_pic
+            image = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))
+            container.mux(picture.encode(image))
+            container.mux(picture.encode(None))
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
         frame.sample_rate = 44100
         container.mux(stream.encode(frame))
@@ -174,6 +208,7 @@ def sound(path: Path) -> None:
     [
         (["gone.mp4"], "gone.mp4 does not exist"),
         (["sound.mp4"], "sound.mp4 has no video stream"),
+        (["cover.mp4"], "cover.mp4 has no video stream"),
         (["c.safetensors"], "c.safetensors cannot be read as a video"),
         (["in.mp4", "--fps", "9"], "leave --fps out"),
         (["in.mp4", "--start", "9"], "no frame at or after --start 9 s"),
@@ -189,6 +224,7 @@ def sound(path: Path) -> None:
 def test_refusals(arguments: list[str], sentence: str) -> None:
     write_video(Path("in.mp4"), 5)
     sound(Path("sound.mp4"))
+    sound(Path("cover.mp4"), cover=True)
     Path("folder").mkdir()
     before = set(Path().rglob("*"))
     result = video(*arguments)

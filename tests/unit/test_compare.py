@@ -46,7 +46,7 @@ def timed(folder: Path, seconds: list[float], **config: Any) -> Record:
     return read_record(write_record(record, folder, {"seconds": np.array(seconds), "block": turns}))
 
 
-def test_alike_frames_leave_no_doubt() -> None:
+def test_frames_that_agree_leave_no_doubt() -> None:
     found = compare_frames(frames(POOR, POOR), frames(GOOD, GOOD))
     assert [row.name for row in found.classes] == ["road", "sky"]
     for row in (*found.classes, found.miou):

@@ -151,6 +151,12 @@ def test_a_file_that_is_cut_off_gives_what_it_has(tmp_path: Path, name: str) -> 
         assert "cut" in trouble
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_sound_may_last_longer(tmp_path: Path, name: str) -> None:
+    footage = open_footage(write_video(tmp_path / name, 12, sound=3))
+    assert (len(list(footage.stills)), footage.expected, footage.troubles) == (12, 12, [])
+
+
 def test_folders_count_their_frames(tmp_path: Path) -> None:
     for number, level in ((2, 20), (10, 100), (1, 10)):
         PIL.Image.new("L", (5, 3), level).save(tmp_path / f"f{number}.png")
