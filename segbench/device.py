@@ -1,9 +1,11 @@
 """The torch device that ``--device`` names, and what it can do."""
 
+import os
 import platform
 from typing import TYPE_CHECKING
 
 from segbench.errors import SegbenchError
+from segbench.records.provenance import usable_cores
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +31,24 @@ def resolve_device(name: str) -> "torch.device":
     if device.index is not None and device.type == "cuda":
         torch.cuda.set_device(device)
     return device
+
+
+def cpu_threads(asked: int | None = None) -> int:
+    """How many threads an engine gets on the CPU, whichever engine it is.
+
+    Those ``asked`` for; else ``OMP_NUM_THREADS``, but no more than the usable cores; else all of
+    these. Raises SegbenchError when more are asked for than there are cores.
+    """
+    cores = usable_cores()
+    if asked is None:
+        omp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+        return min(int(omp), cores) if omp.isdecimal() and int(omp) else cores
+    if asked > cores:
+        raise SegbenchError(
+            f"--threads {asked} is more than the cores that this process may use; "
+            f"give at most {cores}."
+        )
+    return asked
 
 
 def set_threads(threads: int | None) -> None:

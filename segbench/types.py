@@ -239,7 +239,8 @@ class Setup:
     """How a session is opened.
 
     ``output`` "logits" is float32 (N, classes, H, W); "labels" has the argmax in the graph and
-    gives class maps, uint8 (N, H, W). ``threads`` None leaves the engine its own choice.
+    gives class maps, uint8 (N, H, W). ``threads`` None leaves those of the CPU to the session:
+    ``segbench.device.cpu_threads``, or what torch has.
     ``calibration`` is there for a runtime that asks for it. ``keep_float`` names the
     layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
     Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.device import describe, resolve_device
+from segbench.device import cpu_threads, describe, resolve_device
 from segbench.errors import SegbenchError
-from segbench.records.provenance import usable_cores
 from segbench.types import Setup
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class OnnxSession:
             onnxruntime.preload_dlls()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = setup.threads or usable_cores()
+        options.intra_op_num_threads = setup.threads or cpu_threads()
         wanted: list[Any] = [provider]
         if self.device.type == "cuda":
             wanted = [(provider, {"device_id": self.device.index or 0})]

@@ -155,8 +155,6 @@ def _record(
 
 
 def _config(network: Network, options: LatencyOptions) -> dict[str, Any]:
-    import torch
-
     from segbench.device import resolve_device
 
     protocol = options.protocol
@@ -167,7 +165,7 @@ def _config(network: Network, options: LatencyOptions) -> dict[str, Any]:
         "device": resolve_device(protocol.device).type,
         "scope": protocol.scope,
         "scenario": protocol.scenario,
-        "threads": protocol.threads or torch.get_num_threads(),
+        "threads": protocol.threads,
         "isolated": options.isolated or None,
         "session": options.session,
     }

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from segbench.device import cpu_threads, resolve_device, set_threads
 from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.latency.agreement import Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
@@ -37,14 +38,17 @@ REFERENCE = "eager"
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a network is timed, whatever the network and the runtime."""
+    """How a network is timed, whatever the network and the runtime.
+
+    All engines get the same ``threads`` of the CPU.
+    """
 
     batch_size: int = 1
     device: str = "auto"
     scope: Scope = "model"
     scenario: Scenario = "single-stream"
     min_seconds: float = 10.0
-    threads: int | None = None
+    threads: int = field(default_factory=cpu_threads)
     data_root: Path = Path("data")
     keep_float: tuple[str, ...] | None = None
 
@@ -91,9 +95,8 @@ def measure_group(
     Memory is read before the reference is opened, so that the reference is no part of it. After
     an interrupt there is neither agreement nor roofline.
     """
-    from segbench.device import resolve_device
-
     device = resolve_device(protocol.device)
+    set_threads(protocol.threads)
     warm = _warm_up(network, runtimes, protocol, registry, reporter, failed)
     if not warm:
         return []

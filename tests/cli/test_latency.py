@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from segbench.checkpoint import save_checkpoint
@@ -154,6 +155,28 @@ def test_end_to_end_has_phases_that_make_up_the_query(registry: Registry, tmp_pa
     assert "prepare" in result.output
 
 
+@pytest.mark.parametrize("arguments", [(), ("--threads", "1")])
+def test_all_engines_get_the_threads_that_the_record_names(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def open_session(model: Any, setup: Setup) -> Session:
+        seen.append((setup.threads, torch.get_num_threads()))
+        return EAGER.open(model, setup)
+
+    registry = Registry.of(
+        [TINY], [tiny_dataset()], [EAGER, Runtime("other", "Eager", open_session)]
+    )
+    monkeypatch.setenv("OMP_NUM_THREADS", "2" if arguments else "1")
+    before = torch.get_num_threads()
+    result = latency(registry, tmp_path, "--runtime", "other", *arguments)
+    torch.set_num_threads(before)
+    assert result.exit_code == 0, result.output
+    assert seen == [(1, 1)]
+    assert records(tmp_path)["other"].config["threads"] == 1
+
+
 def test_offline_groups_queries(registry: Registry, tmp_path: Path) -> None:
     result = latency(registry, tmp_path, "--scope", "labels", "--scenario", "offline")
     assert result.exit_code == 0, result.output
@@ -256,6 +279,7 @@ def test_an_interrupt_before_that_leaves_none(registry: Registry, tmp_path: Path
         (["--size", "0x64"], "is empty"),
         (["--batch-size", "0"], "--batch-size"),
         (["--threads", "0"], "--threads"),
+        (["--threads", "100000"], "--threads 100000 is more than the cores"),
         (["--scope", "all"], "--scope"),
         (["--checkpoint", "none.safetensors"], "none.safetensors"),
         (["--checkpoint", "a.safetensors", "--backbone", "tiny"], "leave --backbone"),

@@ -106,6 +106,15 @@ def test_a_graph_with_other_numbers_is_not_written(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
 
 
+def test_onnx_runtime_has_the_threads_of_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    export_onnx(tiny_network(), tmp_path / "a.onnx", Setup(SIZE))
+    session = OnnxSession(tmp_path / "a.onnx", Setup(SIZE), "fp32").session
+    assert session.get_session_options().intra_op_num_threads == 1
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"no graph")
     with pytest.raises(SegbenchError, match=r"cannot load a\.onnx .*; export it again"):
