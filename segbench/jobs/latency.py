@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from segbench.errors import SegbenchError
 from segbench.jobs.predictor import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
@@ -14,7 +17,7 @@ from segbench.latency.statistics import block_medians, figures, speedup, timing_
 from segbench.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.provenance import provenance, source_state
+from segbench.records.provenance import provenance, session_details, source_state
 from segbench.records.record import Record, make_folder, read_arrays, read_record, write_record
 from segbench.types import Runtime, Size
 
@@ -53,6 +56,16 @@ class Outcome:
     records: list[Path] = field(default_factory=list)
     failed: int = 0
     interrupted: bool = False
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a speed-up is over; ``paired`` says that it took turns with what is compared."""
+
+    runtime: str
+    medians: NDArray[np.float64]
+    valid: bool
+    paired: bool
 
 
 def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
@@ -144,13 +157,11 @@ def _record(
         plugins=[registry.backbone(network.config["backbone"]), runtime],
         engine=session.engine,
     )
-    if "quantization" in session.details:
-        origin["quantization"] = session.details["quantization"]
     return Record(
         kind="latency",
         config=_config(network, options) | _runtime_config(runtime, options.protocol),
-        metrics=_metrics(measured, network, options) | _speedup(measured, group, options),
-        provenance=origin,
+        metrics=_metrics(measured, _baseline(measured, group, network, options), network, options),
+        provenance=origin | session_details(session),
     )
 
 
@@ -178,17 +189,17 @@ def _runtime_config(runtime: Runtime, protocol: Protocol) -> dict[str, Any]:
     return {"runtime": runtime.name, "keep_float": sorted(protocol.keep_float)}
 
 
-def _metrics(measured: Measured, network: Network, options: LatencyOptions) -> dict[str, Any]:
+def _metrics(
+    measured: Measured, baseline: Baseline | None, network: Network, options: LatencyOptions
+) -> dict[str, Any]:
     timed = figures(measured.timings, options.protocol.batch_size)
     agreement, roofline = measured.agreement, measured.roofline
-    reasons = [
-        *timing_doubts(measured.timings),
-        *measured.watch.doubts(),
-        *(agreement.doubts(network.trained) if agreement else ()),
-        *measured.doubts,
-    ]
+    reasons = _doubts(measured, network)
+    if baseline and not baseline.valid:
+        reasons.append(f"its baseline {baseline.runtime} is INVALID")
     return {
         **timed,
+        **(_speedup(measured, baseline) if baseline else {}),
         "build_s": measured.warm.build_s,
         "parameters": network.parameters,
         "file_mb": measured.warm.session.details.get("file_mb"),
@@ -203,17 +214,35 @@ def _metrics(measured: Measured, network: Network, options: LatencyOptions) -> d
     }
 
 
-def _speedup(
-    measured: Measured, group: Sequence[Measured], options: LatencyOptions
-) -> dict[str, Any]:
-    """Over the first runtime asked for; nothing for that one itself, or where it failed."""
-    mine = block_medians(measured.timings.arrays())
+def _doubts(measured: Measured, network: Network) -> list[str]:
+    """What speaks against the runtime's own figures."""
+    agreement = measured.agreement
+    return [
+        *timing_doubts(measured.timings),
+        *measured.watch.doubts(),
+        *(agreement.doubts(network.trained) if agreement else ()),
+        *measured.doubts,
+    ]
+
+
+def _baseline(
+    measured: Measured, group: Sequence[Measured], network: Network, options: LatencyOptions
+) -> Baseline | None:
+    """The first runtime asked for; None for that one itself, or where it failed."""
     if options.baseline is not None:
-        base = block_medians(read_arrays(options.baseline))
-        name = read_record(options.baseline).config["runtime"]
-        return {"baseline": name, **speedup(base, mine, paired=False)}
+        record = read_record(options.baseline)
+        medians = block_medians(read_arrays(options.baseline))
+        valid = record.metrics["verdict"] == "VALID"
+        return Baseline(record.config["runtime"], medians, valid, paired=False)
     first = group[0]
-    if measured is first or first.warm.runtime.name != options.runtimes[0]:
-        return {}
-    base = block_medians(first.timings.arrays())
-    return {"baseline": first.warm.runtime.name, **speedup(base, mine, paired=True)}
+    name = first.warm.runtime.name
+    if measured is first or name != options.runtimes[0]:
+        return None
+    medians = block_medians(first.timings.arrays())
+    return Baseline(name, medians, not _doubts(first, network), paired=True)
+
+
+def _speedup(measured: Measured, baseline: Baseline) -> dict[str, Any]:
+    mine = block_medians(measured.timings.arrays())
+    over = speedup(baseline.medians, mine, paired=baseline.paired)
+    return {"baseline": baseline.runtime, **over}

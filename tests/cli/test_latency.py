@@ -15,7 +15,9 @@ from click.testing import CliRunner, Result
 from segbench.checkpoint import save_checkpoint
 from segbench.cli import main
 from segbench.errors import SegbenchError
+from segbench.jobs import latency as jobs
 from segbench.latency import group, roofline
+from segbench.latency.machine import Watch
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_arrays, read_record
 from segbench.testing import TinyEncoder, tiny_network
@@ -24,6 +26,12 @@ from tests.tiny import tiny_dataset, write_tiny
 
 TINY = Backbone("tiny", "Three convolutions", build=lambda convention: TinyEncoder())
 EAGER = Registry.load().runtime("eager")
+DETAILS = {
+    "quantization": {"frames": 1},
+    "int8_layers": ["score8"],
+    "float_layers": ["score16"],
+    "engine_was_cached": True,
+}
 CALIBRATION = Calibration("tiny train", ("000",), np.zeros((1, 64, 96, 3), np.uint8))
 
 
@@ -48,8 +56,7 @@ def opened_with(**changes: object) -> Callable[[Any, Setup], Session]:
 
 def calibrated(model: Any, setup: Setup) -> Session:
     assert setup.calibration is CALIBRATION
-    details = {"file_mb": 1.5, "quantization": {"frames": 1}}
-    return opened_with(details=details)(model, setup)
+    return opened_with(details={"file_mb": 1.5, **DETAILS})(model, setup)
 
 
 def negated(model: Any, setup: Setup) -> Session:
@@ -132,6 +139,19 @@ def test_runtimes_share_a_session_and_the_first_is_the_baseline(
     assert "speed-up" in result.output
 
 
+def test_who_is_compared_with_an_invalid_baseline_is_invalid(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "timing_doubts", lambda timings: [])
+    monkeypatch.setattr(Watch, "doubts", lambda self: [])
+    for first, verdict in (("negated", "INVALID"), ("again", "VALID")):
+        result = latency(registry, tmp_path / first, "--runtime", first, "--runtime", "eager")
+        assert result.exit_code == 0, result.output
+        metrics = records(tmp_path / first)["eager"].metrics
+        assert metrics["verdict"] == verdict
+        assert ("its baseline negated is INVALID" in metrics["reasons"]) == (first == "negated")
+
+
 def test_each_backbone_is_a_group_of_its_own(registry: Registry, tmp_path: Path) -> None:
     result = latency(
         registry, tmp_path, "--backbone", "tiny", "--backbone", "second", "--size", "32x32"
@@ -211,7 +231,7 @@ def test_what_an_int8_engine_is_calibrated_on_is_gathered(
     assert result.exit_code == 0, result.output
     [record] = records(tmp_path).values()
     assert record.metrics["file_mb"] == 1.5
-    assert record.provenance["quantization"] == {"frames": 1}
+    assert DETAILS.items() <= record.provenance.items()
 
 
 def test_an_output_that_is_not_eager_fp32s_is_invalid(registry: Registry, tmp_path: Path) -> None:
