@@ -295,7 +295,9 @@ class Runtime:
     ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
     is asked before anything takes time. ``calibrates`` says that it wants ``Setup.calibration``.
     ``export`` writes what the engine loads to a file, where there is such a file, and gives what
-    to say of it. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
+    to say of it. ``fp16`` names the runtime that ``segbench latency`` measures beside this one, as
+    INT8 has to be faster than FP16. An entry of ``requires`` may name alternatives
+    ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -305,3 +307,4 @@ class Runtime:
     check: "Callable[[Setup], object] | None" = None
     calibrates: bool = False
     export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None
+    fp16: str | None = None

@@ -66,4 +66,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             check=check,
             calibrates=precision == "int8",
             export=partial(export, precision),
+            fp16="trt-fp16" if precision == "int8" else None,
         )

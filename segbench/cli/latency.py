@@ -90,7 +90,7 @@ PROTOCOL = (
 def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **given: Any) -> None:
     """Measure the latency of FCN8s on runtimes in turns, and write a record for each.
 
-    Beside an INT8 runtime its engine's FP16 is measured too: INT8 has to be faster than that.
+    Beside an INT8 runtime one in FP16 is measured too: INT8 has to be faster than that.
     """
     from segbench.cli.latency_table import print_latencies
     from segbench.device import cpu_threads

@@ -69,13 +69,14 @@ class Baseline:
 
 
 def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
-    """``names`` and, after an INT8 runtime that runs here, its engine's FP16."""
+    """``names`` and, after an INT8 runtime that runs here, the FP16 that it names."""
     wanted = []
-    known = {runtime.name for runtime in registry.runtimes if not registry.problem(runtime)}
+    known = {each.name for each in registry.runtimes if not registry.problem(each)}
     for name in names:
         wanted.append(name)
-        half = name.replace("-int8", "-fp16")
-        if half in known and _runs_here(registry.runtime(name), device):
+        runtime = registry.runtime(name)
+        half = runtime.fp16
+        if half in known and _runs_here(runtime, device):
             wanted.append(half)
     return tuple(dict.fromkeys(wanted))
 
