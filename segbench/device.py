@@ -59,15 +59,6 @@ def set_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch raised ``error`` because a device, or the CPU, has no memory left."""
-    import torch
-
-    return isinstance(
-        error, torch.OutOfMemoryError
-    ) or "DefaultCPUAllocator: can't allocate" in str(error)
-
-
 def describe(device: "torch.device") -> str:
     """The device's name for a record: the card, or the processor's architecture."""
     import torch

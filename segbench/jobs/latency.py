@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, sentence
 from segbench.jobs.predictor import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
@@ -99,7 +99,7 @@ def _runs_here(runtime: Runtime, device: str) -> bool:
 def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> Outcome:
     """Measure each network on all runtimes in turns; a record for each that could be measured.
 
-    A single measurement that fails raises its SegbenchError; of several, the others go on.
+    A single measurement that fails raises its error; of several, the others go on.
     """
     from segbench.device import resolve_device
 
@@ -110,11 +110,13 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     runtimes = [registry.runtime(name) for name in options.runtimes]
     outcome = Outcome()
 
-    def failed(runtime: str, error: SegbenchError) -> None:
+    def failed(runtime: str, error: Exception) -> None:
         if options.count == 1:
             raise error
         outcome.failed += 1
-        reporter.say(f"{runtime} was not measured: {error.message}")
+        bug = not isinstance(error, SegbenchError)
+        hint = " (measure it alone to see where)" if bug else ""
+        reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
 
     try:
         for network in _networks(options, registry):

@@ -68,10 +68,12 @@ FULL = RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
 RUNTIMES = {
     "again": EAGER.open,
     "broken": raising(SegbenchError("The engine is broken; mend it.")),
+    "bug": raising(ValueError("no such kernel\nand more")),
     "full": raising(FULL),
     "full-later": opened_with(run=raising(FULL)),
     "stopped": opened_with(run=raising(KeyboardInterrupt())),
     "negated": negated,
+    "unfetched": opened_with(fetch=raising(ValueError("lost"))),
 }
 
 
@@ -115,6 +117,7 @@ def test_a_fresh_network_is_timed_and_recorded(registry: Registry, tmp_path: Pat
     assert metrics["min_ms"] <= metrics["p50_ms"]
     assert (metrics["agreement"], metrics["logit_error"]) == (1, 0)
     assert metrics["compared_on"] == "noise"
+    assert not any("noise" in reason for reason in metrics["reasons"]), "the weights are fresh"
     assert metrics["peak_memory_mb"] > 100
     assert metrics["roofline_multiple"] == pytest.approx(metrics["p50_ms"] / metrics["bound_ms"])
     assert metrics["group"] == 1
@@ -264,6 +267,58 @@ def test_a_runtime_that_fails_leaves_the_others_measured(
     [record] = records(tmp_path).values()
     assert record.config["runtime"] == "eager"
     assert record.metrics.get("speedup") is None
+
+
+def test_a_bug_in_a_runtime_leaves_the_others_measured(registry: Registry, tmp_path: Path) -> None:
+    alone = latency(registry, tmp_path, "--runtime", "bug")
+    assert isinstance(alone.exception, ValueError), "alone it keeps its traceback"
+    beside = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "bug")
+    assert beside.exit_code == 1
+    said = " ".join(beside.output.split())
+    assert "bug was not measured: ValueError: no such kernel (measure it alone" in said
+    assert records(tmp_path).keys() == {"eager"}
+
+
+def test_a_runtime_that_fails_in_its_turn_leaves_the_others_measured(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = group.measure_in_turns
+
+    def without_kernel(queries: Any, *arguments: Any, **options: Any) -> Any:
+        broken = replace(queries["again"], issue=raising(FULL))
+        return measure(queries | {"again": broken}, *arguments, **options)
+
+    monkeypatch.setattr(group, "measure_in_turns", without_kernel)
+    result = latency(registry, tmp_path, "--runtime", "again", "--runtime", "eager")
+    assert result.exit_code == 1
+    assert "again was not measured: Out of memory with --batch-size 1" in result.output
+    assert records(tmp_path).keys() == {"eager"}
+    assert records(tmp_path)["eager"].metrics.get("speedup") is None
+
+
+def test_a_runtime_that_cannot_be_compared_is_invalid_alone(
+    registry: Registry, tmp_path: Path
+) -> None:
+    result = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "unfetched")
+    assert result.exit_code == 0, result.output
+    found = records(tmp_path)
+    reason = "not compared with eager FP32: ValueError: lost"
+    assert reason in found["unfetched"].metrics["reasons"]
+    assert found["unfetched"].metrics.get("agreement") is None
+    assert reason not in found["eager"].metrics["reasons"]
+    assert found["eager"].metrics["agreement"] == 1
+
+
+def test_a_trained_network_compared_on_noise_is_invalid(registry: Registry, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "best.safetensors"
+    config = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64, "seed": 3}
+    save_checkpoint(checkpoint, tiny_network(), config)
+    data = ("--data-root", str(tmp_path))
+    result = latency(registry, tmp_path, "--checkpoint", str(checkpoint), *data)
+    assert result.exit_code == 0, result.output
+    metrics = records(tmp_path)["eager"].metrics
+    assert metrics["verdict"] == "INVALID"
+    assert "compared on noise: no frames of tiny under --data-root" in metrics["reasons"]
 
 
 def test_an_interrupt_while_measuring_leaves_invalid_records(
