@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.device import cpu_threads, describe, resolve_device
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, out_of_memory
 from segbench.types import Setup
 
 
@@ -43,6 +43,8 @@ class OpenVinoSession:
         try:
             self.compiled = core.compile_model(core.read_model(path), "CPU", options)
         except RuntimeError as error:
+            if out_of_memory(error):
+                raise
             first = (str(error).splitlines() or ["no reason given"])[0]
             raise SegbenchError(
                 f"OpenVINO cannot load {path.name} ({first}); export it again."
