@@ -109,7 +109,8 @@ def score(
             "keep_float": options.keep_float and sorted(options.keep_float),
         },
         metrics=evaluation.metrics()
-        | {"parameters": checkpoint.parameters, "file_mb": session.details.get("file_mb")},
+        | {"parameters": checkpoint.parameters}
+        | session_details(session, ["file_mb"]),
         per_class=evaluation.summary["per_class"],
         official=evaluation.official,
         provenance=provenance(

@@ -63,9 +63,9 @@ def provenance(
     }
 
 
-def session_details(session: Session) -> dict[str, Any]:
-    """What the session says of how its network came to be, to be merged into ``provenance``."""
-    return {name: session.details[name] for name in SESSION_DETAILS if name in session.details}
+def session_details(session: Session, names: Sequence[str] = SESSION_DETAILS) -> dict[str, Any]:
+    """What the session says under ``names``; by default how its network came to be."""
+    return {name: session.details[name] for name in names if name in session.details}
 
 
 @cache
