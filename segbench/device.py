@@ -1,11 +1,13 @@
 """The torch device that ``--device`` names, and what it can do."""
 
+import os
 import platform
 from ctypes.util import find_library
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.errors import SegbenchError
+from segbench.records.provenance import usable_cores
 
 if TYPE_CHECKING:
     import torch
@@ -38,21 +40,30 @@ def nvidia_driver_is_here() -> bool:
     return Path("/dev/nvidiactl").exists() or any(map(find_library, ("cuda", "nvcuda")))
 
 
+def cpu_threads(asked: int | None = None) -> int:
+    """How many threads an engine gets on the CPU, whichever engine it is.
+
+    Those ``asked`` for; else ``OMP_NUM_THREADS``, but no more than the usable cores; else all of
+    these. Raises SegbenchError when more are asked for than there are cores.
+    """
+    cores = usable_cores()
+    if asked is None:
+        omp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+        return min(int(omp), cores) if omp.isdecimal() and int(omp) else cores
+    if asked > cores:
+        raise SegbenchError(
+            f"--threads {asked} is more than the cores that this process may use; "
+            f"give at most {cores}."
+        )
+    return asked
+
+
 def set_threads(threads: int | None) -> None:
     """Let torch use so many threads on the CPU, in this whole process; None changes nothing."""
     import torch
 
     if threads is not None and threads != torch.get_num_threads():
         torch.set_num_threads(threads)
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch raised ``error`` because a device, or the CPU, has no memory left."""
-    import torch
-
-    return isinstance(
-        error, torch.OutOfMemoryError
-    ) or "DefaultCPUAllocator: can't allocate" in str(error)
 
 
 def describe(device: "torch.device") -> str:

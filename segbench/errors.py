@@ -1,12 +1,22 @@
 """What a user did wrong, in one sentence; everything else is a bug and keeps its traceback."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import NoReturn
 
 import click
 
-MEMORY_IS_SHORT = ("out of memory", "not enough memory", "allocate memory")
+MEMORY_IS_SHORT = (
+    "out of memory",
+    "not enough memory",
+    "allocate memory",
+    "alloc_failed",
+    "bad_alloc",
+    "bad allocation",
+)
+Failed = Callable[[str, Exception], None]
+"""Told of what failed, by its name, and with what error."""
 
 
 class SegbenchError(click.ClickException):
@@ -41,20 +51,39 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     return f"No {kind} named {name!r}. {hint}"
 
 
+def sentence(error: Exception) -> str:
+    """What went wrong on one line; an error that nobody foresaw comes with its type."""
+    if isinstance(error, SegbenchError):
+        return error.message
+    return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+
+
+def reraise(name: str, error: Exception) -> NoReturn:
+    """A ``Failed`` that lets nothing fail."""
+    raise error
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an engine failed for want of memory: they share no type, so their words decide."""
+    words = str(error).lower()
+    short = isinstance(error, MemoryError) or any(said in words for said in MEMORY_IS_SHORT)
+    return short and not isinstance(error, SegbenchError)
+
+
+def too_large(batch_size: int, size: tuple[int, int]) -> SegbenchError:
+    """What to say when memory is out."""
+    return SegbenchError(
+        f"Out of memory with --batch-size {batch_size} at --size {size[0]}x{size[1]}; "
+        "make one of them smaller."
+    )
+
+
 @contextmanager
 def memory_may_be_short(batch_size: int, size: tuple[int, int]) -> Iterator[None]:
-    """Turn an engine's out-of-memory error into a SegbenchError that names batch and size.
-
-    Engines share no type for it, so their words decide.
-    """
+    """Turn an engine's out-of-memory error into a SegbenchError that names batch and size."""
     try:
         yield
     except Exception as error:
-        words = str(error).lower()
-        short = isinstance(error, MemoryError) or any(said in words for said in MEMORY_IS_SHORT)
-        if isinstance(error, SegbenchError) or not short:
+        if not out_of_memory(error):
             raise
-        raise SegbenchError(
-            f"Out of memory with --batch-size {batch_size} at --size {size[0]}x{size[1]}; "
-            "make one of them smaller."
-        ) from error
+        raise too_large(batch_size, size) from error

@@ -239,7 +239,8 @@ class Setup:
     """How a session is opened.
 
     ``output`` "logits" is float32 (N, classes, H, W); "labels" has the argmax in the graph and
-    gives class maps, uint8 (N, H, W). ``threads`` None leaves the engine its own choice.
+    gives class maps, uint8 (N, H, W). ``threads`` None leaves those of the CPU to the session:
+    ``segbench.device.cpu_threads``, or what torch has.
     ``calibration`` is there for a runtime that asks for it. ``keep_float`` names the
     layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
     Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
@@ -296,7 +297,8 @@ class Runtime:
     machine lacks to run it; only the listing asks, since an export needs less. ``calibrates`` says
     that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
     there is such a file, and gives what to say of it; ``export_options`` are those of "dynamic" and
-    "compute_capability" that it heeds. An entry of ``requires`` may name alternatives
+    "compute_capability" that it heeds. ``fp16`` names the runtime that ``segbench latency`` measures
+    beside this one, as INT8 has to be faster than FP16. An entry of ``requires`` may name alternatives
     ("onnxruntime-gpu|onnxruntime").
     """
 
@@ -309,3 +311,4 @@ class Runtime:
     calibrates: bool = False
     export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None
     export_options: tuple[str, ...] = ()
+    fp16: str | None = None

@@ -87,4 +87,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             requires=REQUIRES,
             calibrates=True,
             export=partial(export_int8, profile),
+            fp16="onnx-fp16",
         )

@@ -40,4 +40,11 @@ def open_int8(model: "FCN8s", setup: Setup) -> Session:
 def segbench_runtimes() -> Iterable[Runtime]:
     """``openvino`` and ``openvino-int8``."""
     yield Runtime("openvino", "OpenVINO, FP32, CPU", open_fp32, REQUIRES)
-    yield Runtime("openvino-int8", "OpenVINO, INT8, CPU", open_int8, REQUIRES, calibrates=True)
+    yield Runtime(
+        name="openvino-int8",
+        summary="OpenVINO, INT8, CPU",
+        open=open_int8,
+        requires=REQUIRES,
+        calibrates=True,
+        fp16="onnx-fp16",
+    )

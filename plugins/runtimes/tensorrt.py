@@ -82,4 +82,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             calibrates=precision == "int8",
             export=partial(export, precision),
             export_options=("compute_capability",),
+            fp16="trt-fp16" if precision == "int8" else None,
         )

@@ -75,7 +75,11 @@ PROTOCOL = (
     help="Measure each runtime for at least so long, and up to six times as long for 64 samples.",
 )
 @options.keep_float
-@click.option("--threads", type=options.COUNT, help="Of the CPU; default: the engine's choice.")
+@click.option(
+    "--threads",
+    type=options.COUNT,
+    help="Of the CPU, for every engine; default: OMP_NUM_THREADS, else all usable cores.",
+)
 @click.option(
     "--isolate",
     is_flag=True,
@@ -86,9 +90,10 @@ PROTOCOL = (
 def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **given: Any) -> None:
     """Measure the latency of FCN8s on runtimes in turns, and write a record for each.
 
-    Beside an INT8 runtime its engine's FP16 is measured too: INT8 has to be faster than that.
+    Beside an INT8 runtime one in FP16 is measured too: INT8 has to be faster than that.
     """
     from segbench.cli.latency_table import print_latencies
+    from segbench.device import cpu_threads
     from segbench.jobs.latency import LatencyOptions, check_keep_float, with_fp16
     from segbench.jobs.latency import latency as measure
     from segbench.latency.group import Protocol
@@ -99,6 +104,7 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
             "A checkpoint has its own backbone, decoder and classes; "
             "leave --backbone, --decoder and --dataset out."
         )
+    given["threads"] = cpu_threads(given["threads"])
     protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
     given["backbones"] = tuple(dict.fromkeys(given["backbones"]))
     names = tuple(registry.runtime(name).name for name in dict.fromkeys(runtimes))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.device import describe, resolve_device
-from segbench.errors import SegbenchError
-from segbench.records.provenance import usable_cores
+from segbench.device import cpu_threads, describe, resolve_device
+from segbench.errors import SegbenchError, out_of_memory
 from segbench.types import Setup
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 class OnnxSession:
     """A graph of ``segbench.engines.onnx_graph`` at the fixed size and batch of ``setup``.
 
-    ``precision`` is for the engine's name, ``details`` for the record. Raises SegbenchError when
+    FP32 on a card goes without TF32, as eager's does. ``precision`` is for the engine's name,
+    ``details`` for the record. Raises SegbenchError when
     the file is damaged or the provider that the device needs did not start.
     """
 
@@ -42,16 +42,18 @@ class OnnxSession:
         if self.device.type == "cuda" and hasattr(onnxruntime, "preload_dlls"):
             onnxruntime.preload_dlls()
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = setup.threads or usable_cores()
+        options.log_severity_level = 4  # what goes wrong is raised too
+        options.intra_op_num_threads = setup.threads or cpu_threads()
         wanted: list[Any] = [provider]
         if self.device.type == "cuda":
-            wanted = [(provider, {"device_id": self.device.index or 0})]
+            wanted = [(provider, {"device_id": self.device.index or 0, "use_tf32": 0})]
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), options, providers=wanted, disabled_optimizers=DISABLED_OPTIMIZERS
             )
         except Exception as error:  # ONNX Runtime has no exception of its own for a bad file
+            if out_of_memory(error):
+                raise
             raise SegbenchError(
                 f"ONNX Runtime cannot load {path.name} ({_first_line(error)}); export it again."
             ) from error
@@ -80,7 +82,9 @@ class OnnxSession:
 
         from segbench.tensors import to_device
 
-        return to_device(images, self.device, torch.float32)
+        inputs = to_device(images, self.device, torch.float32)
+        torch.cuda.current_stream(self.device).synchronize()  # ONNX Runtime has its own stream
+        return inputs
 
     def run(self, inputs: Any) -> Any:
         """Logits (N, classes, H, W) or class maps (N, H, W) on the device."""

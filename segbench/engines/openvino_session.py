@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.device import describe, resolve_device
-from segbench.errors import SegbenchError
-from segbench.records.provenance import usable_cores
+from segbench.device import cpu_threads, describe, resolve_device
+from segbench.errors import SegbenchError, out_of_memory
 from segbench.types import Setup
 
 
@@ -39,11 +38,13 @@ class OpenVinoSession:
         options = {
             properties.hint.inference_precision: openvino.Type.f32,
             properties.hint.performance_mode: properties.hint.PerformanceMode.LATENCY,
-            properties.inference_num_threads: setup.threads or usable_cores(),
+            properties.inference_num_threads: setup.threads or cpu_threads(),
         }
         try:
             self.compiled = core.compile_model(core.read_model(path), "CPU", options)
         except RuntimeError as error:
+            if out_of_memory(error):
+                raise
             first = (str(error).splitlines() or ["no reason given"])[0]
             raise SegbenchError(
                 f"OpenVINO cannot load {path.name} ({first}); export it again."

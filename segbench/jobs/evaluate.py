@@ -14,7 +14,7 @@ from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.jobs.predictor import EngineOptions, calibration_for, check_runtime
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.provenance import provenance, source_state
+from segbench.records.provenance import provenance, session_details, source_state
 from segbench.records.record import Record, write_record
 from segbench.types import Calibration, Dataset, Frame, Session, Setup, Size
 
@@ -115,7 +115,7 @@ def score(
         },
         metrics=evaluation.metrics()
         | {"parameters": checkpoint.parameters}
-        | detail(session, "file_mb"),
+        | session_details(session, ["file_mb"]),
         per_class=evaluation.summary["per_class"],
         official=evaluation.official,
         provenance=provenance(
@@ -126,14 +126,9 @@ def score(
             engine=session.engine,
             dataset_fingerprint=fingerprint(opened.frames, reporter),
         )
-        | detail(session, "quantization"),
+        | session_details(session),
     )
     return record, evaluation.arrays()
-
-
-def detail(session: Session, name: str) -> dict[str, Any]:
-    """What the session says under ``name``, to be merged into a record; empty where nothing."""
-    return {name: session.details[name]} if name in session.details else {}
 
 
 def check_classes(checkpoint: "Checkpoint", dataset: Dataset, path: Path) -> None:

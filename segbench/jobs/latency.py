@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from segbench.errors import SegbenchError
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import SegbenchError, sentence
 from segbench.jobs.predictor import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
 from segbench.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.provenance import provenance, source_state
+from segbench.records.provenance import provenance, session_details, source_state
 from segbench.records.record import Record, make_folder, read_arrays, read_record, write_record
 from segbench.types import Runtime, Size
 
@@ -55,14 +58,25 @@ class Outcome:
     interrupted: bool = False
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """What a speed-up is over; ``paired`` says that it took turns with what is compared."""
+
+    runtime: str
+    medians: NDArray[np.float64]
+    valid: bool
+    paired: bool
+
+
 def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
-    """``names`` and, after an INT8 runtime that runs here, its engine's FP16."""
+    """``names`` and, after an INT8 runtime that runs here, the FP16 that it names."""
     wanted = []
-    known = {runtime.name for runtime in registry.runtimes if not registry.problem(runtime)}
+    known = {each.name for each in registry.runtimes if not registry.problem(each)}
     for name in names:
         wanted.append(name)
-        half = name.replace("-int8", "-fp16")
-        if half in known and _runs_here(registry.runtime(name), device):
+        runtime = registry.runtime(name)
+        half = runtime.fp16
+        if half in known and _runs_here(runtime, device):
             wanted.append(half)
     return tuple(dict.fromkeys(wanted))
 
@@ -85,7 +99,7 @@ def _runs_here(runtime: Runtime, device: str) -> bool:
 def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> Outcome:
     """Measure each network on all runtimes in turns; a record for each that could be measured.
 
-    A single measurement that fails raises its SegbenchError; of several, the others go on.
+    A single measurement that fails raises its error; of several, the others go on.
     """
     from segbench.device import resolve_device
 
@@ -96,11 +110,13 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     runtimes = [registry.runtime(name) for name in options.runtimes]
     outcome = Outcome()
 
-    def failed(runtime: str, error: SegbenchError) -> None:
+    def failed(runtime: str, error: Exception) -> None:
         if options.count == 1:
             raise error
         outcome.failed += 1
-        reporter.say(f"{runtime} was not measured: {error.message}")
+        bug = not isinstance(error, SegbenchError)
+        hint = " (measure it alone to see where)" if bug else ""
+        reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
 
     try:
         for network in _networks(options, registry):
@@ -144,19 +160,15 @@ def _record(
         plugins=[registry.backbone(network.config["backbone"]), runtime],
         engine=session.engine,
     )
-    if "quantization" in session.details:
-        origin["quantization"] = session.details["quantization"]
     return Record(
         kind="latency",
         config=_config(network, options) | _runtime_config(runtime, options.protocol),
-        metrics=_metrics(measured, network, options) | _speedup(measured, group, options),
-        provenance=origin,
+        metrics=_metrics(measured, _baseline(measured, group, network, options), network, options),
+        provenance=origin | session_details(session),
     )
 
 
 def _config(network: Network, options: LatencyOptions) -> dict[str, Any]:
-    import torch
-
     from segbench.device import resolve_device
 
     protocol = options.protocol
@@ -167,7 +179,7 @@ def _config(network: Network, options: LatencyOptions) -> dict[str, Any]:
         "device": resolve_device(protocol.device).type,
         "scope": protocol.scope,
         "scenario": protocol.scenario,
-        "threads": protocol.threads or torch.get_num_threads(),
+        "threads": protocol.threads,
         "isolated": options.isolated or None,
         "session": options.session,
     }
@@ -180,17 +192,17 @@ def _runtime_config(runtime: Runtime, protocol: Protocol) -> dict[str, Any]:
     return {"runtime": runtime.name, "keep_float": sorted(protocol.keep_float)}
 
 
-def _metrics(measured: Measured, network: Network, options: LatencyOptions) -> dict[str, Any]:
+def _metrics(
+    measured: Measured, baseline: Baseline | None, network: Network, options: LatencyOptions
+) -> dict[str, Any]:
     timed = figures(measured.timings, options.protocol.batch_size)
     agreement, roofline = measured.agreement, measured.roofline
-    reasons = [
-        *timing_doubts(measured.timings),
-        *measured.watch.doubts(),
-        *(agreement.doubts(network.trained) if agreement else ()),
-        *measured.doubts,
-    ]
+    reasons = _doubts(measured, network)
+    if baseline and not baseline.valid:
+        reasons.append(f"its baseline {baseline.runtime} is INVALID")
     return {
         **timed,
+        **(_speedup(measured, baseline) if baseline else {}),
         "build_s": measured.warm.build_s,
         "parameters": network.parameters,
         "file_mb": measured.warm.session.details.get("file_mb"),
@@ -205,17 +217,35 @@ def _metrics(measured: Measured, network: Network, options: LatencyOptions) -> d
     }
 
 
-def _speedup(
-    measured: Measured, group: Sequence[Measured], options: LatencyOptions
-) -> dict[str, Any]:
-    """Over the first runtime asked for; nothing for that one itself, or where it failed."""
-    mine = block_medians(measured.timings.arrays())
+def _doubts(measured: Measured, network: Network) -> list[str]:
+    """What speaks against the runtime's own figures."""
+    agreement = measured.agreement
+    return [
+        *timing_doubts(measured.timings),
+        *measured.watch.doubts(),
+        *(agreement.doubts(network.trained) if agreement else ()),
+        *measured.doubts,
+    ]
+
+
+def _baseline(
+    measured: Measured, group: Sequence[Measured], network: Network, options: LatencyOptions
+) -> Baseline | None:
+    """The first runtime asked for; None for that one itself, or where it failed."""
     if options.baseline is not None:
-        base = block_medians(read_arrays(options.baseline))
-        name = read_record(options.baseline).config["runtime"]
-        return {"baseline": name, **speedup(base, mine, paired=False)}
+        record = read_record(options.baseline)
+        medians = block_medians(read_arrays(options.baseline))
+        valid = record.metrics["verdict"] == "VALID"
+        return Baseline(record.config["runtime"], medians, valid, paired=False)
     first = group[0]
-    if measured is first or first.warm.runtime.name != options.runtimes[0]:
-        return {}
-    base = block_medians(first.timings.arrays())
-    return {"baseline": first.warm.runtime.name, **speedup(base, mine, paired=True)}
+    name = first.warm.runtime.name
+    if measured is first or name != options.runtimes[0]:
+        return None
+    medians = block_medians(first.timings.arrays())
+    return Baseline(name, medians, not _doubts(first, network), paired=True)
+
+
+def _speedup(measured: Measured, baseline: Baseline) -> dict[str, Any]:
+    mine = block_medians(measured.timings.arrays())
+    over = speedup(baseline.medians, mine, paired=baseline.paired)
+    return {"baseline": baseline.runtime, **over}

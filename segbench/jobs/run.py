@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.data import cached_split, check_scorable, fingerprint, labelled_frames
-from segbench.errors import InterruptedRun, SegbenchError
+from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -92,7 +92,7 @@ def train(
     resume: bool,
 ) -> "list[Epoch]":
     """Leave checkpoints in ``output`` and give the learning curve."""
-    from segbench.device import out_of_memory, resolve_device
+    from segbench.device import resolve_device
     from segbench.training.fit import fit
     from segbench.training.state import Job
     from segbench.training.validation import Validator
@@ -111,15 +111,8 @@ def train(
     validate = Validator(
         dataset, splits["val"], cached["val"].images, job.device, recipe.precision, reporter
     )
-    try:
+    with memory_may_be_short(recipe.batch_size, recipe.size):
         return fit(model, cached["train"], validate, job, reporter, resume, logger)
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        raise SegbenchError(
-            f"Out of memory with --batch-size {recipe.batch_size} at --size "
-            f"{recipe.size[0]}x{recipe.size[1]}; make one of them smaller."
-        ) from None
 
 
 def score_and_record(

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.data import read_image, resize_image
-from segbench.errors import DataError, SegbenchError
+from segbench.errors import DataError, Failed, SegbenchError, reraise
 from segbench.plugins import Registry
 from segbench.types import Dataset, Session, Size
 
 FRAMES = 4
+NOISE = "noise"
 LEAST_AGREEMENT = 0.9
 LEAST_FRESH_AGREEMENT = 0.5
 LARGEST_FRESH_ERROR = 0.25
@@ -98,7 +99,7 @@ def samples_to_compare(
         return Samples(_frames(dataset, data_root, size), f"{dataset.name} {dataset.score_split}")
     except SegbenchError:
         random = np.random.default_rng(0)
-        return Samples(random.integers(0, 256, (FRAMES, *size, 3), dtype=np.uint8), "noise")
+        return Samples(random.integers(0, 256, (FRAMES, *size, 3), dtype=np.uint8), NOISE)
 
 
 def compare(
@@ -106,18 +107,26 @@ def compare(
     reference: Session,
     images: NDArray[np.uint8],
     batch_size: int,
+    failed: Failed = reraise,
 ) -> dict[str, Agreement]:
     """Each session's agreement with the logits of ``reference``.
 
     Sessions take exactly ``batch_size`` images, so the last batch starts again at the first.
+    ``failed`` is told of a session that raises; the others go on without it.
     """
     found = {name: Agreement() for name in sessions}
     for start in range(0, len(images), batch_size):
         batch = images[np.arange(start, start + batch_size) % len(images)]
         expected = reference.fetch(reference.run(reference.prepare(batch)))
-        for name, session in sessions.items():
-            output = session.fetch(session.run(session.prepare(batch)))
-            found[name].add(output, expected)
+        for name in list(found):
+            session = sessions[name]
+            try:
+                output = session.fetch(session.run(session.prepare(batch)))
+            except Exception as error:
+                failed(name, error)
+                del found[name]
+            else:
+                found[name].add(output, expected)
     return found
 
 

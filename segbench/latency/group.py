@@ -1,15 +1,16 @@
 """One network on several runtimes: sessions opened and warmed, then measured in turns."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from segbench.errors import SegbenchError, memory_may_be_short
-from segbench.latency.agreement import Agreement, compare, samples_to_compare
+from segbench.device import cpu_threads, resolve_device, set_threads
+from segbench.errors import Failed, out_of_memory, sentence, too_large
+from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.queries import (
     GROUP_SECONDS,
@@ -37,14 +38,17 @@ REFERENCE = "eager"
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a network is timed, whatever the network and the runtime."""
+    """How a network is timed, whatever the network and the runtime.
+
+    All engines get the same ``threads`` of the CPU.
+    """
 
     batch_size: int = 1
     device: str = "auto"
     scope: Scope = "model"
     scenario: Scenario = "single-stream"
     min_seconds: float = 10.0
-    threads: int | None = None
+    threads: int = field(default_factory=cpu_threads)
     data_root: Path = Path("data")
     keep_float: tuple[str, ...] | None = None
 
@@ -84,31 +88,50 @@ def measure_group(
     protocol: Protocol,
     registry: Registry,
     reporter: Reporter,
-    failed: Callable[[str, SegbenchError], None],
+    failed: Failed,
 ) -> list[Measured]:
-    """Measure the network on each runtime that opens; ``failed`` is told of each that does not.
+    """Measure the network on each runtime that can; ``failed`` is told of each that cannot.
 
     Memory is read before the reference is opened, so that the reference is no part of it. After
     an interrupt there is neither agreement nor roofline.
     """
-    from segbench.device import resolve_device
-
     device = resolve_device(protocol.device)
-    warm = _warm_up(network, runtimes, protocol, registry, reporter, failed)
+    set_threads(protocol.threads)
+
+    def named(error: Exception) -> Exception:
+        short = out_of_memory(error)
+        return too_large(protocol.batch_size, network.size) if short else error
+
+    def lost(name: str, error: Exception) -> None:
+        failed(name, named(error))
+
+    warm = _warm_up(network, runtimes, protocol, registry, reporter, lost)
     if not warm:
         return []
-    timings, watch = _measure(warm, protocol, Watch(device), reporter)
+    timings, watch = _measure(warm, protocol, Watch(device), reporter, lost)
+    warm = {name: warm[name] for name in timings}
+    if not warm:
+        return []
     peak, on_device = peak_memory_mb(), device_memory_mb(device)
     agreements: Mapping[str, Agreement] = {}
-    source, roofline, doubts = None, None, list[str]()
+    source, roofline = None, None
+    doubts: dict[str, list[str]] = {name: [] for name in warm}
+
+    def not_compared(name: str, error: Exception) -> None:
+        doubts[name].append(f"not compared with eager FP32: {sentence(named(error))}")
+
     if all(each.complete for each in timings.values()):
         dataset = network.config["dataset"] or FRESH_DATASET
         samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
         try:
-            agreements = _compare(network, warm, samples.images, protocol, registry)
+            agreements = _compare(network, warm, samples.images, protocol, registry, not_compared)
             source = samples.source
-        except SegbenchError as error:
-            doubts = [f"not compared with eager FP32: {error.message}"]
+        except Exception as error:  # the reference's own; what was measured is kept
+            for name in warm:
+                not_compared(name, error)
+        if source == NOISE and network.trained:
+            for name in warm:
+                doubts[name].append(f"compared on noise: no frames of {dataset} under --data-root")
         work = work_of(network.model, network.size, protocol.batch_size)
         roofline = Roofline(work, measured_rates(device))
     return [
@@ -121,7 +144,7 @@ def measure_group(
             agreements.get(name),
             source,
             roofline,
-            tuple(doubts),
+            tuple(doubts[name]),
         )
         for name, each in warm.items()
     ]
@@ -133,7 +156,7 @@ def _warm_up(
     protocol: Protocol,
     registry: Registry,
     reporter: Reporter,
-    failed: Callable[[str, SegbenchError], None],
+    failed: Failed,
 ) -> dict[str, Warm]:
     """Open and warm up each runtime; an engine short of memory may say so in its first query."""
 
@@ -152,17 +175,14 @@ def _warm_up(
             setup = _setup(network, protocol)
             if runtime.check:
                 runtime.check(setup)
-            with memory_may_be_short(protocol.batch_size, network.size):
-                if runtime.calibrates:
-                    setup = replace(
-                        setup, calibration=calibration(), keep_float=protocol.keep_float
-                    )
-                started = time.perf_counter()
-                session = runtime.open(network.model, setup)
-                build_s = time.perf_counter() - started
-                query = query_of(session, images, protocol.scope, protocol.scenario)
-                warmed = warm_up(query, protocol.min_seconds)
-        except SegbenchError as error:
+            if runtime.calibrates:
+                setup = replace(setup, calibration=calibration(), keep_float=protocol.keep_float)
+            started = time.perf_counter()
+            session = runtime.open(network.model, setup)
+            build_s = time.perf_counter() - started
+            query = query_of(session, images, protocol.scope, protocol.scenario)
+            warmed = warm_up(query, protocol.min_seconds)
+        except Exception as error:
             failed(runtime.name, error)
         else:
             warm[runtime.name] = Warm(runtime, session, build_s, query, warmed)
@@ -180,7 +200,11 @@ def _setup(network: Network, protocol: Protocol) -> Setup:
 
 
 def _measure(
-    warm: Mapping[str, Warm], protocol: Protocol, watch: Watch, reporter: Reporter
+    warm: Mapping[str, Warm],
+    protocol: Protocol,
+    watch: Watch,
+    reporter: Reporter,
+    failed: Failed,
 ) -> tuple[dict[str, Timings], Watch]:
     queries = {name: each.query for name, each in warm.items()}
     warmed = {name: each.warm_up for name, each in warm.items()}
@@ -192,6 +216,7 @@ def _measure(
             protocol.min_seconds,
             GROUP_SECONDS[protocol.scenario],
             step=lambda: step(""),
+            failed=failed,
         )
     return timings, watch
 
@@ -202,9 +227,9 @@ def _compare(
     images: np.ndarray,
     protocol: Protocol,
     registry: Registry,
+    failed: Failed,
 ) -> Mapping[str, Agreement]:
     sessions = {name: each.session for name, each in warm.items()}
     setup = Setup(network.size, protocol.batch_size, protocol.device, threads=protocol.threads)
-    with memory_may_be_short(protocol.batch_size, network.size):
-        reference = registry.runtime(REFERENCE).open(network.model, setup)
-        return compare(sessions, reference, images, protocol.batch_size)
+    reference = registry.runtime(REFERENCE).open(network.model, setup)
+    return compare(sessions, reference, images, protocol.batch_size, failed)

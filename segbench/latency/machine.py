@@ -128,7 +128,10 @@ def peak_memory_mb() -> float:
 
 
 def device_memory_mb(device: "torch.device") -> float | None:
-    """What this process holds on the card, in MB; without ``nvidia-smi``, torch's part of it."""
+    """What this process holds on the card now, in MB.
+
+    Without ``nvidia-smi`` it is the most that torch ever reserved there.
+    """
     name = card(device)
     if name is None:
         return None

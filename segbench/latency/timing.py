@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.errors import Failed, reraise
+
 Clock = Callable[[], float]
 
 SAMPLES_FOR_P90 = 64
@@ -98,24 +100,31 @@ def measure_in_turns(
     group_seconds: float = 0.0,
     step: Callable[[], object] = lambda: None,
     clock: Clock = time.perf_counter,
+    failed: Failed = reraise,
 ) -> dict[str, Timings]:
     """Time warm queries in turns, block by block, so that a drifting machine hits all alike.
 
     Each is measured for at least ``min_seconds`` and 64 samples, though never for more than six
     times ``min_seconds``. A sample is one query; with ``group_seconds`` it is the mean of as many
     as take about so long, waited for together. ``step`` is called after each round of turns. A
-    KeyboardInterrupt ends the measuring, once every query has had a turn.
+    KeyboardInterrupt ends the measuring, once every query has had a turn. ``failed`` is told of a
+    query that raises; the others go on without it.
     """
+    queries = dict(queries)
     group = {name: max(1, round(group_seconds / warm[name].typical)) for name in queries}
     blocks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in queries}
     complete = True
     with _collector_off():
         try:
             while not all(_enough(blocks[name], group[name], min_seconds) for name in queries):
-                for name, query in queries.items():
-                    if len(queries) > 1:  # bring back into the caches what the others displaced
-                        _sample(query, 1, clock)
-                    blocks[name].append(_block(query, group[name], clock))
+                for name, query in list(queries.items()):
+                    try:
+                        if len(queries) > 1:  # into the caches again, after the others
+                            _sample(query, 1, clock)
+                        blocks[name].append(_block(query, group[name], clock))
+                    except Exception as error:
+                        failed(name, error)
+                        del queries[name], blocks[name]
                 step()
         except KeyboardInterrupt:
             if not all(blocks.values()):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.plugins import Item, Registry, required_versions
+from segbench.types import Session
 
 SOURCE = Path(__file__).parents[2]
 TUNING = re.compile(
@@ -23,6 +24,7 @@ TUNING = re.compile(
     "|LD_PRELOAD|GLIBC_TUNABLES"
 )
 """Names of environment variables that change how fast libraries are, or what they compute."""
+SESSION_DETAILS = ("quantization", "int8_layers", "float_layers", "engine_was_cached")
 
 
 def provenance(
@@ -59,6 +61,11 @@ def provenance(
         "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
         "dataset_fingerprint": dataset_fingerprint,
     }
+
+
+def session_details(session: Session, names: Sequence[str] = SESSION_DETAILS) -> dict[str, Any]:
+    """What the session says under ``names``; by default how its network came to be."""
+    return {name: session.details[name] for name in names if name in session.details}
 
 
 @cache

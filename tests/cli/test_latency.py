@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from segbench.checkpoint import save_checkpoint
 from segbench.cli import main
 from segbench.errors import SegbenchError
+from segbench.jobs import latency as jobs
 from segbench.latency import group, roofline
+from segbench.latency.machine import Watch
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_arrays, read_record
 from segbench.testing import TinyEncoder, tiny_network
@@ -23,6 +26,12 @@ from tests.tiny import tiny_dataset, write_tiny
 
 TINY = Backbone("tiny", "Three convolutions", build=lambda convention: TinyEncoder())
 EAGER = Registry.load().runtime("eager")
+DETAILS = {
+    "quantization": {"frames": 1},
+    "int8_layers": ["score8"],
+    "float_layers": ["score16"],
+    "engine_was_cached": True,
+}
 CALIBRATION = Calibration("tiny train", ("000",), np.zeros((1, 64, 96, 3), np.uint8))
 
 
@@ -47,8 +56,7 @@ def opened_with(**changes: object) -> Callable[[Any, Setup], Session]:
 
 def calibrated(model: Any, setup: Setup) -> Session:
     assert setup.calibration is CALIBRATION
-    details = {"file_mb": 1.5, "quantization": {"frames": 1}}
-    return opened_with(details=details)(model, setup)
+    return opened_with(details={"file_mb": 1.5, **DETAILS})(model, setup)
 
 
 def negated(model: Any, setup: Setup) -> Session:
@@ -60,10 +68,12 @@ FULL = RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
 RUNTIMES = {
     "again": EAGER.open,
     "broken": raising(SegbenchError("The engine is broken; mend it.")),
+    "bug": raising(ValueError("no such kernel\nand more")),
     "full": raising(FULL),
     "full-later": opened_with(run=raising(FULL)),
     "stopped": opened_with(run=raising(KeyboardInterrupt())),
     "negated": negated,
+    "unfetched": opened_with(fetch=raising(ValueError("lost"))),
 }
 
 
@@ -107,6 +117,7 @@ def test_a_fresh_network_is_timed_and_recorded(registry: Registry, tmp_path: Pat
     assert metrics["min_ms"] <= metrics["p50_ms"]
     assert (metrics["agreement"], metrics["logit_error"]) == (1, 0)
     assert metrics["compared_on"] == "noise"
+    assert not any("noise" in reason for reason in metrics["reasons"]), "the weights are fresh"
     assert metrics["peak_memory_mb"] > 100
     assert metrics["roofline_multiple"] == pytest.approx(metrics["p50_ms"] / metrics["bound_ms"])
     assert metrics["group"] == 1
@@ -131,6 +142,19 @@ def test_runtimes_share_a_session_and_the_first_is_the_baseline(
     assert "speed-up" in result.output
 
 
+def test_who_is_compared_with_an_invalid_baseline_is_invalid(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "timing_doubts", lambda timings: [])
+    monkeypatch.setattr(Watch, "doubts", lambda self: [])
+    for first, verdict in (("negated", "INVALID"), ("again", "VALID")):
+        result = latency(registry, tmp_path / first, "--runtime", first, "--runtime", "eager")
+        assert result.exit_code == 0, result.output
+        metrics = records(tmp_path / first)["eager"].metrics
+        assert metrics["verdict"] == verdict
+        assert ("its baseline negated is INVALID" in metrics["reasons"]) == (first == "negated")
+
+
 def test_each_backbone_is_a_group_of_its_own(registry: Registry, tmp_path: Path) -> None:
     result = latency(
         registry, tmp_path, "--backbone", "tiny", "--backbone", "second", "--size", "32x32"
@@ -152,6 +176,28 @@ def test_end_to_end_has_phases_that_make_up_the_query(registry: Registry, tmp_pa
     arrays = read_arrays(record.path)
     assert np.all(arrays["prepare"] + arrays["compute"] + arrays["fetch"] <= arrays["seconds"])
     assert "prepare" in result.output
+
+
+@pytest.mark.parametrize("arguments", [(), ("--threads", "1")])
+def test_all_engines_get_the_threads_that_the_record_names(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def open_session(model: Any, setup: Setup) -> Session:
+        seen.append((setup.threads, torch.get_num_threads()))
+        return EAGER.open(model, setup)
+
+    registry = Registry.of(
+        [TINY], [tiny_dataset()], [EAGER, Runtime("other", "Eager", open_session)]
+    )
+    monkeypatch.setenv("OMP_NUM_THREADS", "2" if arguments else "1")
+    before = torch.get_num_threads()
+    result = latency(registry, tmp_path, "--runtime", "other", *arguments)
+    torch.set_num_threads(before)
+    assert result.exit_code == 0, result.output
+    assert seen == [(1, 1)]
+    assert records(tmp_path)["other"].config["threads"] == 1
 
 
 def test_offline_groups_queries(registry: Registry, tmp_path: Path) -> None:
@@ -188,7 +234,7 @@ def test_what_an_int8_engine_is_calibrated_on_is_gathered(
     assert result.exit_code == 0, result.output
     [record] = records(tmp_path).values()
     assert record.metrics["file_mb"] == 1.5
-    assert record.provenance["quantization"] == {"frames": 1}
+    assert DETAILS.items() <= record.provenance.items()
 
 
 def test_an_output_that_is_not_eager_fp32s_is_invalid(registry: Registry, tmp_path: Path) -> None:
@@ -221,6 +267,58 @@ def test_a_runtime_that_fails_leaves_the_others_measured(
     [record] = records(tmp_path).values()
     assert record.config["runtime"] == "eager"
     assert record.metrics.get("speedup") is None
+
+
+def test_a_bug_in_a_runtime_leaves_the_others_measured(registry: Registry, tmp_path: Path) -> None:
+    alone = latency(registry, tmp_path, "--runtime", "bug")
+    assert isinstance(alone.exception, ValueError), "alone it keeps its traceback"
+    beside = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "bug")
+    assert beside.exit_code == 1
+    said = " ".join(beside.output.split())
+    assert "bug was not measured: ValueError: no such kernel (measure it alone" in said
+    assert records(tmp_path).keys() == {"eager"}
+
+
+def test_a_runtime_that_fails_in_its_turn_leaves_the_others_measured(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = group.measure_in_turns
+
+    def without_kernel(queries: Any, *arguments: Any, **options: Any) -> Any:
+        broken = replace(queries["again"], issue=raising(FULL))
+        return measure(queries | {"again": broken}, *arguments, **options)
+
+    monkeypatch.setattr(group, "measure_in_turns", without_kernel)
+    result = latency(registry, tmp_path, "--runtime", "again", "--runtime", "eager")
+    assert result.exit_code == 1
+    assert "again was not measured: Out of memory with --batch-size 1" in result.output
+    assert records(tmp_path).keys() == {"eager"}
+    assert records(tmp_path)["eager"].metrics.get("speedup") is None
+
+
+def test_a_runtime_that_cannot_be_compared_is_invalid_alone(
+    registry: Registry, tmp_path: Path
+) -> None:
+    result = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "unfetched")
+    assert result.exit_code == 0, result.output
+    found = records(tmp_path)
+    reason = "not compared with eager FP32: ValueError: lost"
+    assert reason in found["unfetched"].metrics["reasons"]
+    assert found["unfetched"].metrics.get("agreement") is None
+    assert reason not in found["eager"].metrics["reasons"]
+    assert found["eager"].metrics["agreement"] == 1
+
+
+def test_a_trained_network_compared_on_noise_is_invalid(registry: Registry, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "best.safetensors"
+    config = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64, "seed": 3}
+    save_checkpoint(checkpoint, tiny_network(), config)
+    data = ("--data-root", str(tmp_path))
+    result = latency(registry, tmp_path, "--checkpoint", str(checkpoint), *data)
+    assert result.exit_code == 0, result.output
+    metrics = records(tmp_path)["eager"].metrics
+    assert metrics["verdict"] == "INVALID"
+    assert "compared on noise: no frames of tiny under --data-root" in metrics["reasons"]
 
 
 def test_an_interrupt_while_measuring_leaves_invalid_records(
@@ -256,6 +354,7 @@ def test_an_interrupt_before_that_leaves_none(registry: Registry, tmp_path: Path
         (["--size", "0x64"], "is empty"),
         (["--batch-size", "0"], "--batch-size"),
         (["--threads", "0"], "--threads"),
+        (["--threads", "100000"], "--threads 100000 is more than the cores"),
         (["--scope", "all"], "--scope"),
         (["--checkpoint", "none.safetensors"], "none.safetensors"),
         (["--checkpoint", "a.safetensors", "--backbone", "tiny"], "leave --backbone"),

@@ -102,6 +102,20 @@ def test_every_batch_is_full_and_each_session_has_its_own_sums() -> None:
     assert found["same"].pixels == 4 * 4
 
 
+class Failing(Echo):
+    def fetch(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        raise RuntimeError("lost the device")
+
+
+def test_a_session_that_fails_leaves_the_others_compared() -> None:
+    images, failed = np.ones((4, 2, 2, 3), np.uint8), list[str]()
+    sessions = {"failing": Failing(), "same": Echo()}
+    found = compare(sessions, Echo(), images, 2, lambda name, error: failed.append(name))
+    assert failed == ["failing"]
+    assert found.keys() == {"same"}
+    assert found["same"].pixels == 4 * 4
+
+
 def test_frames_come_from_the_scored_split(tmp_path: Path) -> None:
     registry = Registry.of(datasets=[tiny_dataset()])
     samples = samples_to_compare(registry, "tiny", write_tiny(tmp_path), SIZE)

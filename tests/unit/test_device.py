@@ -1,9 +1,11 @@
-"""What a device can do, as the training asks for it."""
+"""What a device can do, and how many threads an engine gets."""
 
 import pytest
 import torch
 
+from segbench import device
 from segbench.device import cpu_has_bfloat16, training_dtype
+from segbench.errors import SegbenchError
 
 CPU = torch.device("cpu")
 
@@ -19,3 +21,31 @@ def test_auto_trains_in_16_bits_where_the_cpu_computes_in_them(
 
 def test_torch_knows_whether_this_cpu_has_bfloat16() -> None:
     assert cpu_has_bfloat16() in (True, False)
+
+
+@pytest.fixture(autouse=True)
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "usable_cores", lambda: 4)
+
+
+@pytest.mark.parametrize(
+    ("variable", "threads"),
+    [(None, 4), ("1", 1), ("3,1", 3), ("100", 4), ("0", 4), ("many", 4), ("", 4)],
+)
+def test_threads_are_those_of_omp_or_all_cores(
+    variable: str | None, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert device.cpu_threads() == threads
+
+
+def test_threads_asked_for_count_before_omp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert device.cpu_threads(2) == 2
+
+
+def test_more_threads_than_cores_are_refused() -> None:
+    with pytest.raises(SegbenchError, match=r"--threads 5 is more than .* give at most 4"):
+        device.cpu_threads(5)

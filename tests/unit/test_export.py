@@ -1,15 +1,18 @@
 """An exported graph gives eager's numbers, in its own words and at any size it was made for."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
+from segbench import tensors
 from segbench.engines.onnx_graph import export_onnx
 from segbench.engines.onnx_session import OnnxSession
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, out_of_memory
 from segbench.fcn8s import FCN8s
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import InputConvention, Setup
@@ -106,10 +109,46 @@ def test_a_graph_with_other_numbers_is_not_written(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_onnx_runtime_has_the_threads_of_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    export_onnx(tiny_network(), tmp_path / "a.onnx", Setup(SIZE))
+    session = OnnxSession(tmp_path / "a.onnx", Setup(SIZE), "fp32").session
+    assert session.get_session_options().intra_op_num_threads == 1
+
+
+def test_a_damaged_file_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.onnx").write_bytes(b"no graph")
     with pytest.raises(SegbenchError, match=r"cannot load a\.onnx .*; export it again"):
         OnnxSession(tmp_path / "a.onnx", Setup(SIZE), "fp32")
+    assert capfd.readouterr() == ("", ""), "ONNX Runtime prints nothing of its own"
+
+
+def test_memory_that_is_short_is_not_called_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Exception during initialization: std::bad_alloc")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
+    with pytest.raises(RuntimeError, match="bad_alloc") as caught:
+        OnnxSession(tmp_path / "a.onnx", Setup(SIZE), "fp32")
+    assert out_of_memory(caught.value)
+
+
+def test_on_a_card_the_input_is_there_before_onnx_runtime_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_onnx(tiny_network(), tmp_path / "a.onnx", Setup(SIZE))
+    session = OnnxSession(tmp_path / "a.onnx", Setup(SIZE), "fp32")
+    done = list[str]()
+    stream = SimpleNamespace(synchronize=lambda: done.append("waited"))
+    monkeypatch.setattr(session, "device", torch.device("cuda"))
+    monkeypatch.setattr(tensors, "to_device", lambda *_: done.append("copied"))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
+    session.prepare(images(1))
+    assert done == ["copied", "waited"]
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:

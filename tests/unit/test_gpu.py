@@ -16,7 +16,7 @@ from segbench.training.fit import fit
 from segbench.training.state import Job
 from segbench.training.validation import Validator
 from segbench.types import InputConvention, Runtime, Setup
-from segbench_plugins.runtimes import eager, tensorrt
+from segbench_plugins.runtimes import compile, eager, onnx, tensorrt
 from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, tiny_dataset, write_tiny
 
 pytestmark = [
@@ -44,6 +44,20 @@ def test_training_learns_on_the_card(tmp_path: Path, precision: str) -> None:
 @pytest.mark.parametrize("runtime", [*eager.segbench_runtimes()], ids=lambda runtime: runtime.name)
 def test_eager_on_the_card_agrees_with_the_cpu(runtime: Runtime) -> None:
     tolerance = {"eager": 1e-4, "eager-fp16": 1e-2, "eager-bf16": 5e-2}[runtime.name]
+    check_runtime(runtime, tolerance, device="cuda")
+
+
+@pytest.mark.parametrize("runtime", [*compile.segbench_runtimes()], ids=lambda r: r.name)
+def test_compile_on_the_card_agrees_with_eager(runtime: Runtime) -> None:
+    check_runtime(runtime, 1e-4, device="cuda")
+
+
+@pytest.mark.parametrize("runtime", [*onnx.segbench_runtimes()], ids=lambda r: r.name)
+def test_onnx_on_the_card_agrees_with_eager(runtime: Runtime) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime-gpu")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("needs onnxruntime-gpu")
+    tolerance = {"onnx": 1e-4, "onnx-fp16": 1e-2}.get(runtime.name, 0.2)
     check_runtime(runtime, tolerance, device="cuda")
 
 

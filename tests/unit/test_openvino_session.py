@@ -11,6 +11,17 @@ from segbench.errors import SegbenchError
 from segbench.types import Setup
 
 
+def test_memory_that_is_short_is_not_called_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Exception from src/inference: bad allocation")
+
+    monkeypatch.setattr("openvino.Core.read_model", fail)
+    with pytest.raises(RuntimeError, match="bad allocation"):
+        OpenVinoSession(tmp_path / "a.onnx", Setup((64, 96)), "fp32")
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"no graph")
     with pytest.raises(SegbenchError, match=r"OpenVINO cannot load a\.onnx .*; export it again"):

@@ -133,6 +133,24 @@ def test_an_interrupt_keeps_what_every_query_has_been_measured_for() -> None:
         measure_in_turns({"a": calm, "b": stopped_at(3)}, warm, 9, clock=clock)
 
 
+def test_a_query_that_fails_leaves_the_others_measured() -> None:
+    clock = Clock()
+    warm = dict.fromkeys("abc", WarmUp(1, 0.1, True))
+    queries = {
+        "a": fake(clock, chain([0.1] * 20), []),  # then StopIteration
+        "b": fake(clock, repeat(0.1), []),
+        "c": fake(clock, chain(), []),
+    }
+    failed = list[str]()
+    timings = measure_in_turns(
+        queries, warm, 9, clock=clock, failed=lambda name, error: failed.append(name)
+    )
+    assert failed == ["c", "a"]
+    assert timings.keys() == {"b"}
+    assert timings["b"].complete
+    assert timings["b"].seconds.sum() >= 9
+
+
 def test_the_collector_is_off_while_measuring_and_on_again_after() -> None:
     clock, seen = Clock(), list[bool]()
 

@@ -1,9 +1,12 @@
-"""INT8 is never shown without the FP16 of its engine."""
+"""INT8 is never shown without FP16."""
+
+import pytest
 
 from segbench.errors import SegbenchError
 from segbench.jobs.latency import with_fp16
 from segbench.plugins import Registry
 from segbench.types import Runtime, Setup
+from segbench_plugins.runtimes import onnx, openvino, tensorrt
 
 
 def refuse(_: Setup) -> None:
@@ -15,17 +18,26 @@ def runtime(name: str, **more: object) -> Runtime:
 
 
 def test_fp16_is_added_once_and_only_where_it_runs() -> None:
-    names = ("eager", "onnx-fp16", "onnx-int8", "vino-int8", "trt-fp16", "old-int8")
-    runtimes = [*map(runtime, names), runtime("trt-int8", check=refuse)]
-    lacking = runtime("old-fp16", requires=("no-such-thing",))
-    registry = Registry.of(runtimes=[*runtimes, lacking])
-    asked = ("eager", "onnx-int8", "vino-int8", "trt-int8", "old-int8")
-    assert with_fp16(asked, "auto", registry) == (
-        "eager",
-        "onnx-int8",
-        "onnx-fp16",
-        "vino-int8",
-        "trt-int8",
-        "old-int8",
+    registry = Registry.of(
+        runtimes=[
+            *map(runtime, ("eager", "half", "card-half")),
+            runtime("old-half", requires=("no-such-thing",)),
+            runtime("first", fp16="half"),
+            runtime("second", fp16="half"),
+            runtime("unknown", fp16="no-such-half"),
+            runtime("card", fp16="card-half", check=refuse),
+            runtime("old", fp16="old-half"),
+        ]
     )
-    assert with_fp16(("onnx-fp16", "onnx-int8"), "auto", registry) == ("onnx-fp16", "onnx-int8")
+    asked = ("eager", "first", "second", "unknown", "card", "old")
+    assert with_fp16(asked, "auto", registry) == (
+        *("eager", "first", "half", "second", "unknown", "card", "old"),
+    )
+    assert with_fp16(("half", "first"), "auto", registry) == ("half", "first")
+
+
+@pytest.mark.parametrize("plugin", [onnx, openvino, tensorrt])
+def test_every_built_in_int8_runtime_names_its_fp16(plugin: object) -> None:
+    built_in = [*onnx.segbench_runtimes(), *tensorrt.segbench_runtimes()]
+    for each in plugin.segbench_runtimes():  # type: ignore
+        assert each.calibrates == (each.fp16 in {other.name for other in built_in})
