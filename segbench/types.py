@@ -297,9 +297,9 @@ class Runtime:
     machine lacks to run it; only the listing asks, since an export needs less. ``calibrates`` says
     that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
     there is such a file, and gives what to say of it; ``export_options`` are those of "dynamic" and
-    "compute_capability" that it heeds. ``fp16`` names the runtime that ``segbench latency`` measures
-    beside this one, as INT8 has to be faster than FP16. An entry of ``requires`` may name alternatives
-    ("onnxruntime-gpu|onnxruntime").
+    "compute_capability" that it heeds. ``fp16`` names the runtime that ``segbench latency``
+    measures beside this one, as INT8 has to be faster than FP16. An entry of ``requires`` may name
+    alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
