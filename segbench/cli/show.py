@@ -15,7 +15,8 @@ def print_record(record: Record) -> None:
     """The score of a run or an evaluation, class by class."""
     metrics, config = record.metrics, record.config
     summary = metrics | {"per_class": record.per_class}
-    interval = (metrics["miou_low"], metrics["miou_high"])
+    low, high = metrics["miou_low"], metrics["miou_high"]
+    interval = None if low is None else (low, high)
     scale = config["label_scale"]
     title = f"{config['backbone']} on {config['dataset']} {config['split']}"
     if scale > 1:
