@@ -58,17 +58,18 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
 
 
 def face_of(tables: Tables) -> Tables:
-    """What the README shows: the best row of each backbone on each runtime, ranked anew.
+    """What the README shows: the newest row of each backbone on each runtime, ranked anew.
 
-    Of a table with latencies it is the best of those that have one.
+    Of a table with latencies it is the newest of those that have one.
     """
 
     def shown(rows: Sequence[Row]) -> list[Row]:
         scored = [row for row in rows if row["rank"] is not None]
-        best: dict[tuple[str, str], Row] = {}
-        for row in [row for row in scored if row["p50_ms"] is not None] or scored:
-            best.setdefault((row["backbone"], row["runtime"]), row)
-        return ranked(best.values())
+        timed = [row for row in scored if row["p50_ms"] is not None]
+        newest: dict[tuple[str, str], Row] = {}
+        for row in sorted(timed or scored, key=lambda row: Path(row["record"]).name):
+            newest[row["backbone"], row["runtime"]] = row
+        return ranked([row for row in rows if row in newest.values()])
 
     return {title: shown(rows) for title, rows in tables.items() if shown(rows)}
 

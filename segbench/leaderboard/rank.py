@@ -98,7 +98,10 @@ def score_name(row: Row) -> str:
 
 
 def _join(records: Iterable[Record]) -> Iterator[Row]:
-    """A row for each score with each latency of its network, and for what lacks the other."""
+    """A row for each score with each latency of its network, and for what lacks the other.
+
+    The newest record counts, but no INVALID latency takes the place of a VALID one.
+    """
     scores: dict[Any, Record] = {}
     latencies: dict[Any, Record] = {}
     known: dict[str, Row] = defaultdict(dict)
@@ -106,7 +109,8 @@ def _join(records: Iterable[Record]) -> Iterator[Row]:
         network = _network(record)
         if record.kind == "latency":
             how = (device_name(record), *(record.config.get(name) for name in QUERY))
-            latencies[network, how] = record
+            if _valid(record) or not _valid(latencies.get((network, how))):
+                latencies[network, how] = record
         else:
             what = tuple(record.config.get(name) for name in ("dataset", *SCORED))
             scores[network, what] = record
@@ -128,6 +132,10 @@ def _join(records: Iterable[Record]) -> Iterator[Row]:
     for (network, _), latency in latencies.items():
         if network not in scored:
             yield _of_network(latency, known) | _of_latency(latency)
+
+
+def _valid(latency: Record | None) -> bool:
+    return latency is not None and latency.metrics.get("verdict") == "VALID"
 
 
 def _network(record: Record) -> tuple[Any, ...]:

@@ -207,6 +207,15 @@ def test_of_two_measurements_of_the_same_the_newer_counts() -> None:
     assert column(rows, "score", "p50_ms") == [(0.6, 8.0)]
 
 
+def test_an_invalid_latency_does_not_replace_a_valid_one() -> None:
+    older, valid, newer = (timed(p50_ms, "a") for p50_ms in (7.0, 8.0, 9.0))
+    for record in (older, newer):
+        record.metrics["verdict"] = "INVALID"
+    for records, counts in (((older, newer), 9.0), ((older, valid, newer), 8.0)):
+        (rows,) = leaderboard(records).values()
+        assert column(rows, "p50_ms") == [(counts,)]
+
+
 def test_a_limited_run_and_one_without_a_score_are_shown_last_without_a_rank() -> None:
     records = [scored(0.9, "a", limit=4), scored(None, "b"), scored(0.5, "c")]
     (rows,) = leaderboard(records).values()

@@ -42,7 +42,7 @@ def test_the_readmes_street_names_the_classes_that_are_coloured() -> None:
     assert not {"truck", "rider", "motorcycle"} & named, "only in the half without colours"
 
 
-def test_the_readme_ranks_the_best_row_of_each_backbone_and_runtime() -> None:
+def test_the_readme_ranks_the_newest_row_of_each_backbone_and_runtime() -> None:
     records, _ = read_records(ROOT / "results")
     for rows in make_results.face_of(leaderboard(records)).values():
         assert [row["rank"] for row in rows] == list(range(1, len(rows) + 1))
