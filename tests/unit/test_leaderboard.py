@@ -213,7 +213,7 @@ def test_an_invalid_latency_does_not_replace_a_valid_one() -> None:
         record.metrics["verdict"] = "INVALID"
     for records, counts in (((older, newer), 9.0), ((older, valid, newer), 8.0)):
         (rows,) = leaderboard(records).values()
-        assert column(rows, "p50_ms") == [(counts,)]
+        assert column(rows, "p50_ms") == [counts]
 
 
 def test_a_limited_run_and_one_without_a_score_are_shown_last_without_a_rank() -> None:
