@@ -73,7 +73,7 @@ def out_of_memory(error: Exception) -> bool:
 def too_large(batch_size: int, size: tuple[int, int]) -> SegbenchError:
     """What to say when memory is out."""
     return SegbenchError(
-        f"Out of memory with --batch-size {batch_size} at --size {size[0]}x{size[1]}; "
+        f"Out of memory with a batch of {batch_size} at {size[0]}x{size[1]}; "
         "make one of them smaller."
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.calibration import gather
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup, Size
@@ -49,7 +49,9 @@ def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporte
         calibration=calibration,
         keep_float=options.keep_float,
     )
-    return Predictor(options.runtime.open(network.model, setup), dataset, network.size)
+    with memory_may_be_short(setup.batch_size, network.size):
+        session = options.runtime.open(network.model, setup)
+    return Predictor(session, dataset, network.size)
 
 
 def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> None:

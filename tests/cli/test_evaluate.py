@@ -98,7 +98,7 @@ def test_short_memory_is_one_sentence(checkpoint: str, runtime: str) -> None:
     result = segbench(*arguments, "--runtime", runtime)
     assert result.exit_code == 1
     assert "Out of memory" in result.output
-    assert "--size 96x64" in result.output
+    assert "a batch of 1 at 96x64" in result.output
 
 
 def test_a_checkpoint_of_another_data_set_is_refused(checkpoint: str, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
         (("--calibration-frames", "8"), "leave --calibration-frames out"),
         (
             ("--runtime", "very-large", "--size", "96x64", "--batch-size", "2"),
-            "Out of memory with --batch-size 2 at --size 96x64",
+            "Out of memory with a batch of 2 at 96x64",
         ),
         (("--keep-float", "encoder.to8"), "leave --keep-float out"),
     ],

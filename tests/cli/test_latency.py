@@ -250,8 +250,8 @@ def test_an_output_that_is_not_eager_fp32s_is_invalid(registry: Registry, tmp_pa
     ("name", "message"),
     [
         ("broken", "The engine is broken"),
-        ("full", "Out of memory with --batch-size 1 at --size 64x96"),
-        ("full-later", "Out of memory with --batch-size 1 at --size 64x96"),
+        ("full", "Out of memory with a batch of 1 at 64x96"),
+        ("full-later", "Out of memory with a batch of 1 at 64x96"),
     ],
 )
 def test_a_runtime_that_fails_leaves_the_others_measured(
@@ -291,7 +291,7 @@ def test_a_runtime_that_fails_in_its_turn_leaves_the_others_measured(
     monkeypatch.setattr(group, "measure_in_turns", without_kernel)
     result = latency(registry, tmp_path, "--runtime", "again", "--runtime", "eager")
     assert result.exit_code == 1
-    assert "again was not measured: Out of memory with --batch-size 1" in result.output
+    assert "again was not measured: Out of memory with a batch of 1" in result.output
     assert records(tmp_path).keys() == {"eager"}
     assert records(tmp_path)["eager"].metrics.get("speedup") is None
 

@@ -1,6 +1,7 @@
 """``segbench predict``: pictures for people, and label ids that ``segbench score`` takes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from segbench.progress import Reporter
 from segbench.records.record import read_record
 from segbench.render import legend, overlay
 from segbench.scenes.write import write_streets
-from segbench.types import InputConvention
+from segbench.types import InputConvention, Session, Setup
 from segbench_plugins.datasets import kitti, streets
 from segbench_plugins.runtimes import eager, onnx
 from tests.tiny import PALETTE, SIZE, TinyEncoder, draw, tiny_backbone, tiny_dataset, write_tiny
@@ -175,3 +176,16 @@ def test_refusals_come_before_the_work(
     assert sentence in result.output
     assert "Traceback" not in result.output
     assert set(Path().rglob("*")) - before <= {Path("out")}
+
+
+def test_short_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(model: FCN8s, setup: Setup) -> Session:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    runtime = replace(REGISTRY.runtime("eager"), open=full)
+    monkeypatch.setitem(
+        globals(), "REGISTRY", Registry.of(REGISTRY.backbones, REGISTRY.datasets, [runtime])
+    )
+    result = predict("in")
+    assert result.exit_code == 1
+    assert "Out of memory with a batch of 1 at" in result.output

@@ -153,7 +153,7 @@ def test_memory_that_is_not_there_is_said_with_batch_and_size(
     monkeypatch.setattr("segbench.training.fit.augment", too_large)
     result = run("--epochs", "1")
     assert result.exit_code == 1
-    assert "Out of memory with --batch-size 2 at --size 32x64" in result.output
+    assert "Out of memory with a batch of 2 at 32x64" in result.output
 
 
 def test_a_full_disk_is_noticed_before_anything_is_decoded(
