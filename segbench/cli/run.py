@@ -26,11 +26,8 @@ RECIPE_OPTIONS = (
     "class_weights",
     "precision",
 )
-
-
 SEED = click.IntRange(0, 2**63 - 1)
 """torch takes 64 bits, so that --seeds may count on from the highest."""
-
 HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 """torch's switch for memory in pages of 2 MB. A training step allocates gigabytes anew, and in
 pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""

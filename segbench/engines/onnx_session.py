@@ -24,8 +24,8 @@ class OnnxSession:
     """A graph of ``segbench.engines.onnx_graph`` at the fixed size and batch of ``setup``.
 
     FP32 on a card goes without TF32, as eager's does. ``precision`` is for the engine's name,
-    ``details`` for the record. Raises SegbenchError when
-    the file is damaged or the provider that the device needs did not start.
+    ``details`` for the record. Raises SegbenchError when the file is damaged or the provider that
+    the device needs did not start.
     """
 
     def __init__(

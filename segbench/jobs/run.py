@@ -127,9 +127,9 @@ def score_and_record(
     output: Path,
     reporter: Reporter,
 ) -> Path:
-    """Score and draw with the best checkpoint in ``output`` and give the record's path.
+    """Draw and score with the best checkpoint in ``output`` and give the record's path.
 
-    The record comes last: a run that has one lacks nothing.
+    The record follows the score at once, so that none is lost, and a run that has one is whole.
     """
     from segbench.checkpoint import load_checkpoint
     from segbench.evaluate import evaluate
@@ -139,10 +139,10 @@ def score_and_record(
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     best = load_checkpoint(output / BEST, registry)
     session = runtime.open(best.model, Setup(size, device=options.device))
-    scored = splits[dataset.score_split]
-    evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)
     drawn = frames_to_draw(dataset, folder, options.limit)
     write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
+    scored = splits[dataset.score_split]
+    evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)
     record = Record(
         kind="run",
         config={**config, "checkpoint_sha256": best.sha256},

@@ -181,6 +181,7 @@ def test_a_run_that_fails_after_its_training_says_how_to_go_on() -> None:
     scoring = run("--epochs", "1")
     label.write_bytes(whole)
     (overlays,) = (folder / "overlays" for folder in Path("runs").iterdir())
+    shutil.rmtree(overlays)
     overlays.write_text("in the way")
     drawing = run("--epochs", "1", "--resume")
     for result in (scoring, drawing):

@@ -1,5 +1,7 @@
 """INT8 is never shown without FP16."""
 
+from typing import Any
+
 import pytest
 
 from segbench.errors import SegbenchError
@@ -37,7 +39,7 @@ def test_fp16_is_added_once_and_only_where_it_runs() -> None:
 
 
 @pytest.mark.parametrize("plugin", [onnx, openvino, tensorrt])
-def test_every_built_in_int8_runtime_names_its_fp16(plugin: object) -> None:
+def test_every_built_in_int8_runtime_names_its_fp16(plugin: Any) -> None:
     built_in = [*onnx.segbench_runtimes(), *tensorrt.segbench_runtimes()]
-    for each in plugin.segbench_runtimes():  # type: ignore
+    for each in plugin.segbench_runtimes():
         assert each.calibrates == (each.fp16 in {other.name for other in built_in})
