@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from segbench.leaderboard.formats import as_csv, as_markdown
-from segbench.leaderboard.rank import Row, Tables, leaderboard, ranked
-from segbench.metrics.cityscapes_labels import train_ids_from_label_ids
+from segbench.analysis.formats import as_csv, as_markdown
+from segbench.analysis.rank import Row, Tables, leaderboard, ranked
+from segbench.data.draw import legend, overlay
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.leaderboard_points import pareto_picture, points
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_records
-from segbench.render import legend, overlay
-from segbench.scenes.scene import draw_scene
+from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
+from segbench_plugins.datasets.streets.scene import draw_scene
 
 ROOT = Path(__file__).parents[1]
 STREET = ROOT / "docs/pictures/street.png"

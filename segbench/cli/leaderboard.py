@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import click
 
+from segbench.analysis.formats import FORMATS
+from segbench.analysis.rank import leaderboard as rank
 from segbench.cli import options
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
-from segbench.leaderboard.formats import FORMATS
-from segbench.leaderboard.rank import leaderboard as rank
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.records.record import read_records
 

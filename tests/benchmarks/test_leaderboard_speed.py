@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from segbench.leaderboard.formats import as_table
-from segbench.leaderboard.rank import leaderboard
+from segbench.analysis.formats import as_table
+from segbench.analysis.rank import leaderboard
 from segbench.records.record import Record, read_records, write_record
 
 RECORDS = 10_000

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segbench.leaderboard.formats import FORMATS, as_csv, as_json, as_markdown, as_table
-from segbench.leaderboard.rank import COLUMNS, Row, Tables, leaderboard
+from segbench.analysis.formats import FORMATS, as_csv, as_json, as_markdown, as_table
+from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard
 from segbench.records.facts import device_name
 from segbench.records.record import Record
 

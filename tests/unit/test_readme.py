@@ -8,8 +8,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from segbench.analysis.rank import leaderboard
 from segbench.cli import main
-from segbench.leaderboard.rank import leaderboard
 from segbench.plugins import Registry
 from segbench.records.record import read_records
 from tools import make_results

@@ -1,0 +1,36 @@
+"""PyTorch as it comes, in FP32 and in 16 bits; ``eager`` is every other runtime's reference."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from segbench.hookspecs import hookimpl
+from segbench.types import Runtime, Session, Setup
+
+if TYPE_CHECKING:
+    from segbench.fcn8s import FCN8s
+
+
+def open_session(dtype: str, model: "FCN8s", setup: Setup) -> Session:
+    """A session in torch's ``dtype`` ("float32", "float16", "bfloat16")."""
+    import torch
+
+    from .session import TorchSession
+
+    return TorchSession(model, setup, getattr(torch, dtype))
+
+
+@hookimpl
+def segbench_runtimes() -> Iterable[Runtime]:
+    """``eager`` and its 16-bit kin."""
+    for name, dtype, title in (
+        ("eager", "float32", "FP32"),
+        ("eager-fp16", "float16", "FP16"),
+        ("eager-bf16", "bfloat16", "BF16"),
+    ):
+        yield Runtime(
+            name=name,
+            summary=f"PyTorch eager, {title}, CUDA or CPU",
+            open=partial(open_session, dtype),
+            requires=("torch",),
+        )
