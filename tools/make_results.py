@@ -52,7 +52,9 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
         "results/leaderboard.csv": as_csv(tables),
         "results/leaderboard.html": leaderboard_page(tables, records, "."),
         "docs/pictures/pareto.svg": pareto_picture(rows),
-        "README.md": TABLE.sub(lambda found: f"{found[1]}\n{readme_table(rows)}\n{found[2]}", readme),
+        "README.md": TABLE.sub(
+            lambda found: f"{found[1]}\n{readme_table(rows)}\n{found[2]}", readme
+        ),
     }
 
 
