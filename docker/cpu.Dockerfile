@@ -11,14 +11,14 @@ RUN apt-get update \
 
 # PyTorch's index has builds without CUDA, which are much smaller.
 RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu \
-    "torch>=2.11" torchvision
+    "torch>=2.11" "torchvision>=0.26"
 
 WORKDIR /src
 COPY . .
-RUN pip install --no-cache-dir ".[openvino,video]"
+RUN pip install --no-cache-dir "./[openvino,video]"
 
 RUN useradd --create-home --uid 1000 segbench && install --directory --owner segbench /work /cache
-USER segbench
+USER 1000:1000
 ENV SEGBENCH_CACHE=/cache \
     SEGBENCH_DATA=/data
 WORKDIR /work

@@ -12,10 +12,10 @@ RUN apt-get update \
 
 WORKDIR /src
 COPY . .
-RUN pip install --no-cache-dir ".[tensorrt,video]"
+RUN pip install --no-cache-dir "./[tensorrt,video]"
 
 RUN useradd --create-home --uid 1000 segbench && install --directory --owner segbench /work /cache
-USER segbench
+USER 1000:1000
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,video \
     NVIDIA_VISIBLE_DEVICES=all \
     SEGBENCH_CACHE=/cache \

@@ -29,7 +29,7 @@ def commands(
 ) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every command below ``group`` with its full name and a context to print its help in."""
     for name, command in sorted(group.commands.items()):
-        context = click.Context(command, info_name=name, parent=above, terminal_width=88)
+        context = click.Context(command, info_name=name, parent=above, terminal_width=78)
         if isinstance(command, click.Group):
             yield from commands(command, context, f"{prefix}{name} ")
         else:
