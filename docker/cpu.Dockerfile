@@ -7,7 +7,8 @@ FROM python:3.12-slim-bookworm
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* \
+    && install --directory --mode 1777 /work /cache
 
 # PyTorch's index has builds without CUDA, which are much smaller.
 RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu \
@@ -17,10 +18,12 @@ WORKDIR /src
 COPY . .
 RUN pip install --no-cache-dir "./[openvino,video]"
 
-RUN useradd --create-home --uid 1000 segbench && install --directory --owner segbench /work /cache
+# Any user may run it: --user "$(id -u):$(id -g)" writes results as yourself.
 USER 1000:1000
-ENV SEGBENCH_CACHE=/cache \
-    SEGBENCH_DATA=/data
+ENV HOME=/cache \
+    SEGBENCH_CACHE=/cache \
+    SEGBENCH_DATA=/data \
+    USER=segbench
 WORKDIR /work
 ENTRYPOINT ["segbench"]
 CMD ["--help"]

@@ -8,18 +8,21 @@ FROM python:3.12-slim-bookworm
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* \
+    && install --directory --mode 1777 /work /cache
 
 WORKDIR /src
 COPY . .
 RUN pip install --no-cache-dir "./[tensorrt,video]"
 
-RUN useradd --create-home --uid 1000 segbench && install --directory --owner segbench /work /cache
+# Any user may run it: --user "$(id -u):$(id -g)" writes results as yourself.
 USER 1000:1000
-ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,video \
+ENV HOME=/cache \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility,video \
     NVIDIA_VISIBLE_DEVICES=all \
     SEGBENCH_CACHE=/cache \
-    SEGBENCH_DATA=/data
+    SEGBENCH_DATA=/data \
+    USER=segbench
 WORKDIR /work
 ENTRYPOINT ["segbench"]
 CMD ["--help"]
