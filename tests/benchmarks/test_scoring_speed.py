@@ -20,8 +20,8 @@ from segbench.plugins import Registry
 from segbench.scoring.bootstrap import bootstrap_miou
 from segbench.scoring.score import score_predictions
 from segbench.types import Frame
-from segbench_plugins.datasets.cityscapes.frames import cityscapes_frames
 from segbench_plugins.datasets.cityscapes import score as cityscapes
+from segbench_plugins.datasets.cityscapes.frames import cityscapes_frames
 from tests.official_cityscapes import official_score
 
 OFFICIAL_MS, ARITHMETIC_MS = 53, 10
