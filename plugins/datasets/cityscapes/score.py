@@ -24,12 +24,7 @@ from .labels import (
     Label,
     train_ids_from_label_ids,
 )
-from .summary import (
-    EVALUATED,
-    IDS_OF,
-    INSTANCE_CATEGORIES,
-    summarise,
-)
+from .summary import EVALUATED, IDS_OF, INSTANCE_CATEGORIES, summarise
 
 __all__ = ["LABELS", "TRAIN_LABELS", "Cityscapes", "Label", "train_ids_from_label_ids"]
 

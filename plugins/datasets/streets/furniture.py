@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import buildings, people, roadside, vehicles
+from . import buildings
 from .body import Heading, Pose, shade_ground
 from .canvas import Canvas
 from .paint import pick
+from .plugin import people, roadside, vehicles
 from .street import FAR, Side, Street
 
 VEHICLES = {
