@@ -16,6 +16,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, session_details, source_state
 from segbench.records.record import Record, write_record
+from segbench.skipped import skipped_beside, skipped_sentence
 from segbench.types import Calibration, Dataset, Frame, Session, Setup, Size
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def open_checkpoint(
     check_classes(checkpoint, dataset, options.checkpoint)
     split = options.split or dataset.score_split
     frames = labelled_frames(dataset, dataset.locate(options.data_root), split, options.limit)
+    if skipped := skipped_beside(frames):
+        reporter.say(skipped_sentence(skipped))
     size = options.size or (trained["height"], trained["width"])
     calibration = calibration_for(options, trained["dataset"], size, registry, reporter, frames)
     setup = Setup(

@@ -17,8 +17,9 @@ from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.records.arrays import latency_samples
 from segbench.records.provenance import provenance, session_details, source_state
-from segbench.records.record import Record, make_folder, read_arrays, read_record, write_record
+from segbench.records.record import Record, make_folder, read_record, write_record
 from segbench.types import Runtime, Size
 
 
@@ -234,7 +235,8 @@ def _baseline(
     """The first runtime asked for; None for that one itself, or where it failed."""
     if options.baseline is not None:
         record = read_record(options.baseline)
-        medians = block_medians(read_arrays(options.baseline))
+        samples = latency_samples(record)
+        medians = block_medians({"seconds": samples.seconds, "block": samples.block})
         valid = record.metrics["verdict"] == "VALID"
         return Baseline(record.config["runtime"], medians, valid, paired=False)
     first = group[0]

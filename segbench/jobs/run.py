@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.data.frames import cached_split, check_scorable, fingerprint, labelled_frames
+from segbench.data.frames import (
+    cached_split,
+    check_scorable,
+    check_some_labelled,
+    fingerprint,
+    labelled_frames,
+)
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.inference.weights import LoadedWeights, build_encoder
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
@@ -14,6 +20,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, config_hash, find_record, make_folder, write_record
+from segbench.skipped import skipped_beside, skipped_sentence
 from segbench.types import Frame, Setup
 
 if TYPE_CHECKING:
@@ -37,6 +44,10 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         split: labelled_frames(dataset, folder, split, options.limit)
         for split in ("train", "val", dataset.score_split)
     }
+    for split, frames in splits.items():
+        check_some_labelled(dataset, split, frames)
+        if skipped := skipped_beside(frames):
+            reporter.say(skipped_sentence(skipped))
     check_scorable(dataset, splits[dataset.score_split][0], options.label_scale)
     make_folder(options.results / "run")
     model, weights = new_network(options)

@@ -13,6 +13,7 @@ from segbench.files import check_writable, draft_of
 from segbench.inference.opened import EngineOptions, Predictor, open_predictor
 from segbench.plugins import Registry
 from segbench.progress import Reporter, Step
+from segbench.skipped import skipped_in, skipped_sentence
 
 if TYPE_CHECKING:
     from segbench.video.read import Footage
@@ -62,6 +63,8 @@ def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) ->
 
     from segbench.video.read import open_footage
 
+    if skipped := skipped_in(options.input):
+        reporter.say(skipped_sentence(skipped))
     footage = open_footage(options.input, options.fps, options.start, options.max_frames)
     if options.output.resolve() == options.input.resolve():
         raise SegbenchError(f"{options.output} is the input; name another --output.")

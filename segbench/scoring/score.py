@@ -19,6 +19,7 @@ from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_miou
 from segbench.scoring.confusion import CONFUSION, add_counts, summary
 from segbench.scoring.predictions import match_predictions, read_prediction
+from segbench.skipped import skipped_sentence
 from segbench.types import Benchmark, Counts, Dataset, Doubtful, Frame
 
 
@@ -113,6 +114,8 @@ def score_predictions(
     """Score one PNG for every frame; DataError lists every file at fault, and nothing is scored."""
     reporter = reporter or Reporter(quiet=True)
     matched = match_predictions(frames, predictions)
+    if matched.skipped:
+        reporter.say(skipped_sentence(matched.skipped))
     faults = list(matched.faults)
     tally = Tally(dataset, label_scale)
     results = _count_all(dataset.benchmark, matched.pairs, label_scale, workers)
@@ -137,7 +140,7 @@ def _count_all(
     def count(pair: tuple[Frame, Path]) -> Counts | str:
         frame, path = pair
         try:
-            prediction = read_prediction(path)
+            prediction = read_prediction(path, palette=benchmark.output == "labels")
         except DataError as error:
             return error.message
         try:

@@ -19,7 +19,8 @@ from segbench.jobs import latency as jobs
 from segbench.latency import group, roofline
 from segbench.latency.machine import Watch
 from segbench.plugins import Registry
-from segbench.records.record import Record, read_arrays, read_record
+from segbench.records.arrays import read_arrays
+from segbench.records.record import Record, read_record
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import Backbone, Calibration, Runtime, Session, Setup
 from tests.tiny import tiny_dataset, write_tiny

@@ -147,6 +147,18 @@ def test_the_checkpoint_of_another_record_is_refused(trained: Path, tmp_path: Pa
     assert "is not the checkpoint that" in done.output
 
 
+@pytest.mark.parametrize("record", [RUN, LATENCY])
+def test_damaged_arrays_are_a_sentence(tmp_path: Path, record: Path) -> None:
+    copy = tmp_path / "record.json"
+    shutil.copy(record, copy)
+    whole = record.with_suffix(".npz").read_bytes()
+    copy.with_suffix(".npz").write_bytes(whole[:200] + bytes(40) + whole[240:])
+    done = segbench("report", copy, "--output", tmp_path / "a.html")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert f"The arrays {copy.with_suffix('.npz')} cannot be read" in done.output
+
+
 def test_a_record_is_drawn_without_torch(tmp_path: Path) -> None:
     code = (
         "import sys\n"

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.layouts import label_path, read_picture
+from segbench.data.layouts import LABEL_COLORS, label_path, read_values
 from segbench.errors import DataError
 from segbench.scoring.confusion import CONFUSION, at_label_scale, pair_counts
 from segbench.types import IGNORED, Counts, Frame
@@ -133,7 +133,7 @@ def _by(shape: tuple[int, ...]) -> str:
 
 
 def _read(path: Path) -> NDArray[Any]:
-    truth = np.asarray(read_picture(path))
+    truth = read_values(path, len(LABELS) - 1, LABEL_COLORS)
     if truth.ndim != 2:
         raise DataError(f"{path} has several channels, but ground truth has one.")
     if truth.max() >= len(LABELS) * _PER_LABEL:
