@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import buildings
+from . import buildings, people, roadside, vehicles
 from .body import Heading, Pose, shade_ground
 from .canvas import Canvas
 from .paint import pick
-from .plugin import people, roadside, vehicles
 from .street import FAR, Side, Street
 
 VEHICLES = {
