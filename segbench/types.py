@@ -289,6 +289,19 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True)
+class Peak:
+    """The best that an engine does on a machine, for the roofline.
+
+    ``precision`` ("INT8") names the type that it keeps values in, ``value_bytes`` its size.
+    ``flop_per_s`` are operations a second, a multiply-add counting twice.
+    """
+
+    precision: str
+    value_bytes: int
+    flop_per_s: float
+
+
+@dataclass(frozen=True)
 class Runtime:
     """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
 
@@ -298,8 +311,9 @@ class Runtime:
     that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
     there is such a file, and gives what to say of it; ``export_options`` are those of "dynamic" and
     "compute_capability" that it heeds. ``fp16`` names the runtime that ``segbench latency``
-    measures beside this one, as INT8 has to be faster than FP16. An entry of ``requires`` may name
-    alternatives ("onnxruntime-gpu|onnxruntime").
+    measures beside this one, as INT8 has to be faster than FP16. ``peak`` measures the engine's
+    own kernels with the threads and on the device of the setup; without it the roofline is FP32's
+    in PyTorch. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -312,3 +326,4 @@ class Runtime:
     export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None
     export_options: tuple[str, ...] = ()
     fp16: str | None = None
+    peak: Callable[[Setup], Peak] | None = None

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from segbench.hookspecs import hookimpl
-from segbench.types import Runtime, Session, Setup
+from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
@@ -60,6 +60,20 @@ def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Sessio
         return OnnxSession(path, setup, "int8", {"quantization": details})
 
 
+def peak(precision: "Precision", setup: Setup) -> Peak:
+    """In the precision that ONNX Runtime computes the graph in."""
+    from segbench.onnx.onnx_peak import onnx_runtime_peak
+
+    return onnx_runtime_peak(precision, setup)
+
+
+def peak_int8(profile: "Profile | None", setup: Setup) -> Peak:
+    """The same for a Q/DQ graph."""
+    from segbench.onnx.onnx_peak import onnx_runtime_peak
+
+    return onnx_runtime_peak(profile or _suiting(setup), setup)
+
+
 def _suiting(setup: Setup) -> "Profile":
     """The profile that suits the device."""
     from segbench.device import resolve_device
@@ -78,6 +92,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             requires=REQUIRES,
             export=partial(export, precision),
             export_options=("dynamic",),
+            peak=partial(peak, precision),
         )
     for name, (what, profile) in INT8.items():
         yield Runtime(
@@ -88,4 +103,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             calibrates=True,
             export=partial(export_int8, profile),
             fp16="onnx-fp16",
+            peak=partial(peak_int8, profile),
         )

@@ -14,7 +14,13 @@ from segbench.errors import SegbenchError, sentence
 from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.inference.opened import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
-from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
+from segbench.latency.statistics import (
+    block_medians,
+    figures,
+    percentile,
+    speedup,
+    timing_doubts,
+)
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import latency_samples
@@ -220,11 +226,13 @@ def _metrics(
 
 def _doubts(measured: Measured, network: Network) -> list[str]:
     """What speaks against the runtime's own figures."""
-    agreement = measured.agreement
+    agreement, roofline = measured.agreement, measured.roofline
+    p50_ms = 1e3 * percentile(measured.timings.seconds, 50)
     return [
         *timing_doubts(measured.timings),
         *measured.watch.doubts(),
         *(agreement.doubts(network.trained) if agreement else ()),
+        *(roofline.doubts(p50_ms) if roofline else ()),
         *measured.doubts,
     ]
 

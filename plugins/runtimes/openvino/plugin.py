@@ -1,15 +1,17 @@
 """OpenVINO on CPUs, in FP32 and INT8; it loads the graphs that ONNX Runtime does."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from segbench.hookspecs import hookimpl
-from segbench.types import Runtime, Session, Setup
+from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
+    from segbench.onnx.onnx_peak import Form
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
 
@@ -38,10 +40,28 @@ def open_int8(model: "FCN8s", setup: Setup) -> Session:
         return OpenVinoSession(path, setup, "int8", details)
 
 
+def peak_fp32(setup: Setup) -> Peak:
+    """In FP32."""
+    return Peak("FP32", 4, _rate("fp32", setup))
+
+
+def peak_int8(setup: Setup) -> Peak:
+    """In INT8."""
+    return Peak("INT8", 1, _rate("unsigned", setup))
+
+
+def _rate(form: "Form", setup: Setup) -> float:
+    from segbench.onnx.onnx_peak import onnx_rate
+
+    from .session import OpenVinoSession
+
+    return onnx_rate(partial(OpenVinoSession, precision="int8"), setup, form)
+
+
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
     """``openvino`` and ``openvino-int8``."""
-    yield Runtime("openvino", "OpenVINO, FP32, CPU", open_fp32, REQUIRES)
+    yield Runtime("openvino", "OpenVINO, FP32, CPU", open_fp32, REQUIRES, peak=peak_fp32)
     yield Runtime(
         name="openvino-int8",
         summary="OpenVINO, INT8, CPU",
@@ -49,4 +69,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
         requires=REQUIRES,
         calibrates=True,
         fp16="onnx-fp16",
+        peak=peak_int8,
     )

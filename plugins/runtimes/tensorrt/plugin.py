@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from segbench.device import nvidia_driver_is_here
 from segbench.hookspecs import hookimpl
-from segbench.types import Runtime, Session, Setup
+from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
@@ -68,6 +68,23 @@ def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Ma
     return {**built, **engine.details(), **about}
 
 
+def peak(precision: Precision, setup: Setup) -> Peak:
+    """In engines of the same precision."""
+    from segbench.onnx.onnx_peak import VALUE_BYTES, onnx_rate
+
+    from .cache import cached_engine
+    from .session import TrtSession
+    from .target import target_to_run
+
+    target = target_to_run(setup)
+
+    def open_convolutions(path: Path, setup: Setup) -> Session:
+        return TrtSession(cached_engine(target, path.read_bytes()), target, setup, precision, {})
+
+    rate = onnx_rate(open_convolutions, setup, "signed" if precision == "int8" else precision)
+    return Peak(precision.upper(), VALUE_BYTES[precision.upper()], rate)
+
+
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
     """``trt-fp32``, ``trt-fp16`` and ``trt-int8``."""
@@ -84,4 +101,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export, precision),
             export_options=("compute_capability",),
             fp16="trt-fp16" if precision == "int8" else None,
+            peak=partial(peak, precision),
         )
