@@ -13,14 +13,11 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from segbench import png
+from segbench.data import png
+from segbench.data.palettes import contradiction
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, unknown_name
-from segbench.palettes import contradiction
-from segbench.skipped import skipped_in, skipped_sentence
 from segbench.types import ClassMap, Color, Frame
-
-LABEL_COLORS = tuple(label.color for label in LABELS)
-"""The colour of each Cityscapes label id."""
 
 
 def find_folder(
@@ -187,11 +184,3 @@ def label_path(frame: Frame) -> Path:
     if frame.label is None:
         raise DataError(f"Frame {frame.id} has no public label; choose a split with labels.")
     return frame.label
-
-
-def _by_city(folder: Path, suffix: str) -> dict[tuple[str, str], Path]:
-    """Files by city and name of the frame."""
-    cities = [path for path in folder.glob("*") if path.is_dir()]
-    return {
-        (city.name, name): path for city in cities for name, path in pngs_in(city, suffix).items()
-    }

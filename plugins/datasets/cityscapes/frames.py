@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from segbench.data.layouts import known_split, label_path, read_indices
+from segbench.data.layouts import known_split, label_path, no_frames, pngs_in, read_indices
 from segbench.types import ClassMap, Frame
 
-from .labels import LABELS, train_ids_from_label_ids
+from .labels import LABEL_COLORS, LABELS, train_ids_from_label_ids
 
 CITYSCAPES_SPLITS = ("train", "val", "test")
 
@@ -47,3 +47,11 @@ def read_cityscapes_label(frame: Frame) -> ClassMap:
     """A labelIds picture as class map: the 19 evaluated classes in train-id order, else IGNORED."""
     label_ids = read_indices(label_path(frame), _LARGEST_LABEL_ID, LABEL_COLORS)
     return train_ids_from_label_ids[label_ids]
+
+
+def _by_city(folder: Path, suffix: str) -> dict[tuple[str, str], Path]:
+    """Files by city and name of the frame."""
+    cities = [path for path in folder.glob("*") if path.is_dir()]
+    return {
+        (city.name, name): path for city in cities for name, path in pngs_in(city, suffix).items()
+    }

@@ -13,12 +13,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.layouts import LABEL_COLORS, label_path, read_values
+from segbench.data.layouts import label_path, read_values
 from segbench.errors import DataError
 from segbench.scoring.confusion import CONFUSION, at_label_scale, pair_counts
 from segbench.types import IGNORED, Counts, Frame
 
 from .labels import (
+    LABEL_COLORS,
     LABELS,
     TRAIN_LABELS,
     Label,

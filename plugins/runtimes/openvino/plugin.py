@@ -11,7 +11,7 @@ from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
-    from segbench.onnx.onnx_peak import Form
+    from segbench.onnx.peak import Form
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
 
@@ -51,7 +51,7 @@ def peak_int8(setup: Setup) -> Peak:
 
 
 def _rate(form: "Form", setup: Setup) -> float:
-    from segbench.onnx.onnx_peak import onnx_rate
+    from segbench.onnx.peak import onnx_rate
 
     from .session import OpenVinoSession
 

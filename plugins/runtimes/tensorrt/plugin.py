@@ -70,7 +70,7 @@ def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Ma
 
 def peak(precision: Precision, setup: Setup) -> Peak:
     """In engines of the same precision."""
-    from segbench.onnx.onnx_peak import VALUE_BYTES, onnx_rate
+    from segbench.onnx.peak import VALUE_BYTES, onnx_rate
 
     from .cache import cached_engine
     from .session import TrtSession
