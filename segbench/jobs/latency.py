@@ -17,7 +17,7 @@ from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.provenance import provenance, session_details, source_state
+from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
 from segbench.records.record import Record, make_folder, read_arrays, read_record, write_record
 from segbench.types import Runtime, Size
 
@@ -209,6 +209,7 @@ def _metrics(
         "peak_memory_mb": measured.peak_memory_mb,
         "device_memory_mb": measured.device_memory_mb,
         "other_cpu": measured.watch.other_cpu,
+        **session_details(measured.warm.session, ARITHMETIC),
         **(agreement.metrics() if agreement else {}),
         "compared_on": measured.compared_on,
         **(roofline.metrics(timed["p50_ms"]) if roofline else {}),
@@ -224,6 +225,7 @@ def _doubts(measured: Measured, network: Network) -> list[str]:
         *timing_doubts(measured.timings),
         *measured.watch.doubts(),
         *(agreement.doubts(network.trained) if agreement else ()),
+        *measured.warm.session.details.get("doubts", ()),
         *measured.doubts,
     ]
 
