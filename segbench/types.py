@@ -263,9 +263,10 @@ class Session(Protocol):
 
     ``engine`` says what really runs, for the record, and ``details`` what else the record should
     know, as JSON values: ``file_mb`` where the engine loads a file, ``quantization`` where it is
-    quantised. The steps are apart so that each can be timed: ``prepare`` copies uint8 images
-    (N, H, W, 3) to the device, ``run`` gives the output there, ``fetch`` copies it to the host:
-    float32 logits (N, classes, H, W), or uint8 class maps (N, H, W).
+    quantised, and ``doubts``, sentences that make its latency INVALID. The steps are apart so that
+    each can be timed: ``prepare`` copies uint8 images (N, H, W, 3) to the device, ``run`` gives the
+    output there, ``fetch`` copies it to the host: float32 logits (N, classes, H, W), or uint8 class
+    maps (N, H, W).
     """
 
     engine: str

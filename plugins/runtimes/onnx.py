@@ -51,13 +51,14 @@ def export_int8(
 
 def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Session:
     """Quantise, or take from the cache what was quantised before."""
-    from segbench.int8 import quantize_onnx
+    from segbench.int8 import quantize_onnx, with_arithmetic
     from segbench.onnx.session import OnnxSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
         details = quantize_onnx(model, path, setup, profile or _suiting(setup))
-        return OnnxSession(path, setup, "int8", {"quantization": details})
+        session = OnnxSession(path, setup, "int8", {"quantization": details})
+        return with_arithmetic(session, path, setup)
 
 
 def peak(precision: "Precision", setup: Setup) -> Peak:

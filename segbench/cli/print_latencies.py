@@ -100,6 +100,7 @@ ROWS: dict[str, Callable[[Metrics], str]] = {
     "file, MB": _number("file_mb", "{:.1f}"),
     "same class": _number("agreement", "{:.2%}"),
     "logit error": _number("logit_error", "{:.2g}"),
+    "INT8 arithmetic error": _number("arithmetic_error", "{:.2%}"),
     "compared on": _number("compared_on", "{}"),
     "verdict": _number("verdict", "{}"),
 }

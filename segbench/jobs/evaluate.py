@@ -12,10 +12,10 @@ from segbench.data.frames import fingerprint, labelled_frames
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.inference.calibration import summarise
-from segbench.inference.opened import EngineOptions, calibration_for, check_runtime
+from segbench.inference.opened import EngineOptions, calibration_for, check_runtime, warn
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.provenance import provenance, session_details, source_state
+from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
 from segbench.records.record import Record, write_record
 from segbench.types import Calibration, Dataset, Frame, Session, Setup, Size
 
@@ -80,6 +80,7 @@ def open_checkpoint(
     )
     with memory_may_be_short(setup.batch_size, size):
         session = options.runtime.open(checkpoint.model, setup)
+    warn(session, options.runtime, reporter)
     return Opened(checkpoint, session, frames, size, calibration)
 
 
@@ -118,7 +119,7 @@ def score(
         },
         metrics=evaluation.metrics()
         | {"parameters": checkpoint.parameters}
-        | session_details(session, ["file_mb"]),
+        | session_details(session, ["file_mb", *ARITHMETIC]),
         per_class=evaluation.summary["per_class"],
         official=evaluation.official,
         provenance=provenance(

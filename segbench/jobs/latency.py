@@ -24,7 +24,7 @@ from segbench.latency.statistics import (
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import latency_samples
-from segbench.records.provenance import provenance, session_details, source_state
+from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
 from segbench.records.record import Record, make_folder, read_record, write_record
 from segbench.types import Runtime, Size
 
@@ -216,6 +216,7 @@ def _metrics(
         "peak_memory_mb": measured.peak_memory_mb,
         "device_memory_mb": measured.device_memory_mb,
         "other_cpu": measured.watch.other_cpu,
+        **session_details(measured.warm.session, ARITHMETIC),
         **(agreement.metrics() if agreement else {}),
         "compared_on": measured.compared_on,
         **(roofline.metrics(timed["p50_ms"]) if roofline else {}),
@@ -233,6 +234,7 @@ def _doubts(measured: Measured, network: Network) -> list[str]:
         *measured.watch.doubts(),
         *(agreement.doubts(network.trained) if agreement else ()),
         *(roofline.doubts(p50_ms) if roofline else ()),
+        *measured.warm.session.details.get("doubts", ()),
         *measured.doubts,
     ]
 

@@ -24,6 +24,7 @@ TUNING = re.compile(
     "|LD_PRELOAD|GLIBC_TUNABLES"
 )
 """Names of environment variables that change how fast libraries are, or what they compute."""
+ARITHMETIC = ("arithmetic_error", "arithmetic_agreement")
 SESSION_DETAILS = ("quantization", "int8_layers", "float_layers", "engine_was_cached")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench import png
+from segbench.data import png
 from segbench.data.layouts import png_values, read_file
 from segbench.data.skipped import skipped_in
 from segbench.errors import DataError

@@ -66,6 +66,11 @@ def negated(model: Any, setup: Setup) -> Session:
 
 
 FULL = RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
+INEXACT = {
+    "arithmetic_error": 0.32,
+    "arithmetic_agreement": 0.8,
+    "doubts": ["its logits are 32% off"],
+}
 RUNTIMES = {
     "again": EAGER.open,
     "broken": raising(SegbenchError("The engine is broken; mend it.")),
@@ -73,6 +78,7 @@ RUNTIMES = {
     "full": raising(FULL),
     "full-later": opened_with(run=raising(FULL)),
     "stopped": opened_with(run=raising(KeyboardInterrupt())),
+    "inexact": opened_with(details=INEXACT),
     "negated": negated,
     "unfetched": opened_with(fetch=raising(ValueError("lost"))),
 }
@@ -104,6 +110,17 @@ def latency(registry: Registry, results: Path, *arguments: str) -> Result:
 def records(results: Path) -> dict[str, Record]:
     found = [read_record(path) for path in sorted((results / "latency").glob("*.json"))]
     return {record.config["runtime"]: record for record in found}
+
+
+def test_what_a_session_doubts_makes_it_invalid(registry: Registry, tmp_path: Path) -> None:
+    result = latency(registry, tmp_path, "--runtime", "inexact")
+    assert result.exit_code == 0, result.output
+    metrics = records(tmp_path)["inexact"].metrics
+    assert (metrics["arithmetic_error"], metrics["arithmetic_agreement"]) == (0.32, 0.8)
+    assert metrics["verdict"] == "INVALID"
+    assert "its logits are 32% off" in metrics["reasons"]
+    assert "inexact: its logits are 32% off" in result.output
+    assert "32.00%" in result.output
 
 
 def test_a_fresh_network_is_timed_and_recorded(registry: Registry, tmp_path: Path) -> None:

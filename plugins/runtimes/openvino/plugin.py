@@ -11,6 +11,7 @@ from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
+    from segbench.int8 import Profile
     from segbench.onnx.peak import Form
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
@@ -29,15 +30,18 @@ def open_fp32(model: "FCN8s", setup: Setup) -> Session:
 
 
 def open_int8(model: "FCN8s", setup: Setup) -> Session:
-    """The very network that the runtime ``onnx-int8`` runs on a CPU."""
-    from segbench.int8 import quantize_onnx
+    """The very network of ``onnx-int8``; where the CPU saturates, one that cannot."""
+    from segbench.device import int8_saturates
+    from segbench.int8 import quantize_onnx, with_arithmetic
 
     from .session import OpenVinoSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
-        details = {"quantization": quantize_onnx(model, path, setup, "unsigned")}
-        return OpenVinoSession(path, setup, "int8", details)
+        profile: Profile = "unsaturated" if int8_saturates() else "unsigned"
+        details = {"quantization": quantize_onnx(model, path, setup, profile)}
+        session = OpenVinoSession(path, setup, "int8", details)
+        return with_arithmetic(session, path, setup)
 
 
 def peak_fp32(setup: Setup) -> Peak:

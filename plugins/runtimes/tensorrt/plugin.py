@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from segbench.device import nvidia_driver_is_here
@@ -43,7 +44,16 @@ def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
 
     target = target_to_run(setup)
     onnx, about = onnx_graph(model, precision, setup)
-    return TrtSession(cached_engine(target, onnx), target, setup, precision, about)
+    session = TrtSession(cached_engine(target, onnx), target, setup, precision, about)
+    if precision != "int8":
+        return session
+
+    from segbench.int8 import with_arithmetic
+
+    with TemporaryDirectory() as folder:
+        graph = Path(folder) / "fcn8s.onnx"
+        graph.write_bytes(onnx)
+        return with_arithmetic(session, graph, setup)
 
 
 def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
