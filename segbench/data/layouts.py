@@ -3,14 +3,15 @@
 Every reader here raises DataError in one sentence that names the file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
 from segbench.errors import DataError, unknown_name
-from segbench.types import ClassMap, Color, Frame
+from segbench.progress import Reporter
+from segbench.types import ClassMap, Color, Dataset, Frame
 
 
 def find_folder(
@@ -82,6 +83,23 @@ def read_colors(path: Path, values: Mapping[Color, int]) -> ClassMap:
         color = tuple(pixels[~legal][0].tolist())
         raise DataError(f"{path} has the colour {color}, but legal are {list(values)}.")
     return class_map
+
+
+def available(dataset: Dataset, folder: Path, split: str) -> tuple[Frame, ...]:
+    """The frames of a split whose image is on disk or can be made by ``provide``."""
+    frames = dataset.frames(folder, split)
+    return tuple(frame for frame in frames if dataset.prepare or frame.image.exists())
+
+
+def provide(
+    dataset: Dataset, folder: Path, frames: Sequence[Frame], reporter: Reporter | None = None
+) -> None:
+    """Make the missing files of ``frames`` where the data set makes its own; call before reading.
+
+    ``folder`` is what ``dataset.locate`` gives.
+    """
+    if dataset.prepare is not None:
+        dataset.prepare(folder, frames, reporter or Reporter(quiet=True))
 
 
 def label_path(frame: Frame) -> Path:
