@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from segbench.data.frames import read_image
+from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.types import (
@@ -228,7 +229,9 @@ def _check_frames(dataset: Dataset, folder: Path) -> None:
         assert ids == again, f"{split}: the order of the frames changes"
         assert len(set(ids)) == len(ids), f"{split}: an id is there twice"
         assert any(frame.label for frame in frames), f"{split}: no frame has a label"
-        _check_labels(dataset, [frame for frame in frames if frame.label][:2])
+        labelled = [frame for frame in frames if frame.label][:2]
+        provide(dataset, folder, labelled)
+        _check_labels(dataset, labelled)
         images[split] = {frame.image for frame in frames}
     for split in images.keys() - {"train"}:
         assert not images["train"] & images[split], f"{split}: a frame is in train too"

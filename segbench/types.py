@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from segbench.fcn8s import FCN8s
+    from segbench.progress import Reporter
 
 IGNORED = 255
 
@@ -197,7 +198,9 @@ class Dataset:
     score counts, and raises DataError on a value that is not legal. ``sizes`` are the legal sizes
     of images where they differ; where it is empty all images have one size. A network is scored
     on ``score_split``, a folder of predictions on ``predictions_split`` or else the same.
-    ``published`` is how many frames the benchmark publishes for a split.
+    ``published`` is how many frames the benchmark publishes for a split. ``prepare`` is for data
+    sets that make their files: it takes the folder and the frames that are about to be read and
+    makes those of their files that are missing.
     """
 
     name: str
@@ -214,6 +217,7 @@ class Dataset:
     predictions_split: str | None = None
     sizes: tuple[Size, ...] = ()
     published: Mapping[str, int] = field(default_factory=dict)
+    prepare: "Callable[[Path, Sequence[Frame], Reporter], None] | None" = None
     requires: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.data.frames import only_ignored, read_image
-from segbench.data.layouts import known_split, read_picture
+from segbench.data.layouts import known_split, provide, read_picture
 from segbench.data.skipped import skipped_beside
 from segbench.errors import DataError
 from segbench.progress import Reporter
@@ -61,6 +61,7 @@ def check(
                 absent.append(error.message)
     frames = list(dict.fromkeys(frame for members in found.values() for frame in members))
     reporter = reporter or Reporter(quiet=True)
+    provide(dataset, folder, frames, reporter)
     with ThreadPoolExecutor() as pool:
         examined = pool.map(lambda frame: _examine(dataset, frame), frames)
         results = dict(zip(frames, reporter.track(examined, len(frames), "check"), strict=True))

@@ -19,7 +19,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segbench.cache import cache_dir
-from segbench.data.layouts import read_picture
+from segbench.data.layouts import provide, read_picture
 from segbench.data.pictures import to_rgb
 from segbench.errors import DataError
 from segbench.progress import Reporter
@@ -73,10 +73,15 @@ def read_pair(dataset: Dataset, frame: Frame) -> tuple[Image, ClassMap]:
 
 
 def labelled_frames(
-    dataset: Dataset, folder: Path, split: str, limit: int | None = None
+    dataset: Dataset,
+    folder: Path,
+    split: str,
+    limit: int | None = None,
+    reporter: Reporter | None = None,
 ) -> tuple[Frame, ...]:
     """The first ``limit`` frames of a split, each of which has an image and a label on disk."""
     frames = tuple(dataset.frames(folder, split))[:limit]
+    provide(dataset, folder, frames, reporter)
     unlabelled = sum(frame.label is None for frame in frames)
     needed = [path for frame in frames for path in (frame.image, frame.label) if path is not None]
     missing = [path for path in needed if not path.is_file()]

@@ -17,7 +17,8 @@ from segbench.data import png
 from segbench.data.palettes import contradiction
 from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, unknown_name
-from segbench.types import ClassMap, Color, Frame
+from segbench.progress import Reporter
+from segbench.types import ClassMap, Color, Dataset, Frame
 
 
 def find_folder(
@@ -177,6 +178,23 @@ def read_colors(path: Path, values: Mapping[Color, int]) -> ClassMap:
         color = tuple(pixels[~legal][0].tolist())
         raise DataError(f"{path} has the colour {color}, but legal are {list(values)}.")
     return class_map
+
+
+def available(dataset: Dataset, folder: Path, split: str) -> tuple[Frame, ...]:
+    """The frames of a split whose image is on disk or can be made by ``provide``."""
+    frames = dataset.frames(folder, split)
+    return tuple(frame for frame in frames if dataset.prepare or frame.image.exists())
+
+
+def provide(
+    dataset: Dataset, folder: Path, frames: Sequence[Frame], reporter: Reporter | None = None
+) -> None:
+    """Make the missing files of ``frames`` where the data set makes its own; call before reading.
+
+    ``folder`` is what ``dataset.locate`` gives.
+    """
+    if dataset.prepare is not None:
+        dataset.prepare(folder, frames, reporter or Reporter(quiet=True))
 
 
 def label_path(frame: Frame) -> Path:

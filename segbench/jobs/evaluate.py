@@ -70,7 +70,8 @@ def open_checkpoint(
     dataset, trained = options.dataset, checkpoint.config
     check_classes(checkpoint, dataset, options.checkpoint)
     split = options.split or dataset.score_split
-    frames = labelled_frames(dataset, dataset.locate(options.data_root), split, options.limit)
+    folder = dataset.locate(options.data_root)
+    frames = labelled_frames(dataset, folder, split, options.limit, reporter)
     if skipped := skipped_beside(frames):
         reporter.say(skipped_sentence(skipped))
     size = options.size or (trained["height"], trained["width"])

@@ -41,7 +41,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
     folder = dataset.locate(options.data_root)
     splits = {
-        split: labelled_frames(dataset, folder, split, options.limit)
+        split: labelled_frames(dataset, folder, split, options.limit, reporter)
         for split in ("train", "val", dataset.score_split)
     }
     for split, frames in splits.items():
@@ -150,7 +150,7 @@ def score_and_record(
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     best = load_checkpoint(output / BEST, registry)
     session = runtime.open(best.model, Setup(size, device=options.device))
-    drawn = frames_to_draw(dataset, folder, options.limit)
+    drawn = frames_to_draw(dataset, folder, options.limit, reporter)
     write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
     scored = splits[dataset.score_split]
     evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)

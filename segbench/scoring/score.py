@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.data.layouts import provide
 from segbench.data.skipped import skipped_sentence
 from segbench.errors import DataError, SegbenchError
 from segbench.progress import Reporter
@@ -92,6 +93,7 @@ def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Fram
         raise DataError(
             f"The split {split!r} of {dataset.name} has no public labels; score another."
         )
+    provide(dataset, folder, frames)
     return frames
 
 
