@@ -1,7 +1,7 @@
 """Draw the frames that a folder of streets lacks, on every core.
 
 A frame takes about 50 ms of plain Python, so chunks of frames are drawn by processes of their own:
-``python -m segbench_plugins.datasets.streets.draw_missing FOLDER SEED HEIGHT WIDTH NUMBER...`` draws one.
+``python -m segbench_plugins.datasets.streets.draw_missing`` with FOLDER SEED HEIGHT WIDTH NUMBER...
 """
 
 import subprocess

@@ -1,7 +1,7 @@
 "use strict";
 
-for (const head of document.querySelectorAll(".board th")) {
-  head.querySelector("button")?.addEventListener("click", () => sortBy(head));
+for (const head of document.querySelectorAll(".board thead th")) {
+  head.querySelector("button").addEventListener("click", () => sortBy(head));
 }
 for (const button of document.querySelectorAll(".unfold")) {
   button.addEventListener("click", () => {
@@ -12,7 +12,15 @@ for (const button of document.querySelectorAll(".unfold")) {
 }
 const field = document.getElementById("filter");
 field.addEventListener("input", () => filterRows(field.value));
-for (const canvas of document.querySelectorAll(".canvas")) showDetails(canvas);
+for (const plot of document.querySelectorAll(".plotted")) showDetails(plot);
+
+// A table that fits scrolls with the page, and its header sticks below the filter.
+const width = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    target.classList.toggle("fits", target.scrollWidth <= target.clientWidth);
+  }
+});
+for (const box of document.querySelectorAll(".scroll")) width.observe(box);
 
 function sortBy(head) {
   const descending = head.getAttribute("aria-sort") === "ascending";
@@ -35,8 +43,19 @@ function compare(a, b, descending) {
   return descending ? -order : order;
 }
 
+const texts = new Map();
+
+// What can be read in a row without unfolding it.
+function textOf(body) {
+  if (!texts.has(body)) {
+    const cells = body.querySelectorAll("tr:not(.provenance) > *");
+    texts.set(body, Array.from(cells, (cell) => cell.textContent).join(" ").toLowerCase());
+  }
+  return texts.get(body);
+}
+
 // A row is shown if every word stands in it, in its heading or in what its table's rows share,
-// and with it its points and its line of the heat map.
+// and with it its points and its line of the heat map. A figure of which nothing is left goes.
 function filterRows(query) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
@@ -44,10 +63,10 @@ function filterRows(query) {
   for (const section of document.querySelectorAll("section")) {
     const heading = section.querySelector("h2").textContent;
     const shared = section.querySelector(".shared")?.textContent ?? "";
+    const common = `${heading} ${shared}`.toLowerCase();
     const kept = new Set();
     for (const body of section.querySelectorAll(".board tbody")) {
-      const cells = Array.from(body.querySelectorAll("tr:not(.provenance) td"), (cell) => cell.textContent);
-      const text = [heading, shared, ...cells].join(" ").toLowerCase();
+      const text = `${common} ${textOf(body)}`;
       body.hidden = !words.every((word) => text.includes(word));
       if (!body.hidden) kept.add(body.dataset.row);
       all += 1;
@@ -57,28 +76,26 @@ function filterRows(query) {
     for (const mark of section.querySelectorAll("[data-rows]")) {
       mark.toggleAttribute("hidden", !mark.dataset.rows.split(" ").some((row) => kept.has(row)));
     }
+    for (const figure of section.querySelectorAll("figure")) {
+      figure.hidden = !figure.querySelector("[data-rows]:not([hidden])");
+    }
   }
   document.querySelector(".controls output").textContent = words.length ? `${shown} of ${all} rows` : "";
 }
 
-function showDetails(canvas) {
-  const tip = canvas.querySelector(".tip");
-  const hide = () => { tip.hidden = true; };
-  for (const point of canvas.querySelectorAll(".point")) {
-    const show = () => {
-      tip.textContent = point.getAttribute("aria-label");
-      tip.hidden = false;
-      const frame = canvas.getBoundingClientRect();
-      const mark = point.getBoundingClientRect();
-      const x = mark.left + mark.width / 2 - frame.left;
-      const y = mark.top + mark.height / 2 - frame.top;
-      tip.style.left = `${x < frame.width / 2 ? x + 14 : Math.max(0, x - 14 - tip.offsetWidth)}px`;
-      tip.style.top = `${Math.max(0, y < frame.height / 3 ? y : y - tip.offsetHeight)}px`;
-    };
-    point.addEventListener("pointerenter", show);
-    point.addEventListener("focus", show);
-    point.addEventListener("pointerleave", hide);
-    point.addEventListener("blur", hide);
+// The details stand beside the plot, where they cover no mark.
+function showDetails(plot) {
+  const tip = plot.querySelector(".tip");
+  const hint = tip.textContent;
+  const show = (text) => {
+    tip.textContent = text;
+    tip.classList.toggle("faint", text === hint);
+  };
+  for (const point of plot.querySelectorAll(".point")) {
+    for (const event of ["pointerenter", "focus"]) {
+      point.addEventListener(event, () => show(point.getAttribute("aria-label")));
+    }
+    for (const event of ["pointerleave", "blur"]) point.addEventListener(event, () => show(hint));
   }
-  canvas.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  plot.addEventListener("keydown", (event) => { if (event.key === "Escape") show(hint); });
 }
