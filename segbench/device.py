@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from ctypes.util import find_library
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,19 @@ from segbench.records.provenance import usable_cores
 
 if TYPE_CHECKING:
     import torch
+
+EXTENSIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "VNNI",
+    "avx_vnni": "AVX-VNNI",
+    "avx512_bf16": "BF16",
+    "amx_tile": "AMX",
+    "asimddp": "DOTPROD",
+    "i8mm": "I8MM",
+    "bf16": "BF16",
+}
+"""Linux's names of the vector extensions that engines use, x86 first, then Arm -> ours."""
 
 
 def resolve_device(name: str) -> "torch.device":
@@ -38,6 +52,20 @@ def resolve_device(name: str) -> "torch.device":
 def nvidia_driver_is_here() -> bool:
     """Whether this machine has NVIDIA's driver, without asking torch."""
     return Path("/dev/nvidiactl").exists() or any(map(find_library, ("cuda", "nvcuda")))
+
+
+def cpu_extensions(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
+    """The CPU's vector extensions that engines use, in the order of ``EXTENSIONS``.
+
+    Empty where the system does not list them.
+    """
+    try:
+        text = cpuinfo.read_text(encoding="utf-8")
+    except OSError:
+        return ()
+    listed = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
+    flags = set(listed[1].split()) if listed else set()
+    return tuple(name for flag, name in EXTENSIONS.items() if flag in flags)
 
 
 def cpu_threads(asked: int | None = None) -> int:

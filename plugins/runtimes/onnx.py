@@ -78,6 +78,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             requires=REQUIRES,
             export=partial(export, precision),
             export_options=("dynamic",),
+            precision=precision,
         )
     for name, (what, profile) in INT8.items():
         yield Runtime(
@@ -88,4 +89,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             calibrates=True,
             export=partial(export_int8, profile),
             fp16="onnx-fp16",
+            precision="int8",
         )

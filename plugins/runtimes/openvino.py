@@ -47,4 +47,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
         requires=REQUIRES,
         calibrates=True,
         fp16="onnx-fp16",
+        precision="int8",
     )

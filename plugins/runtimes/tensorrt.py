@@ -83,4 +83,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export, precision),
             export_options=("compute_capability",),
             fp16="trt-fp16" if precision == "int8" else None,
+            precision=precision,
         )
