@@ -44,6 +44,13 @@ def problem(data: Any) -> str | None:
     return None
 
 
+@cache
+def scalars(section: str) -> tuple[str, ...]:
+    """The fields of "config", "metrics" or "provenance" that hold one value each."""
+    _, fields = _sections()[section]
+    return tuple(name for name, types in fields.items() if not types & {dict, list})
+
+
 def _dotted(section: str, name: str) -> str:
     return f"{section}.{name}" if section else name
 

@@ -15,8 +15,8 @@ from segbench.leaderboard.rank import COLUMNS, Row, Tables, leaderboard
 from segbench.records.facts import device_name
 from segbench.records.record import Record
 
-CPU = {"cpu": "A Processor", "cores": 2}
-ON_CPU = "latency on A Processor, 2 cores"
+CPU = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
+ON_CPU = "latency on A Processor, AVX2, 2 cores"
 CAMVID = "camvid test: mIoU at full label size, 233 frames"
 
 
@@ -269,11 +269,11 @@ def test_a_score_without_a_name_is_not_lost_among_the_unscored() -> None:
 
 
 def test_a_device_is_the_hardware_and_not_the_word_for_it() -> None:
-    assert device_name(timed(1.0, "a")) == "A Processor, 2 cores"
+    assert device_name(timed(1.0, "a")) == "A Processor, AVX2, 2 cores"
     assert device_name(timed(1.0, "a", device="cuda")) == "A Card"
     assert device_name(timed(1.0, "a", device="npu")) == "npu"
     assert device_name(Record("latency", {"device": "cuda:1"}, {}, {})) == "cuda:1"
-    assert device_name(Record("latency", {}, {}, {})) == "cpu"
+    assert device_name(Record("latency", {}, {}, {})) == "cpu, unknown extensions"
 
 
 SMALL = st.lists(
