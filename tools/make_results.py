@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 
 from segbench.leaderboard.formats import as_csv, as_markdown
-from segbench.leaderboard.rank import Row, Tables, leaderboard, ranked
+from segbench.leaderboard.rank import Row, Tables, leaderboard, renumbered
 from segbench.metrics.cityscapes_labels import train_ids_from_label_ids
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.leaderboard_points import pareto_picture, points
@@ -69,7 +69,7 @@ def face_of(tables: Tables) -> Tables:
         newest: dict[tuple[str, str], Row] = {}
         for row in sorted(timed or scored, key=lambda row: Path(row["record"]).name):
             newest[row["backbone"], row["runtime"]] = row
-        return ranked([row for row in rows if row in newest.values()])
+        return renumbered([row for row in rows if row in newest.values()])
 
     return {title: shown(rows) for title, rows in tables.items() if shown(rows)}
 

@@ -89,11 +89,13 @@ COLUMNS = (
     Column("backbone", _text("backbone"), style="backbone"),
     Column("decoder", _text("decoder")),
     Column("weights", _text("weights"), style="weights"),
+    Column("trained on", _text("trained_on")),
     Column("size", lambda row: f"{row['height']}x{row['width']}"),
     Column("crop", _text("crop"), telling=True),
     Column("epochs", _number("epochs", "{}"), "epochs", telling=True),
     Column("trained in", _text("precision"), telling=True),
     Column("score", _score, "score", _score_interval),
+    Column("score from", _text("score_from"), style="from"),
     Column("over seeds", _seeds),
     Column("parameters", _parameters, "parameters"),
     Column("runtime", _text("runtime"), style="runtime"),
@@ -117,7 +119,7 @@ COLUMNS = (
 NARROW = tuple(column for column in COLUMNS if column.header not in ("p90 ms", "p99 ms"))
 # A page is scrolled sideways, so what decides comes first.
 PAGE_ORDER = (
-    *("rank", "backbone", "runtime", "score", "over seeds"),
+    *("rank", "backbone", "runtime", "trained on", "score", "score from", "over seeds"),
     *("timed", "p50 ms", "p90 ms", "p99 ms", "fps", "speed-up", "verdict"),
     *(
         "size",

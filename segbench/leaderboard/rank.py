@@ -94,8 +94,12 @@ def leaderboard(records: Iterable[Record]) -> Tables:
 
 def tables_of(rows: "DataFrame") -> Tables:
     """The rows of ``ranking``, or some of them, by the title of their table."""
-    tables = _plain(rows[list(COLUMNS)]).groupby("table", sort=False)
-    return {str(title): table.to_dict("records") for title, table in tables}
+    plain = _plain(rows[list(COLUMNS)])
+    tables: Tables = {}
+    for values in zip(*(plain[name] for name in COLUMNS), strict=True):
+        row = dict(zip(COLUMNS, values, strict=True))
+        tables.setdefault(row["table"], []).append(row)
+    return tables
 
 
 def ranking(records: "DataFrame") -> "DataFrame":
@@ -230,7 +234,7 @@ def _in_tables(rows: "DataFrame") -> "DataFrame":
     for (_, home), table in rows.groupby(["board", "home"], sort=False):
         row = table.iloc[0]
         words = [row[name] or "" for name in ("dataset", "split", "score_name", "trained_on")]
-        title = _title(row, home, timed=table["device"].notna().any())
+        title = _title(row, str(home), timed=bool(table["device"].notna().any()))
         tables[(*words, row["label_scale"] or 0, row["frames"] or 0, home)] = table.assign(
             table=title
         )

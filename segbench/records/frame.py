@@ -2,8 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ from segbench.records.schema import scalars
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SECTIONS = ("config", "metrics", "provenance")
 DERIVED = (
     "kind",
     "record",
@@ -57,12 +55,21 @@ def frame_of(records: Iterable[Record]) -> "DataFrame":
     """
     from pandas import DataFrame
 
-    fields = {
-        section: [name for name in scalars(section) if name not in DERIVED] for section in SECTIONS
-    }
+    config, metrics, origin = (
+        [name for name in scalars(section) if name not in DERIVED]
+        for section in ("config", "metrics", "provenance")
+    )
     with without_collector():
-        rows = [(*_derived(record), *_fields(record, fields)) for record in records]
-    return DataFrame(rows, columns=[*DERIVED, *chain(*fields.values())], dtype=object)
+        rows = [
+            (
+                *_derived(record),
+                *map(record.config.get, config),
+                *map(record.metrics.get, metrics),
+                *map(record.provenance.get, origin),
+            )
+            for record in records
+        ]
+    return DataFrame(rows, columns=[*DERIVED, *config, *metrics, *origin], dtype=object)
 
 
 def _derived(record: Record) -> tuple[Any, ...]:
@@ -80,10 +87,3 @@ def _derived(record: Record) -> tuple[Any, ...]:
         None if training is None else json.dumps(training, sort_keys=True),
         record.metrics.get("reasons"),
     )
-
-
-def _fields(record: Record, fields: Mapping[str, Sequence[str]]) -> Iterator[Any]:
-    for section, names in fields.items():
-        values = getattr(record, section)
-        for name in names:
-            yield values.get(name)

@@ -101,7 +101,8 @@ def make_folder(folder: Path) -> None:
 def read_record(path: Path) -> Record:
     """Read one record; raises RecordError that says what makes the file none."""
     try:
-        data = _parsed(path.read_bytes())
+        with path.open("rb", buffering=0) as file:
+            data = _parsed(file.read())
     except OSError as error:
         _reject(path, f"it cannot be read: {error.strerror}")
     except (ValueError, RecursionError) as error:
