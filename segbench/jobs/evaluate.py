@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from segbench.calibration import summarise
 from segbench.data import fingerprint, labelled_frames
 from segbench.errors import SegbenchError, memory_may_be_short
-from segbench.jobs.predictor import EngineOptions, calibration_for, check_runtime
+from segbench.jobs.predictor import EngineOptions, calibration_for, check_runtime, warn_if_slow
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, session_details, source_state
@@ -53,6 +53,7 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
     started = datetime.now(UTC)
     source_state()
     check_runtime(options.runtime, options.device, options.size)
+    warn_if_slow(options, reporter)
     checkpoint = load_checkpoint(options.checkpoint, registry)
     opened = open_checkpoint(checkpoint, options, registry, reporter)
     record, arrays = score(opened, options, started, registry, reporter)

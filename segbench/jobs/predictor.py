@@ -40,6 +40,7 @@ def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporte
     from segbench.networks import trained_network
 
     check_runtime(options.runtime, options.device)
+    warn_if_slow(options, reporter)
     network = trained_network(options.checkpoint, None, registry)
     dataset = registry.dataset(network.config["dataset"])
     calibration = calibration_for(options, dataset.name, network.size, registry, reporter)
@@ -52,6 +53,15 @@ def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporte
     with memory_may_be_short(setup.batch_size, network.size):
         session = options.runtime.open(network.model, setup)
     return Predictor(session, dataset, network.size)
+
+
+def warn_if_slow(options: EngineOptions, reporter: Reporter) -> None:
+    """Say where the device only emulates the runtime's precision."""
+    from segbench.device import resolve_device, slow_precision
+
+    device = resolve_device(options.device).type
+    if warning := slow_precision(options.runtime.precision, device):
+        reporter.say(f"Warning: {options.runtime.name}: {warning}")
 
 
 def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> None:

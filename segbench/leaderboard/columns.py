@@ -113,6 +113,7 @@ COLUMNS = (
     ),
     Column("file MB", _number("file_mb", "{:.1f}"), "file_mb"),
     Column("verdict", _text("verdict")),
+    Column("note", _text("note")),
     Column("commit", _commit),
 )
 # A terminal and a README are narrow: there the median speaks for the latency.
@@ -120,7 +121,7 @@ NARROW = tuple(column for column in COLUMNS if column.header not in ("p90 ms", "
 # A page is scrolled sideways, so what decides comes first.
 PAGE_ORDER = (
     *("rank", "backbone", "runtime", "trained on", "score", "score from", "over seeds"),
-    *("timed", "p50 ms", "p90 ms", "p99 ms", "fps", "speed-up", "verdict"),
+    *("timed", "p50 ms", "p90 ms", "p99 ms", "fps", "speed-up", "verdict", "note"),
     *(
         "size",
         "crop",

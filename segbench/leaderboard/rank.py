@@ -55,6 +55,7 @@ LATENCY = (
     "file_mb",
     "verdict",
     "reasons",
+    "note",
 )
 COLUMNS = (
     "table",

@@ -2,6 +2,7 @@
 
 import re
 
+from segbench.device import bf16_is_emulated
 from segbench.records.record import Record
 
 UNKNOWN = "unknown extensions"
@@ -48,6 +49,14 @@ def arithmetic(record: Record) -> str:
     """What the runtime computes in; of an older record its runtime's name tells."""
     named = re.search(r"fp16|bf16|int8", record.config["runtime"])
     return record.provenance.get("arithmetic") or (named[0] if named else "fp32")
+
+
+def note(record: Record) -> str | None:
+    """What a reader of the record's latency must know; None where there is nothing."""
+    device = record.config.get("device") or "cpu"
+    extensions = record.provenance.get("extensions") or ()
+    emulated = arithmetic(record) == "bf16" and bf16_is_emulated(device, extensions)
+    return "BF16 is emulated: the CPU has no instructions for it" if emulated else None
 
 
 def record_name(record: Record) -> str | None:

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.records.facts import arithmetic, device_kind, device_name, kept_float, record_name
+from segbench.records.facts import (
+    arithmetic,
+    device_kind,
+    device_name,
+    kept_float,
+    note,
+    record_name,
+)
 from segbench.records.record import Record, each_record, without_collector
 from segbench.records.schema import scalars
 
@@ -24,6 +31,7 @@ DERIVED = (
     "keep_float",
     "training",
     "reasons",
+    "note",
 )
 
 
@@ -51,7 +59,7 @@ def frame_of(records: Iterable[Record]) -> "DataFrame":
     every field of config, metrics and provenance that the schema names and that is a single
     value, and what follows from several of them: ``device_name``, ``device_kind``,
     ``arithmetic``, ``checkpoint`` (its SHA-256, or the configuration's hash), ``keep_float``,
-    ``training`` (as JSON) and ``reasons``.
+    ``training`` (as JSON), ``reasons`` and ``note``.
     """
     from pandas import DataFrame
 
@@ -86,4 +94,5 @@ def _derived(record: Record) -> tuple[Any, ...]:
         "; ".join(kept_float(record)) or None,
         None if training is None else json.dumps(training, sort_keys=True),
         record.metrics.get("reasons"),
+        note(record),
     )

@@ -361,6 +361,14 @@ def test_a_runtime_says_what_it_computes_in_and_an_older_records_name_tells() ->
     assert arithmetic(scored(0.5, "a", runtime="eager-bf16")) == "bf16"
 
 
+def test_bf16_without_instructions_for_it_is_noted() -> None:
+    latency = timed(90.0, "a", runtime="eager-bf16")
+    tables = leaderboard([on(origin, latency) for origin in (ZEN3, ZEN4, OLD)])
+    notes = {rows[0]["device"]: rows[0]["note"] for rows in tables.values()}
+    assert [bool(note) for _, note in sorted(notes.items())] == [True, False, False]
+    assert "BF16 is emulated" in as_table(tables)
+
+
 def test_a_network_trained_elsewhere_is_ranked_apart_and_says_so() -> None:
     tables = leaderboard([scored(0.5, "a"), scored(0.9, "b", trained_on="streets")])
     assert list(tables) == [CAMVID, f"{CAMVID}, trained on streets"]
@@ -383,7 +391,7 @@ def with_frames(folder: Path, correct: Sequence[int], p50_ms: float) -> list[Rec
 
 def test_networks_within_noise_share_a_rank_and_the_faster_is_first(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(70, 90, 40)
-    swapped = frames + np.tile([2, -2], 20)
+    swapped = frames + np.tile([2, -3], 20)
     slow = with_frames(tmp_path, frames, p50_ms=9.0)
     fast = with_frames(tmp_path, swapped, p50_ms=3.0)
     worse = with_frames(tmp_path, frames - 1, p50_ms=1.0)
@@ -395,7 +403,7 @@ def test_without_its_arrays_a_score_ties_with_equal_ones_only(tmp_path: Path) ->
     frames = np.random.default_rng(0).integers(70, 90, 40)
     records = [
         *with_frames(tmp_path, frames, p50_ms=9.0),
-        *with_frames(tmp_path, frames + np.tile([2, -2], 20), p50_ms=3.0),
+        *with_frames(tmp_path, frames + np.tile([2, -3], 20), p50_ms=3.0),
     ]
     for arrays in tmp_path.rglob("*.npz"):
         arrays.unlink()
