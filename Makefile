@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
-.PHONY: demo test bench results install lint clean
+.PHONY: demo test bench results docs install lint clean
 
 test: lint
 	$(BIN)/python -m pytest
@@ -28,7 +28,10 @@ bench: install
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --timeout 1200
 
 results: install
-	$(BIN)/python tools/make_results.py
+	$(BIN)/python -m tools.make_results
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 install: $(STAMP)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
@@ -41,4 +44,4 @@ $(STAMP):
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from segbench.data import read_image
+from segbench.data.frames import read_image
 from segbench.errors import DataError, SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.types import (

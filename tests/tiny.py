@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from segbench.errors import DataError
-from segbench.metrics.camvid import CamVid
 from segbench.types import (
     IGNORED,
     Augmentation,
@@ -21,6 +20,7 @@ from segbench.types import (
     InputConvention,
     Recipe,
 )
+from segbench_plugins.datasets.camvid.score import CamVid
 
 CLASSES = tuple(f"class {n}" for n in range(11))
 PALETTE = tuple((20 * n, 255 - 20 * n, 40 + 10 * n) for n in range(11))

@@ -1,21 +1,22 @@
 """Make everything that shows the committed records: tables, the page, the README's pictures."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
-from segbench.leaderboard.formats import as_csv, as_markdown
-from segbench.leaderboard.rank import Row, Tables, leaderboard, renumbered
-from segbench.metrics.cityscapes_labels import train_ids_from_label_ids
+from segbench.analysis.formats import as_csv, as_markdown
+from segbench.analysis.rank import Row, leaderboard
+from segbench.data.draw import legend, overlay
 from segbench.pages.leaderboard import leaderboard_page
-from segbench.pages.leaderboard_points import pareto_picture, points
+from segbench.pages.leaderboard_points import pareto_picture
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_records
-from segbench.render import legend, overlay
-from segbench.scenes.scene import draw_scene
+from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
+from segbench_plugins.datasets.streets.scene import draw_scene
+from tools.readme_table import newest, readme_table
 
 ROOT = Path(__file__).parents[1]
 STREET = ROOT / "docs/pictures/street.png"
@@ -44,34 +45,22 @@ def main() -> None:
 def texts(records: Sequence[Record]) -> dict[str, str]:
     """What ``records`` amount to, by file."""
     tables = leaderboard(records)
-    face = face_of(tables)
-    table = as_markdown(face)
+    rows = largest(tables)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    most = max(face.values(), key=lambda rows: sum(map(len, points(rows).values())))
     return {
         "results/README.md": RESULTS + as_markdown(tables),
         "results/leaderboard.csv": as_csv(tables),
         "results/leaderboard.html": leaderboard_page(tables, records, "."),
-        "docs/pictures/pareto.svg": pareto_picture(most),
-        "README.md": TABLE.sub(lambda found: f"{found[1]}\n{table}\n{found[2]}", readme),
+        "docs/pictures/pareto.svg": pareto_picture(rows),
+        "README.md": TABLE.sub(
+            lambda found: f"{found[1]}\n{readme_table(rows)}\n{found[2]}", readme
+        ),
     }
 
 
-def face_of(tables: Tables) -> Tables:
-    """What the README shows: the newest row of each backbone on each runtime, ranked anew.
-
-    Of a table with latencies it is the newest of those that have one.
-    """
-
-    def shown(rows: Sequence[Row]) -> list[Row]:
-        scored = [row for row in rows if row["rank"] is not None]
-        timed = [row for row in scored if row["p50_ms"] is not None]
-        newest: dict[tuple[str, str], Row] = {}
-        for row in sorted(timed or scored, key=lambda row: Path(row["record"]).name):
-            newest[row["backbone"], row["runtime"]] = row
-        return renumbered([row for row in rows if row in newest.values()])
-
-    return {title: shown(rows) for title, rows in tables.items() if shown(rows)}
+def largest(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The newest rows of the table that scored and timed the most of them."""
+    return max(map(newest, tables.values()), key=len)
 
 
 def street() -> np.ndarray:

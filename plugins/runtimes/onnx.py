@@ -10,9 +10,9 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.engines.onnx_graph import Precision
     from segbench.fcn8s import FCN8s
-    from segbench.quantize import Profile
+    from segbench.int8 import Profile
+    from segbench.onnx.graph import Precision
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime")
 PRECISIONS: "dict[str, Precision]" = {"onnx": "fp32", "onnx-fp16": "fp16"}
@@ -24,7 +24,7 @@ INT8: "dict[str, tuple[str, Profile | None]]" = {
 
 def export(precision: "Precision", model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
     """Write the graph that ``open_session`` loads."""
-    from segbench.engines.onnx_graph import export_onnx
+    from segbench.onnx.graph import export_onnx
 
     export_onnx(model, path, setup, precision)
     return {}
@@ -32,7 +32,7 @@ def export(precision: "Precision", model: "FCN8s", setup: Setup, path: Path) -> 
 
 def open_session(precision: "Precision", model: "FCN8s", setup: Setup) -> Session:
     """Export to a file that lives as long as loading takes."""
-    from segbench.engines.onnx_session import OnnxSession
+    from segbench.onnx.session import OnnxSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
@@ -44,15 +44,15 @@ def export_int8(
     profile: "Profile | None", model: "FCN8s", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
     """Write the Q/DQ graph that ``open_int8`` loads, unless it plainly disagrees with eager."""
-    from segbench.quantize import export_quantized
+    from segbench.int8 import export_quantized
 
     return {"quantization": export_quantized(model, path, setup, profile or _suiting(setup))}
 
 
 def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Session:
     """Quantise, or take from the cache what was quantised before."""
-    from segbench.engines.onnx_session import OnnxSession
-    from segbench.quantize import quantize_onnx
+    from segbench.int8 import quantize_onnx
+    from segbench.onnx.session import OnnxSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from segbench.analysis.compare_leaderboards import Leaderboard, leaderboard_of, read_leaderboard
 from segbench.cli.compare_leaderboard_tables import print_leaderboards
-from segbench.cli.compare_tables import print_records
-from segbench.compare.leaderboards import Leaderboard, leaderboard_of, read_leaderboard
+from segbench.cli.print_comparison import print_records
 from segbench.errors import SegbenchError
 from segbench.records.record import read_record, read_records
 

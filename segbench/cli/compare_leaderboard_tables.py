@@ -5,8 +5,19 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
+from segbench.analysis.compare import Difference, Latencies, Scores
+from segbench.analysis.compare_leaderboards import (
+    Leaderboard,
+    Matched,
+    Pair,
+    compare_pairs,
+    match_latencies,
+    match_scores,
+)
+from segbench.analysis.compare_settings import Setting
+from segbench.analysis.rank import Row
 from segbench.cli.compare_settings import print_settings, values
-from segbench.cli.compare_tables import (
+from segbench.cli.print_comparison import (
     MORE,
     NO_INTERVAL,
     cells,
@@ -15,17 +26,6 @@ from segbench.cli.compare_tables import (
     ratio_cells,
     verdict,
 )
-from segbench.compare.leaderboards import (
-    Leaderboard,
-    Matched,
-    Pair,
-    compare_pairs,
-    match_latencies,
-    match_scores,
-)
-from segbench.compare.records import Difference, Latencies, Scores
-from segbench.compare.settings import Setting
-from segbench.leaderboard.rank import Row
 from segbench.text import printable
 
 LONGEST = 40

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from segbench.compare.settings import Setting
+from segbench.analysis.compare_settings import Setting
 from segbench.text import printable
 
 LONGEST_LIST = 44

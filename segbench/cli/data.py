@@ -7,19 +7,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from segbench.check import Checked, check
 from segbench.cli import options
-from segbench.cli.make_streets import make_streets
+from segbench.data.check import Checked, check
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
 
 @click.group()
 def data() -> None:
-    """Check data sets and draw new ones."""
-
-
-data.add_command(make_streets)
+    """Check datasets."""
 
 
 @data.command("check")

@@ -92,12 +92,12 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
 
     Beside an INT8 runtime one in FP16 is measured too: INT8 has to be faster than that.
     """
-    from segbench.cli.latency_table import print_latencies
+    from segbench.cli.print_latencies import print_latencies
     from segbench.device import cpu_threads
     from segbench.jobs.latency import LatencyOptions, check_keep_float, with_fp16
     from segbench.jobs.latency import latency as measure
+    from segbench.jobs.latency_isolated import latency_isolated
     from segbench.latency.group import Protocol
-    from segbench.latency.isolate import latency_isolated
 
     if given["checkpoint"] and (given["backbones"] or given["decoder"] or given["dataset"]):
         raise click.UsageError(

@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 import click
 
+from segbench.analysis.formats import FORMATS
+from segbench.analysis.rank import ranking, tables_of
+from segbench.analysis.select import Selection, select
 from segbench.cli import options
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
-from segbench.leaderboard.formats import FORMATS
-from segbench.leaderboard.rank import ranking, tables_of
-from segbench.leaderboard.select import Selection, select
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.records.frame import frame_of, read_frame
 from segbench.records.record import Record, read_records

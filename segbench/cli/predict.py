@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.data.draw import DRAWINGS
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.render import DRAWINGS
 from segbench.text import counted
 
 

@@ -14,7 +14,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 
 if TYPE_CHECKING:
-    from segbench.quantize.report import Report
+    from segbench.int8.report import Report
 
 
 @click.command("quantize-report")

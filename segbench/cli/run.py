@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
-from segbench.cli.show import print_record
+from segbench.cli.print_scores import print_record
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter

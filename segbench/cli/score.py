@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from segbench.cli import options
-from segbench.cli.show import print_score
+from segbench.cli.print_scores import print_score
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.scoring import coverage, frames_to_score, score_predictions, with_options
+from segbench.scoring.score import coverage, frames_to_score, score_predictions, with_options
 
 SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspective", "bev")}
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from segbench.calibration import summarise
-from segbench.data import fingerprint, labelled_frames
+from segbench.data.frames import fingerprint, labelled_frames
 from segbench.errors import SegbenchError, memory_may_be_short
-from segbench.jobs.predictor import EngineOptions, calibration_for, check_runtime, warn_if_slow
+from segbench.inference.calibration import summarise
+from segbench.inference.opened import EngineOptions, calibration_for, check_runtime, warn_if_slow
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, session_details, source_state
@@ -19,7 +19,7 @@ from segbench.records.record import Record, write_record
 from segbench.types import Calibration, Dataset, Frame, Session, Setup, Size
 
 if TYPE_CHECKING:
-    from segbench.checkpoint import Checkpoint
+    from segbench.inference.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Opened:
 
 def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: Reporter) -> Path:
     """Score and give the record's path."""
-    from segbench.checkpoint import load_checkpoint
+    from segbench.inference.checkpoint import load_checkpoint
 
     started = datetime.now(UTC)
     source_state()
@@ -90,7 +90,7 @@ def score(
 ) -> tuple[Record, dict[str, NDArray[Any]]]:
     """The record of the frames' score, not yet written, and its arrays."""
     from segbench.device import resolve_device
-    from segbench.evaluate import evaluate
+    from segbench.inference.evaluate import evaluate
 
     dataset, runtime = options.dataset, options.runtime
     checkpoint, session, size = opened.checkpoint, opened.session, opened.size

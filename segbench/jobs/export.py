@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.errors import SegbenchError, memory_may_be_short
-from segbench.jobs.predictor import EngineOptions, calibration_for
+from segbench.inference.opened import EngineOptions, calibration_for
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Setup, Size
@@ -39,7 +39,7 @@ class Exported:
 
 def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
     """Write the file; an INT8 runtime is calibrated on the training frames of its data set."""
-    from segbench.checkpoint import load_checkpoint
+    from segbench.inference.checkpoint import load_checkpoint
 
     runtime = options.runtime
     if runtime.export is None:

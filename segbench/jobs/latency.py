@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError, sentence
-from segbench.jobs.predictor import check_runtime
+from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
+from segbench.inference.opened import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
-from segbench.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, session_details, source_state

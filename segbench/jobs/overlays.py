@@ -5,11 +5,11 @@ from pathlib import Path
 
 import PIL.Image
 
+from segbench.data.draw import drawing
 from segbench.errors import DataError
-from segbench.evaluate import predict_frame
 from segbench.files import draft_of
+from segbench.inference.evaluate import predict_frame
 from segbench.progress import Reporter
-from segbench.render import drawing
 from segbench.types import Dataset, Frame, Session, Size
 
 MOST = 300

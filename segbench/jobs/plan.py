@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import SegbenchError, unknown_name
+from segbench.inference.weights import weights_label
 from segbench.records.record import config_hash
 from segbench.types import Backbone, Dataset, Recipe
-from segbench.weights import weights_label
 
 RUNTIME = "eager"
 DEFAULT_PATIENCE = 3

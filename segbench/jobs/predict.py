@@ -6,13 +6,13 @@ from pathlib import Path
 
 import PIL.Image
 
+from segbench.data.draw import drawing
+from segbench.data.pictures import find_pictures, read_photo
 from segbench.errors import DataError, SegbenchError
 from segbench.files import check_writable, draft_of
-from segbench.jobs.predictor import EngineOptions, open_predictor
-from segbench.pictures import find_pictures, read_photo
+from segbench.inference.opened import EngineOptions, open_predictor
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.render import drawing
 
 IDS = "ids"
 FAST = 1
@@ -42,8 +42,8 @@ def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> 
         check_writable(folder)
     predictor = open_predictor(options, registry, reporter)
 
-    from segbench.evaluate import official_prediction, predict_logits
-    from segbench.tensors import class_map
+    from segbench.inference.evaluate import official_prediction, predict_logits
+    from segbench.inference.tensors import class_map
 
     dataset, unreadable = predictor.dataset, []
     for path in reporter.track(pictures, len(pictures), "predict"):

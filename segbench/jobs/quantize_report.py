@@ -5,15 +5,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
-from segbench.calibration import gather
 from segbench.errors import InterruptedRun, SegbenchError
+from segbench.inference.calibration import gather
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Setup
 
 if TYPE_CHECKING:
-    from segbench.quantize.layer_costs import Costing
-    from segbench.quantize.report import Report
+    from segbench.int8.layer_costs import Costing
+    from segbench.int8.report import Report
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
 
     What an interrupted run has left in the JSON file is not measured again.
     """
-    from segbench.checkpoint import load_checkpoint
-    from segbench.engines.onnx_graph import export_onnx
-    from segbench.quantize.layer_costs import Costing
-    from segbench.quantize.network import cached_ranges, quantized
-    from segbench.quantize.report import Report, draw_chart, read_json, write_csv, write_json
+    from segbench.inference.checkpoint import load_checkpoint
+    from segbench.int8.layer_costs import Costing
+    from segbench.int8.network import cached_ranges, quantized
+    from segbench.int8.report import Report, draw_chart, read_json, write_csv, write_json
+    from segbench.onnx.graph import export_onnx
 
     place = options.output / "report.json"
     checkpoint = load_checkpoint(options.checkpoint, registry)
@@ -93,7 +93,7 @@ def held_back(calibration: Calibration, frames: int | None) -> Calibration:
 
 def _with_costs(report: "Report", costing: "Costing", place: Path, reporter: Reporter) -> "Report":
     """The report with every layer in it, written after each."""
-    from segbench.quantize.report import worst_first, write_json
+    from segbench.int8.report import worst_first, write_json
 
     measured = {cost.layer for cost in report.costs}
     missing = [name for name in report.quantization["layers"] if name not in measured]

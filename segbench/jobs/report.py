@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from segbench.errors import SegbenchError
 from segbench.files import check_writable, draft_of
-from segbench.frame_scores import best_and_worst, frame_miou
+from segbench.inference.opened import check_runtime
 from segbench.jobs.evaluate import EvaluateOptions, Opened, open_checkpoint, score
-from segbench.jobs.predictor import check_runtime
 from segbench.pages import report_facts
 from segbench.pages.frame_figure import View
 from segbench.pages.report import Section, report_page
@@ -21,10 +20,11 @@ from segbench.progress import Reporter
 from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
 from segbench.records.facts import kept_float
 from segbench.records.record import Record, read_record
+from segbench.scoring.frame_scores import best_and_worst, frame_miou
 from segbench.types import Dataset
 
 if TYPE_CHECKING:
-    from segbench.checkpoint import Checkpoint
+    from segbench.inference.checkpoint import Checkpoint
 
 FRAMES_DRAWN = 3
 
@@ -84,7 +84,7 @@ def _of_record(
     sections = score_sections(record, frames)
     if options.checkpoint is None:
         return record, [*sections, frame_section(frames)]
-    from segbench.checkpoint import load_checkpoint
+    from segbench.inference.checkpoint import load_checkpoint
 
     config = record.config
     asked = EvaluateOptions(
@@ -107,7 +107,7 @@ def _of_record(
 def _of_checkpoint(
     options: ReportOptions, registry: Registry, reporter: Reporter
 ) -> tuple[Record, list[Section]]:
-    from segbench.checkpoint import load_checkpoint
+    from segbench.inference.checkpoint import load_checkpoint
 
     if options.checkpoint:
         raise SegbenchError("--checkpoint goes with a record; the source is a checkpoint already.")
@@ -140,9 +140,9 @@ def _require_same_weights(checkpoint: "Checkpoint", record: Record, path: Path) 
 
 def _drawn(frames: ScoredFrames, opened: Opened, dataset: Dataset, reporter: Reporter) -> Section:
     """The section of the frames, the best and the worst of which are predicted again."""
-    from segbench.data import read_pair
-    from segbench.evaluate import predict_logits
-    from segbench.tensors import class_map
+    from segbench.data.frames import read_pair
+    from segbench.inference.evaluate import predict_logits
+    from segbench.inference.tensors import class_map
 
     scores = frame_miou(frames.confusions)
     best, worst = best_and_worst(scores, FRAMES_DRAWN)

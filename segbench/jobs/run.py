@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.data import cached_split, check_scorable, fingerprint, labelled_frames
+from segbench.data.frames import cached_split, check_scorable, fingerprint, labelled_frames
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
+from segbench.inference.weights import LoadedWeights, build_encoder
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, config_hash, find_record, make_folder, write_record
 from segbench.types import Frame, Setup
-from segbench.weights import LoadedWeights, build_encoder
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
@@ -134,8 +134,8 @@ def score_and_record(
 
     The record follows the score at once, so that none is lost, and a run that has one is whole.
     """
-    from segbench.checkpoint import load_checkpoint
-    from segbench.evaluate import evaluate
+    from segbench.inference.checkpoint import load_checkpoint
+    from segbench.inference.evaluate import evaluate
     from segbench.jobs.overlays import frames_to_draw, write_overlays
     from segbench.training.state import BEST
 

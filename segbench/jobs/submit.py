@@ -10,8 +10,8 @@ import PIL.Image
 
 from segbench.errors import SegbenchError
 from segbench.plugins import Registry
-from segbench.predictions import read_prediction
 from segbench.progress import Reporter
+from segbench.scoring.predictions import read_prediction
 from segbench.types import Dataset, Setup, Submittable
 
 
@@ -61,11 +61,11 @@ def _write(
     registry: Registry,
     reporter: Reporter,
 ) -> int:
-    from segbench.checkpoint import load_checkpoint
-    from segbench.data import read_image
-    from segbench.evaluate import official_prediction, predict_logits
+    from segbench.data.frames import read_image
+    from segbench.inference.checkpoint import load_checkpoint
+    from segbench.inference.evaluate import official_prediction, predict_logits
+    from segbench.inference.tensors import class_map
     from segbench.jobs.evaluate import check_classes
-    from segbench.tensors import class_map
 
     dataset = options.dataset
     checkpoint = load_checkpoint(options.checkpoint, registry)

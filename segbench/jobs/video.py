@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
-from segbench.jobs.predictor import EngineOptions, Predictor, open_predictor
+from segbench.inference.opened import EngineOptions, Predictor, open_predictor
 from segbench.plugins import Registry
 from segbench.progress import Reporter, Step
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data import read_image, resize_image
+from segbench.data.frames import read_image, resize_image
 from segbench.errors import DataError, Failed, SegbenchError, reraise
 from segbench.plugins import Registry
 from segbench.types import Dataset, Session, Size

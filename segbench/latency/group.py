@@ -10,6 +10,7 @@ import numpy as np
 
 from segbench.device import cpu_threads, resolve_device, set_threads
 from segbench.errors import Failed, out_of_memory, sentence, too_large
+from segbench.inference.networks import FRESH_DATASET, Network
 from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.queries import (
@@ -28,7 +29,6 @@ from segbench.latency.timing import (
     measure_in_turns,
     warm_up,
 )
-from segbench.networks import FRESH_DATASET, Network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Runtime, Session, Setup
@@ -162,7 +162,7 @@ def _warm_up(
 
     @cache
     def calibration() -> Calibration:
-        from segbench.calibration import gather
+        from segbench.inference.calibration import gather
 
         dataset = registry.dataset(network.config["dataset"] or FRESH_DATASET)
         return gather(dataset, protocol.data_root, network.size, reporter, trained=network.trained)

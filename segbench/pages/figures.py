@@ -22,8 +22,8 @@ from segbench.latency.statistics import (
     percentiles_over_time,
     supported_percents,
 )
-from segbench.metrics.bootstrap import Interval
-from segbench.metrics.confusion import ratio
+from segbench.scoring.bootstrap import Interval
+from segbench.scoring.confusion import ratio
 from segbench.text import printable
 
 COLUMN, PAGE = 3.5, 7.16

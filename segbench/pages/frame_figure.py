@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
+from segbench.data.draw import mark_errors, overlay
 from segbench.pages.figures import GREY, plain, styled
-from segbench.render import mark_errors, overlay
 from segbench.types import IGNORED, ClassMap, Color, Image
 
 WIDTH = 9.0

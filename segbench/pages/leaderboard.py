@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from segbench.leaderboard.rank import Row, Tables, score_name
+from segbench.analysis.rank import Row, Tables, score_name
 from segbench.pages.heat_map import HeatRow, heat_map
 from segbench.pages.leaderboard_points import distinctions, plot_key, points
 from segbench.pages.leaderboard_table import leaderboard_table, shared

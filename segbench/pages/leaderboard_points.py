@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 
-from segbench.leaderboard.columns import COLUMNS, query
-from segbench.leaderboard.rank import Row, Tables, score_name
+from segbench.analysis.columns import COLUMNS, query
+from segbench.analysis.rank import Row, Tables, score_name
 from segbench.pages.pareto import Key, Point, pareto_plot
 from segbench.pages.shell import asset
 from segbench.text import printable

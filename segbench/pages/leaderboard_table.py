@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from segbench.leaderboard.columns import WIDE, Column, filled
-from segbench.leaderboard.rank import Row
+from segbench.analysis.columns import WIDE, Column, filled
+from segbench.analysis.rank import Row
 from segbench.pages.provenance import provenance_list
 from segbench.records.record import Record
 from segbench.text import safe

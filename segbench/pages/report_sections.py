@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from segbench.frame_scores import best_and_worst, frame_miou
 from segbench.latency.statistics import drift, percentile, supported_percents
-from segbench.metrics.bootstrap import bootstrap_iou
-from segbench.metrics.confusion import iou, marginals, ratio
 from segbench.pages import figures
 from segbench.pages.frame_figure import View, frame_rows
 from segbench.pages.report import Section, Table, plate
 from segbench.records.arrays import Samples, ScoredFrames
 from segbench.records.record import Record
+from segbench.scoring.bootstrap import bootstrap_iou
+from segbench.scoring.confusion import iou, marginals, ratio
+from segbench.scoring.frame_scores import best_and_worst, frame_miou
 from segbench.types import Color
 
 FRAMES_LISTED = 10

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from segbench.data.draw import overlay
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
-from segbench.render import overlay
-from segbench.tensors import class_map, to_device
+from segbench.inference.tensors import class_map, to_device
 from segbench.training.state import Epoch
 from segbench.types import Dataset
 

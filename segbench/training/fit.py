@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from segbench.data import Split
+from segbench.data.frames import Split
 from segbench.device import training_dtype
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
-from segbench.metrics.confusion import mean_iou
+from segbench.inference.tensors import memory_format, to_device, weight_format
 from segbench.progress import Reporter
-from segbench.tensors import memory_format, to_device, weight_format
+from segbench.scoring.confusion import mean_iou
 from segbench.training.augment import augment
 from segbench.training.optimizer import class_weights, make_optimizer, set_rate
 from segbench.training.schedule import rate, should_stop

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from segbench.checkpoint import save_checkpoint
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
+from segbench.inference.checkpoint import save_checkpoint
 from segbench.training.schedule import improvements
 from segbench.types import Recipe
 

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from segbench.device import training_dtype
 from segbench.fcn8s import FCN8s
-from segbench.metrics.confusion import confusion_matrix, mean_iou
+from segbench.inference.tensors import class_map, resize_logits, to_device
 from segbench.progress import Reporter
-from segbench.tensors import class_map, resize_logits, to_device
+from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import IGNORED, Dataset, Frame
 
 

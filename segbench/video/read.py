@@ -13,8 +13,8 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
+from segbench.data.pictures import pictures_in, read_photo
 from segbench.errors import DataError, SegbenchError
-from segbench.pictures import pictures_in, read_photo
 from segbench.types import Image, Size
 from segbench.video.orientation import UPRIGHT, Matrix, Orientation, orientation_of
 

@@ -6,10 +6,10 @@ from time import perf_counter
 
 from torch import Tensor
 
-from segbench.evaluate import network_logits
-from segbench.jobs.predictor import Predictor
-from segbench.render import caption, overlay
-from segbench.tensors import class_map, resize_logits
+from segbench.data.draw import caption, overlay
+from segbench.inference.evaluate import network_logits
+from segbench.inference.opened import Predictor
+from segbench.inference.tensors import class_map, resize_logits
 from segbench.types import Image
 from segbench.video.orientation import Orientation
 from segbench.video.pipeline import Work

@@ -14,7 +14,8 @@ import torch
 from segbench.fcn8s import FCN8s
 from segbench.types import Calibration, InputConvention, Runtime, Session, Setup
 from segbench_plugins.backbones import mobilenet, vgg16
-from segbench_plugins.runtimes import eager, onnx
+from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.pytorch import eager
 
 SIZE = (256, 512)
 BACKBONES = {

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from segbench.leaderboard.formats import as_csv
-from segbench.leaderboard.rank import ranking, tables_of
+from segbench.analysis.formats import as_csv
+from segbench.analysis.rank import ranking, tables_of
 from segbench.records.frame import read_frame
 from segbench.records.record import Record, write_record
 

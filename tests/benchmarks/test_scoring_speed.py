@@ -15,12 +15,13 @@ import pytest
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from segbench.layouts import cityscapes_frames, read_picture
-from segbench.metrics import cityscapes
-from segbench.metrics.bootstrap import bootstrap_miou
+from segbench.data.layouts import read_picture
 from segbench.plugins import Registry
-from segbench.scoring import score_predictions
+from segbench.scoring.bootstrap import bootstrap_miou
+from segbench.scoring.score import score_predictions
 from segbench.types import Frame
+from segbench_plugins.datasets.cityscapes import score as cityscapes
+from segbench_plugins.datasets.cityscapes.frames import cityscapes_frames
 from tests.official_cityscapes import official_score
 
 OFFICIAL_MS, ARITHMETIC_MS = 53, 10

@@ -17,12 +17,12 @@ import torch
 from torch.nn import functional
 
 from segbench.cli.run import HUGE_PAGES
-from segbench.data import Split
+from segbench.data.frames import Split
 from segbench.device import cpu_has_bfloat16
 from segbench.fcn8s import FCN8s
+from segbench.inference.tensors import to_device, weight_format
 from segbench.progress import Reporter
 from segbench.recipes import MODERN
-from segbench.tensors import to_device, weight_format
 from segbench.training.fit import train_epoch
 from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job, Learner

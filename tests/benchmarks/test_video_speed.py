@@ -13,15 +13,15 @@ import numpy as np
 import torch
 
 from segbench.fcn8s import FCN8s
-from segbench.jobs.predictor import Predictor
+from segbench.inference.opened import Predictor
 from segbench.types import InputConvention, Setup
 from segbench.video.pipeline import Pipeline
 from segbench.video.read import Footage, open_footage
 from segbench.video.stages import SOURCE, stages
 from segbench.video.write import VideoWriter
 from segbench_plugins.backbones.mobilenet import segbench_backbones
-from segbench_plugins.datasets.camvid import segbench_datasets
-from segbench_plugins.runtimes.eager import segbench_runtimes
+from segbench_plugins.datasets.camvid.plugin import segbench_datasets
+from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.videos import write_video
 
 SIZE = (360, 480)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from segbench.analysis import compare as records
+from segbench.analysis.compare_settings import Setting
 from segbench.cli import main
 from segbench.cli.compare_settings import values
-from segbench.compare import records
-from segbench.compare.settings import Setting
 from segbench.records.record import Record, write_record
 
 RESULTS = Path(__file__).parents[2] / "results"

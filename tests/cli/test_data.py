@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.plugins import Registry
-from segbench_plugins.datasets import camvid
+from segbench_plugins.datasets.camvid import plugin as camvid
 
 REGISTRY = Registry.of(datasets=camvid.segbench_datasets())
 

@@ -13,8 +13,8 @@ from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
 from segbench.types import Calibration, Runtime, Setup
-from segbench_plugins.datasets import camvid
-from segbench_plugins.runtimes.eager import segbench_runtimes
+from segbench_plugins.datasets.camvid import plugin as camvid
+from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
 

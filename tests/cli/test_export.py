@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.types import Runtime
-from segbench_plugins.runtimes import eager, tensorrt
 from segbench_plugins.runtimes import onnx as onnx_plugin
+from segbench_plugins.runtimes.pytorch import eager
+from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from segbench.checkpoint import save_checkpoint
 from segbench.cli import main
 from segbench.errors import SegbenchError
+from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import latency as jobs
 from segbench.latency import group, roofline
 from segbench.latency.machine import Watch
@@ -229,7 +229,9 @@ def test_what_an_int8_engine_is_calibrated_on_is_gathered(
         assert (dataset.name, trained) == ("tiny", False)
         return CALIBRATION
 
-    monkeypatch.setitem(sys.modules, "segbench.calibration", SimpleNamespace(gather=gather))
+    monkeypatch.setitem(
+        sys.modules, "segbench.inference.calibration", SimpleNamespace(gather=gather)
+    )
     result = latency(registry, tmp_path, "--dataset", "tiny", "--runtime", "int8")
     assert result.exit_code == 0, result.output
     [record] = records(tmp_path).values()

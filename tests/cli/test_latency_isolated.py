@@ -12,7 +12,7 @@ from segbench.records.record import Record, read_record
 
 PLUGIN = """
 import os, signal, sys
-import segbench_plugins.runtimes.eager as eager
+import segbench_plugins.runtimes.pytorch.eager as eager
 from segbench.errors import SegbenchError
 from segbench.hookspecs import hookimpl
 from segbench.types import Runtime

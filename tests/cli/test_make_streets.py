@@ -1,17 +1,16 @@
-"""``segbench data make-streets``: folders of drawn frames, and clear words when it cannot."""
+"""Drawing streets by the command line: folders of drawn frames, and clear words when it cannot."""
 
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from segbench.cli import main
-from segbench.plugins import Registry
-from segbench.scenes.scene import draw_scene
+from segbench_plugins.datasets.streets.__main__ import make_streets as command
+from segbench_plugins.datasets.streets.scene import draw_scene
 
 
 def make_streets(*arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(main, ["data", "make-streets", *arguments], obj=Registry.of())
+    result = CliRunner().invoke(command, list(arguments))
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.exit_code, result.output
 

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from segbench.cli import main
 from segbench.plugins import Origin, Plugin, Registry
 from segbench.types import Runtime
-from segbench_plugins.runtimes import compile, tensorrt
+from segbench_plugins.runtimes.pytorch import compile
+from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
 
 REGISTRY = Registry(
     (

@@ -10,17 +10,19 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from segbench.checkpoint import save_checkpoint
 from segbench.cli import main
+from segbench.data.draw import legend, overlay
 from segbench.fcn8s import FCN8s
+from segbench.inference.checkpoint import save_checkpoint
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record
-from segbench.render import legend, overlay
-from segbench.scenes.write import write_streets
 from segbench.types import InputConvention, Session, Setup
-from segbench_plugins.datasets import kitti, streets
-from segbench_plugins.runtimes import eager, onnx
+from segbench_plugins.datasets.kitti import plugin as kitti
+from segbench_plugins.datasets.streets import plugin as streets
+from segbench_plugins.datasets.streets.write import write_streets
+from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.pytorch import eager
 from tests.tiny import PALETTE, SIZE, TinyEncoder, draw, tiny_backbone, tiny_dataset, write_tiny
 
 (KITTI,) = kitti.segbench_datasets()

@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
+from segbench.int8.layer_costs import Costing
 from segbench.plugins import Registry
-from segbench.quantize.layer_costs import Costing
 from segbench.records.record import Record, config_hash, read_record
-from segbench_plugins.runtimes import eager, onnx
+from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.pytorch import eager
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.of(

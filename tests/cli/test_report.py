@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.plugins import Registry
-from segbench_plugins.runtimes.eager import segbench_runtimes
+from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
 RESULTS = Path(__file__).parents[2] / "results"

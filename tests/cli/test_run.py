@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records.record import read_arrays, read_record
-from segbench_plugins.runtimes.eager import segbench_runtimes
+from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import TinyEncoder, locate, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from segbench.cli import main
-from segbench.score_tables import means
-from segbench.scoring import Score as Scored
+from segbench.cli.score_tables import means
+from segbench.scoring.score import Score as Scored
 
 NAMES = ("frankfurt_000000_000001", "frankfurt_000000_000002", "munster_000003_000019")
 

@@ -9,15 +9,16 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from segbench.checkpoint import save_checkpoint
 from segbench.cli import main
 from segbench.fcn8s import FCN8s
+from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import submit as jobs_submit
 from segbench.plugins import Registry
-from segbench.predictions import match_predictions, read_prediction
+from segbench.scoring.predictions import match_predictions, read_prediction
 from segbench.types import InputConvention
-from segbench_plugins.datasets import cityscapes, kitti
-from segbench_plugins.runtimes.eager import segbench_runtimes
+from segbench_plugins.datasets.cityscapes import plugin as cityscapes
+from segbench_plugins.datasets.kitti import plugin as kitti
+from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import TinyEncoder, tiny_backbone
 
 (KITTI,) = kitti.segbench_datasets()

@@ -16,10 +16,10 @@ import torch
 from av.stream import Disposition
 from click.testing import CliRunner, Result
 
-from segbench.checkpoint import save_checkpoint
 from segbench.cli import main
 from segbench.fcn8s import FCN8s
-from segbench.jobs.predictor import open_predictor
+from segbench.inference.checkpoint import save_checkpoint
+from segbench.inference.opened import open_predictor
 from segbench.jobs.video import VideoOptions
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -28,7 +28,7 @@ from segbench.video import stages as video_stages
 from segbench.video.orientation import orientation_of
 from segbench.video.read import Still
 from segbench_plugins.backbones.mobilenet import segbench_backbones
-from segbench_plugins.runtimes.eager import segbench_runtimes
+from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import PALETTE, TinyEncoder, tiny_backbone, tiny_dataset
 from tests.videos import QUARTER_TURN, pictures, read_video, write_video
 

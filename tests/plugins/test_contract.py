@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from segbench.engines.torch_session import TorchSession
 from segbench.errors import DataError, MissingDeviceError
-from segbench.metrics.camvid import CamVid
 from segbench.plugins import Item, Registry
 from segbench.testing import check_backbone, check_dataset, check_runtime
 from segbench.types import Backbone, Dataset, InputConvention, Runtime, Setup
-from segbench_plugins.datasets import streets
+from segbench_plugins.datasets.camvid.score import CamVid
+from segbench_plugins.datasets.streets import plugin as streets
+from segbench_plugins.runtimes.pytorch.session import TorchSession
 from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.load()

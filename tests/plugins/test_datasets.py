@@ -8,7 +8,9 @@ import pytest
 
 from segbench.errors import DataError
 from segbench.types import IGNORED, Dataset, Frame
-from segbench_plugins.datasets import camvid, cityscapes, kitti
+from segbench_plugins.datasets.camvid import plugin as camvid
+from segbench_plugins.datasets.cityscapes import plugin as cityscapes
+from segbench_plugins.datasets.kitti import plugin as kitti
 
 
 def write_png(path: Path, pixels: object, mode: str = "L") -> Path:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segbench.metrics.cityscapes_labels import train_ids_from_label_ids
-from segbench.metrics.confusion import confusion_matrix, mean_iou
 from segbench.records.record import read_records
-from segbench.scenes.scene import draw_scene
-from segbench.scenes.write import split_of
+from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Dataset
-from segbench_plugins.datasets import streets
+from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
+from segbench_plugins.datasets.streets import plugin as streets
+from segbench_plugins.datasets.streets.scene import draw_scene
+from segbench_plugins.datasets.streets.write import split_of
 
 RESULTS = Path(__file__).parents[2] / "results"
 

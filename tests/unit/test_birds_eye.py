@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segbench.errors import DataError
-from segbench.metrics.birds_eye import Calibration, read_calibration, to_birds_eye
+from segbench_plugins.datasets.kitti.birds_eye import Calibration, read_calibration, to_birds_eye
 
 NO_TURN = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 NO_MOVE = (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0)

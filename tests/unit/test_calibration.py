@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segbench.calibration import digest, gather, summarise
 from segbench.errors import DataError, SegbenchError
+from segbench.inference.calibration import digest, gather, summarise
 from segbench.progress import Reporter
 from segbench.types import IGNORED
 from tests.tiny import tiny_dataset, write_tiny

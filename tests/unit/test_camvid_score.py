@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from segbench.errors import DataError
-from segbench.metrics.camvid import CLASSES, CamVid
-from segbench.metrics.confusion import add_counts
+from segbench.scoring.confusion import add_counts
 from segbench.types import Counts, Frame
+from segbench_plugins.datasets.camvid.score import CLASSES, CamVid
 
 
 def write_frame(folder: Path, label: list[list[int]]) -> Frame:

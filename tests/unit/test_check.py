@@ -7,9 +7,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from segbench.check import Checked, check
+from segbench.data.check import Checked, check
 from segbench.types import Dataset
-from segbench_plugins.datasets import camvid, cityscapes, kitti
+from segbench_plugins.datasets.camvid import plugin as camvid
+from segbench_plugins.datasets.cityscapes import plugin as cityscapes
+from segbench_plugins.datasets.kitti import plugin as kitti
 
 (CAMVID,) = camvid.segbench_datasets()
 (CITYSCAPES,) = cityscapes.segbench_datasets()

@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from segbench.data.layouts import read_picture
 from segbench.errors import DataError
-from segbench.layouts import cityscapes_frames, read_picture
-from segbench.metrics.cityscapes import LABELS, TRAIN_LABELS, Cityscapes, train_ids_from_label_ids
-from segbench.metrics.confusion import add_counts, iou
+from segbench.scoring.confusion import add_counts, iou
 from segbench.types import Counts, Frame
+from segbench_plugins.datasets.cityscapes.frames import cityscapes_frames
+from segbench_plugins.datasets.cityscapes.score import (
+    LABELS,
+    TRAIN_LABELS,
+    Cityscapes,
+    train_ids_from_label_ids,
+)
 from tests.official_cityscapes import official_score, official_tool
 
 SIZE = (40, 60)

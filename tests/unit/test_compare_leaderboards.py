@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from segbench.compare.leaderboards import match_latencies, match_scores, read_leaderboard
+from segbench.analysis.compare_leaderboards import match_latencies, match_scores, read_leaderboard
+from segbench.analysis.formats import as_csv, as_json
+from segbench.analysis.rank import COLUMNS
 from segbench.errors import SegbenchError
-from segbench.leaderboard.formats import as_csv, as_json
-from segbench.leaderboard.rank import COLUMNS
 
 NETWORK = {"backbone": "tiny", "runtime": "eager", "height": 2, "width": 4, "dataset": "tiny"}
 

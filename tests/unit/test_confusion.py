@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from segbench.errors import DataError
-from segbench.metrics.bootstrap import bootstrap_miou
-from segbench.metrics.confusion import (
+from segbench.scoring.bootstrap import bootstrap_miou
+from segbench.scoring.confusion import (
     add_counts,
     at_label_scale,
     confusion_matrix,

@@ -7,7 +7,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from segbench.data import cached_split, fingerprint, labelled_frames, read_image, resize_image
+from segbench.data.frames import (
+    cached_split,
+    fingerprint,
+    labelled_frames,
+    read_image,
+    resize_image,
+)
 from segbench.errors import DataError
 from segbench.progress import Reporter
 from tests.tiny import SIZE, draw, tiny_dataset, write_tiny

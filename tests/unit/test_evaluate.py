@@ -10,16 +10,16 @@ import PIL.Image
 import pytest
 import torch
 
-from segbench.data import labelled_frames, read_image
+from segbench.data.frames import labelled_frames, read_image
 from segbench.errors import DataError
-from segbench.evaluate import evaluate, official_prediction, predict_logits
-from segbench.layouts import read_cityscapes_label
-from segbench.metrics.cityscapes import Cityscapes
-from segbench.metrics.kitti_road import KittiRoad
-from segbench.scoring import score_predictions
-from segbench.tensors import class_map
+from segbench.inference.evaluate import evaluate, official_prediction, predict_logits
+from segbench.inference.tensors import class_map
+from segbench.scoring.score import score_predictions
 from segbench.types import Dataset
-from segbench_plugins.datasets import kitti
+from segbench_plugins.datasets.cityscapes.frames import read_cityscapes_label
+from segbench_plugins.datasets.cityscapes.score import Cityscapes
+from segbench_plugins.datasets.kitti import plugin as kitti
+from segbench_plugins.datasets.kitti.score import KittiRoad
 from tests.tiny import PALETTE, SIZE, tiny_dataset, write_tiny
 
 TINY = tiny_dataset()

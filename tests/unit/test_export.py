@@ -9,11 +9,11 @@ import onnxruntime
 import pytest
 import torch
 
-from segbench import tensors
-from segbench.engines.onnx_graph import export_onnx
-from segbench.engines.onnx_session import OnnxSession
 from segbench.errors import SegbenchError, out_of_memory
 from segbench.fcn8s import FCN8s
+from segbench.inference import tensors
+from segbench.onnx.graph import export_onnx
+from segbench.onnx.session import OnnxSession
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import InputConvention, Setup
 from segbench_plugins.backbones.mobilenet import segbench_backbones

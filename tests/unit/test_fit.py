@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from segbench.data import cached_split, labelled_frames
+from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter

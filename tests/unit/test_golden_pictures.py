@@ -9,11 +9,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from segbench.metrics.cityscapes_labels import train_ids_from_label_ids
-from segbench.render import DRAWINGS, drawing
-from segbench.scenes.scene import draw_scene
+from segbench.data.draw import DRAWINGS, drawing
 from segbench.types import Image
-from segbench_plugins.datasets import streets
+from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
+from segbench_plugins.datasets.streets import plugin as streets
+from segbench_plugins.datasets.streets.scene import draw_scene
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NUMBER = 2

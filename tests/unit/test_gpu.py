@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from segbench.data import cached_split, labelled_frames
-from segbench.engines.trt.target import target_to_run
+from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter
@@ -16,7 +15,10 @@ from segbench.training.fit import fit
 from segbench.training.state import Job
 from segbench.training.validation import Validator
 from segbench.types import InputConvention, Runtime, Setup
-from segbench_plugins.runtimes import compile, eager, onnx, tensorrt
+from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.pytorch import compile, eager
+from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
+from segbench_plugins.runtimes.tensorrt.target import target_to_run
 from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, tiny_dataset, write_tiny
 
 pytestmark = [

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from segbench.errors import DataError
-from segbench.metrics.confusion import iou
-from segbench.metrics.kitti_road import (
+from segbench.scoring.confusion import iou
+from segbench.scoring.predictions import to_uint8_probability
+from segbench.types import Benchmark, Counts, Frame
+from segbench_plugins.datasets.kitti.score import (
     KittiRoad,
     errors_by_threshold,
     read_ground_truth,
-    to_uint8_probability,
 )
-from segbench.types import Benchmark, Counts, Frame
 
 PERSPECTIVE = KittiRoad(spaces=("perspective",))
 RATIOS = ("PRE", "REC", "FPR", "FNR")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segbench.leaderboard.formats import FORMATS, as_csv, as_json, as_markdown, as_table
-from segbench.leaderboard.rank import COLUMNS, Row, Tables, leaderboard, renumbered
+from segbench.analysis.formats import FORMATS, as_csv, as_json, as_markdown, as_table
+from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard
 from segbench.records.facts import arithmetic, device_name
 from segbench.records.frame import load_records
 from segbench.records.record import Record, read_record, write_record
@@ -409,12 +409,6 @@ def test_without_its_arrays_a_score_ties_with_equal_ones_only(tmp_path: Path) ->
         arrays.unlink()
     (rows,) = leaderboard(records).values()
     assert column(rows, "rank") == [1, 2]
-
-
-def test_rows_that_are_left_are_numbered_anew() -> None:
-    (rows,) = leaderboard([scored(s, str(n)) for n, s in enumerate([0.9, 0.8, 0.8, 0.7])]).values()
-    assert column(rows, "rank") == [1, 2, 2, 4]
-    assert column(renumbered(rows[1:]), "rank") == [1, 1, 3]
 
 
 def test_records_are_a_frame_with_a_row_each(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench.leaderboard.rank import leaderboard
+from segbench.analysis.rank import leaderboard
 from segbench.pages.heat_map import HeatRow, heat_map
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.leaderboard_points import distinctions, pareto_picture, points

@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("openvino", reason="needs pip install openvino")
 
-from segbench.engines.openvino_session import OpenVinoSession
 from segbench.errors import SegbenchError
 from segbench.types import Setup
+from segbench_plugins.runtimes.openvino.session import OpenVinoSession
 
 
 def test_memory_that_is_short_is_not_called_a_damaged_file(

@@ -39,4 +39,4 @@ def test_the_wheel_is_whole(tmp_path: Path) -> None:
     }
     assert expected <= held
     assert "segbench = segbench.cli:main" in text
-    assert "streets = segbench_plugins.datasets.streets" in text
+    assert "streets = segbench_plugins.datasets.streets.plugin" in text

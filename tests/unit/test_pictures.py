@@ -6,8 +6,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from segbench.data.pictures import find_pictures, read_photo
 from segbench.errors import DataError
-from segbench.pictures import find_pictures, read_photo
 
 RED = (255, 0, 0)
 HALF_RED = (255, 0, 0, 128)

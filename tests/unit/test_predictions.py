@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from segbench.errors import DataError
-from segbench.predictions import match_predictions, read_prediction
+from segbench.scoring.predictions import match_predictions, read_prediction
 from segbench.types import Frame
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)

@@ -13,21 +13,21 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from segbench.engines.onnx_graph import export_onnx
-from segbench.engines.onnx_session import OnnxSession
-from segbench.engines.trt.graph import onnx_graph
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
-from segbench.networks import fresh_network
+from segbench.inference.networks import fresh_network
+from segbench.int8 import export_quantized, network, quantize_onnx
+from segbench.int8.choice import choose_method, costly_layers
+from segbench.int8.layer_costs import Costing, LayerCost, decibels
+from segbench.int8.profiles import Profile
+from segbench.int8.ranges import _coarse, batches, measure_ranges
+from segbench.int8.report import worst_first
+from segbench.onnx.graph import export_onnx
+from segbench.onnx.session import OnnxSession
 from segbench.plugins import Registry
-from segbench.quantize import export_quantized, network, quantize_onnx
-from segbench.quantize.choice import choose_method, costly_layers
-from segbench.quantize.layer_costs import Costing, LayerCost, decibels
-from segbench.quantize.profiles import Profile
-from segbench.quantize.ranges import _coarse, batches, measure_ranges
-from segbench.quantize.report import worst_first
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup
+from segbench_plugins.runtimes.tensorrt.graph import onnx_graph
 
 SIZE = (32, 64)
 LAYERS = ["encoder.to8", "encoder.to16", "encoder.to32"]

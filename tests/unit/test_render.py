@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from segbench.metrics.cityscapes_labels import TRAIN_LABELS
-from segbench.render import ERROR, legend, mark_errors, overlay
+from segbench.data.draw import ERROR, legend, mark_errors, overlay
 from segbench.types import IGNORED
+from segbench_plugins.datasets.cityscapes.labels import TRAIN_LABELS
 
 PALETTE = ((255, 0, 0), (0, 0, 255))
 GREY = np.full((1, 3, 3), 100, np.uint8)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segbench.metrics.bootstrap import bootstrap_iou
 from segbench.pages import figures
 from segbench.pages.frame_figure import View, frame_rows
 from segbench.pages.report import report_page
@@ -20,6 +19,7 @@ from segbench.pages.report_sections import (
 )
 from segbench.records.arrays import Samples, ScoredFrames
 from segbench.records.record import Record
+from segbench.scoring.bootstrap import bootstrap_iou
 from segbench.types import IGNORED
 
 ODD = "<script>alert(1)</script> $x_ \\frac 日本\n"

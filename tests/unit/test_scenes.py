@@ -9,17 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segbench.errors import DataError
-from segbench.layouts import cityscapes_frames, read_cityscapes_label
-from segbench.metrics.birds_eye import read_calibration, to_birds_eye
-from segbench.metrics.cityscapes_labels import LABELS, TRAIN_LABELS
-from segbench.metrics.kitti_road import read_ground_truth
 from segbench.progress import Reporter
-from segbench.scenes import write
-from segbench.scenes.camera import NEAR, Camera
-from segbench.scenes.canvas import Canvas
-from segbench.scenes.light import random_light
-from segbench.scenes.scene import Scene, draw_scene
-from segbench.scenes.write import calibration_text, split_of, write_streets
+from segbench_plugins.datasets.cityscapes.frames import (
+    cityscapes_frames,
+    read_cityscapes_label,
+)
+from segbench_plugins.datasets.cityscapes.labels import LABELS, TRAIN_LABELS
+from segbench_plugins.datasets.kitti.birds_eye import read_calibration, to_birds_eye
+from segbench_plugins.datasets.kitti.score import read_ground_truth
+from segbench_plugins.datasets.streets import write
+from segbench_plugins.datasets.streets.camera import NEAR, Camera
+from segbench_plugins.datasets.streets.canvas import Canvas
+from segbench_plugins.datasets.streets.light import random_light
+from segbench_plugins.datasets.streets.scene import Scene, draw_scene
+from segbench_plugins.datasets.streets.write import calibration_text, split_of, write_streets
 
 SIZE = (64, 128)
 QUIET = Reporter(quiet=True)

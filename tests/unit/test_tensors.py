@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from segbench.tensors import weight_format
+from segbench.inference.tensors import weight_format
 
 DENSE = nn.Sequential(nn.Conv2d(4, 4, 3))
 DEPTHWISE = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4))

@@ -14,16 +14,16 @@ from click.testing import CliRunner
 
 from segbench.cache import cache_dir
 from segbench.cli import main
-from segbench.engines.trt.build import build_engine
-from segbench.engines.trt.engines import cached_engine, engine_key
-from segbench.engines.trt.graph import onnx_graph
-from segbench.engines.trt.layers import convolution_types
-from segbench.engines.trt.session import TrtSession
-from segbench.engines.trt.target import Target, target_to_export, target_to_run
 from segbench.errors import MissingDeviceError, SegbenchError
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
 from segbench.types import Setup
+from segbench_plugins.runtimes.tensorrt.build import build_engine
+from segbench_plugins.runtimes.tensorrt.cache import cached_engine, engine_key
+from segbench_plugins.runtimes.tensorrt.graph import onnx_graph
+from segbench_plugins.runtimes.tensorrt.layers import convolution_types
+from segbench_plugins.runtimes.tensorrt.session import TrtSession
+from segbench_plugins.runtimes.tensorrt.target import Target, target_to_export, target_to_run
 from tests.fake_tensorrt import SIZE, FakeTensorrt, LayerType
 
 STREAM = 77

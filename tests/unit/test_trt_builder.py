@@ -7,16 +7,16 @@ import numpy as np
 import onnx
 import pytest
 
-from segbench.engines.trt.build import build_engine
-from segbench.engines.trt.graph import onnx_graph
-from segbench.engines.trt.target import RTX_CAPABILITIES, target_to_export
 from segbench.errors import SegbenchError
-from segbench.networks import fresh_network
+from segbench.inference.networks import fresh_network
+from segbench.int8 import quantize_onnx
 from segbench.plugins import Registry
-from segbench.quantize import quantize_onnx
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup
-from segbench_plugins.runtimes.tensorrt import segbench_runtimes
+from segbench_plugins.runtimes.tensorrt.build import build_engine
+from segbench_plugins.runtimes.tensorrt.graph import onnx_graph
+from segbench_plugins.runtimes.tensorrt.plugin import segbench_runtimes
+from segbench_plugins.runtimes.tensorrt.target import RTX_CAPABILITIES, target_to_export
 
 pytest.importorskip("tensorrt_rtx", reason="needs pip install tensorrt-rtx-cu13")
 

@@ -9,8 +9,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from segbench.data.draw import caption
 from segbench.errors import SegbenchError
-from segbench.render import caption
 from segbench.video.orientation import UPRIGHT, orientation_of
 from segbench.video.pipeline import WAITING, Pipeline
 from segbench.video.read import open_footage

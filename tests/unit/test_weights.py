@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from segbench.errors import SegbenchError
+from segbench.inference.weights import build_encoder, weights_label
 from segbench.types import Backbone, InputConvention
-from segbench.weights import build_encoder, weights_label
 from segbench_plugins.backbones import mobilenet, vgg16
 from tests.tiny import TinyEncoder, tiny_backbone
 

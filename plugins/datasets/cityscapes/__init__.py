@@ -1,0 +1,1 @@
+"""Cityscapes: its labels, frames and official score."""

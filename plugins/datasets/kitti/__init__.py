@@ -1,0 +1,1 @@
+"""KITTI Road: its frames, bird's-eye view and official score."""

@@ -1,0 +1,93 @@
+"""KITTI Road: 289 labelled and 290 unlabelled frames, road or not road.
+
+KITTI has no official validation split. Here every labelled frame whose number is a multiple of 5
+is validation ("val") and the others are training ("train"): 59 and 230 of the full 289, near a
+fifth of each category, and a frame's split never depends on which other frames are there. Frames
+with neighbouring numbers may show one street, so a validation score is kinder than a test score.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from segbench.data.layouts import find_folder, known_split, label_path, read_colors
+from segbench.errors import DataError
+from segbench.hookspecs import hookimpl
+from segbench.recipes import MODERN, SEED
+from segbench.types import IGNORED, Augmentation, ClassMap, Dataset, Frame
+
+from .score import KittiRoad
+
+URL = "https://www.cvlibs.net/datasets/kitti/eval_road.php (data_road.zip)"
+SPLITS = ("train", "val", "labelled", "test")
+SIZES = ((375, 1242), (376, 1241), (370, 1226), (374, 1238), (370, 1224))
+LABEL_COLORS = {(255, 0, 0): 0, (255, 0, 255): 1, (0, 0, 0): IGNORED}
+FRAME_NAME = re.compile(r"(um|umm|uu)_(?:road_)?(\d{6})\.png")
+
+
+def locate(root: Path) -> Path:
+    """The folder that holds ``training``: ``root``, ``root/kitti_road`` or ``root/data_road``."""
+    return find_folder(root, "KITTI Road", ["kitti_road", "data_road"], ["training"], URL)
+
+
+def frames(folder: Path, split: str) -> tuple[Frame, ...]:
+    """The frames of a split by category and number; see the module for "train" and "val".
+
+    "labelled" is both together. "test" is the benchmark's own test set, which has no labels.
+    """
+    known_split(split, SPLITS)
+    part = folder / ("testing" if split == "test" else "training")
+    numbers = {
+        match.groups()
+        for place in (part / "image_2", part / "gt_image_2")
+        for path in place.glob("*.png")
+        if (match := FRAME_NAME.fullmatch(path.name))
+    }
+    if split in ("train", "val"):
+        numbers = {(c, n) for c, n in numbers if (int(n) % 5 == 0) == (split == "val")}
+    if not numbers:
+        raise DataError(f"No frames of the split {split!r} in {part}.")
+    return tuple(_frame(part, category, number, split) for category, number in sorted(numbers))
+
+
+def _frame(part: Path, category: str, number: str, split: str) -> Frame:
+    name = f"{category}_road_{number}"
+    return Frame(
+        id=name,
+        image=part / "image_2" / f"{category}_{number}.png",
+        label=None if split == "test" else part / "gt_image_2" / f"{name}.png",
+        calibration=part / "calib" / f"{category}_{number}.txt",
+    )
+
+
+def read_label(frame: Frame) -> ClassMap:
+    """The class map: 1 on the road, 0 off it, IGNORED outside the valid area."""
+    return read_colors(label_path(frame), LABEL_COLORS)
+
+
+@hookimpl
+def segbench_datasets() -> Iterator[Dataset]:
+    """Give KITTI Road."""
+    jitter = Augmentation(brightness=(-40.0, 40.0), contrast=(0.8, 1.2))
+    seed = replace(
+        SEED, size=(160, 576), epochs=300, batch_size=1, lr=1e-4, schedule="constant", patience=None
+    )
+    yield Dataset(
+        name="kitti",
+        summary="KITTI Road: road or not, about 375x1242",
+        classes=("background", "road"),
+        palette=((0, 0, 0), (0, 255, 0)),
+        recipes={
+            "modern": replace(MODERN, size=(384, 1248), batch_size=4, epochs=60),
+            "seed": replace(seed, augmentation=jitter),
+        },
+        locate=locate,
+        frames=frames,
+        read_label=read_label,
+        benchmark=KittiRoad(),
+        splits=SPLITS,
+        predictions_split="labelled",
+        sizes=SIZES,
+        published={"labelled": 289, "test": 290},
+    )

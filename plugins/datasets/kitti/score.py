@@ -1,0 +1,203 @@
+"""KITTI Road's official measure: maximum F1 over 256 thresholds of a road probability map.
+
+Everything follows from one histogram a frame: how many valid pixels of each probability level are
+road and how many are not. Histograms are summed over a category before any ratio is taken, as in
+the development kit. The kit compares a probability, the float32 nearest to k/255, with float64
+thresholds k/255. That float32 is never below k/255 (a byte repeated in binary always rounds up),
+so "below the threshold k/255" means "of a level below k", and integers do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.data.layouts import label_path, read_picture
+from segbench.errors import DataError
+from segbench.scoring.confusion import CONFUSION
+from segbench.types import Counts, Frame
+
+from .birds_eye import read_calibration, to_birds_eye
+
+Space = Literal["perspective", "bev"]
+
+CATEGORIES = ("um", "umm", "uu")
+MEASURES = ("MaxF", "AvgPrec", "PRE", "REC", "FPR", "FNR", "IoU")
+INVALID = 512
+ROAD_LEVEL = 128
+EPSILON = 1e-10
+
+
+@dataclass(frozen=True)
+class KittiRoad:
+    """MaxF, AvgPrec, PRE, REC, FPR, FNR (devkit) and IoU at p >= 128/255 (ours).
+
+    ``spaces`` are "perspective", the image itself, and "bev", the road plane seen from above, for
+    which every frame needs its calibration. The headline is taken in the first: perspective by
+    default, since it needs no calibration and is what a network is trained on. The server's own
+    figure is that of "bev".
+    """
+
+    spaces: tuple[Space, ...] = ("perspective", "bev")
+    score_name: str = "MaxF"
+    output: Literal["labels", "probability"] = "probability"
+    ids: tuple[int, ...] = (0, 1)
+
+    def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
+        """Histograms of one frame: for each space int64 (2, 256), non-road and road by level.
+
+        The confusion matrix is that of the image's pixels, road from level 128 on.
+        ``prediction`` is a probability map uint8 (H, W) of the label's size. With ``label_scale``
+        N label and prediction are taken as [::N, ::N]; a prediction that has that size already is
+        taken as it is. Seen from above, each pixel taken then covers the N x N that it stands for.
+        """
+        category = frame_category(frame)
+        road, valid = read_ground_truth(label_path(frame))
+        if prediction.shape == road.shape:
+            prediction = prediction[::label_scale, ::label_scale]
+        taken = road[::label_scale, ::label_scale]
+        if prediction.dtype != np.uint8 or prediction.shape != taken.shape:
+            raise DataError(_misfit(frame, prediction, road.shape))
+        pixels = np.where(valid[::label_scale, ::label_scale], prediction + 256 * taken, INVALID)
+        counts: Counts = {CONFUSION: _confusion(_histogram(pixels))}
+        for space in self.spaces:
+            shown = pixels
+            if space == "bev":
+                shown = _from_above(frame, _enlarged(pixels, road.shape, label_scale))
+            counts[f"{space}/{category}/histogram"] = _histogram(shown)
+            counts[f"{space}/{category}/frames"] = np.array(1)
+        return counts
+
+    def summarise(self, counts: Counts) -> dict[str, Any]:
+        """{space: {category: {measure: fraction, ..., "frames": n}}}, categories with frames."""
+        return {space: _summarise_space(counts, space) for space in self.spaces}
+
+    def score(self, summary: Mapping[str, Any]) -> float | None:
+        """MaxF over all frames ("urban") in the first of the spaces."""
+        return summary[self.spaces[0]].get("urban", {}).get("MaxF")
+
+    def submission(
+        self, frame: Frame, prediction: NDArray[np.uint8]
+    ) -> dict[str, NDArray[np.uint8]]:
+        """Probability maps in both spaces; the server takes the bird's-eye one (800, 400)."""
+        cells, _ = to_birds_eye(prediction, read_calibration(_calibration(frame)))
+        return {f"bev/{frame.id}.png": cells, f"perspective/{frame.id}.png": prediction}
+
+
+def frame_category(frame: Frame) -> str:
+    """The kind of road, by which KITTI names its frames: "um", "umm" or "uu"."""
+    category = frame.id.split("_")[0]
+    if category not in CATEGORIES:
+        raise DataError(
+            f"Frame {frame.id} belongs to no category of KITTI Road: "
+            "its name must start with um_, umm_ or uu_."
+        )
+    return category
+
+
+def read_ground_truth(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Read a ``gt_image_2`` PNG: bool (H, W) of road pixels and bool (H, W) of valid pixels."""
+    picture = read_picture(path)
+    if picture.format != "PNG" or picture.mode != "RGB":
+        raise DataError(
+            f"{path} is a {picture.format} picture of mode {picture.mode}, "
+            "but KITTI Road's ground truth is an 8-bit RGB PNG."
+        )
+    pixels = np.asarray(picture)
+    return pixels[..., 2] > 0, pixels[..., 0] > 0
+
+
+def errors_by_threshold(
+    histogram: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """False negatives and false positives at the thresholds k/255, each int64 (256,).
+
+    ``histogram`` is int64 (2, 256), non-road and road by level. A pixel is taken for road where
+    its probability is not below the threshold.
+    """
+    below = histogram.cumsum(axis=1) - histogram
+    return below[1], histogram[0].sum() - below[0]
+
+
+def _misfit(frame: Frame, prediction: NDArray[Any], size: tuple[int, ...]) -> str:
+    due, given = ("x".join(map(str, shape)) for shape in (size, prediction.shape))
+    return (
+        f"The prediction of {frame.id} is {prediction.dtype} of size {given}, but it must be "
+        f"uint8 of the size {due} (height x width) of its ground truth {frame.label}."
+    )
+
+
+def _enlarged(pixels: NDArray[Any], size: tuple[int, ...], step: int) -> NDArray[Any]:
+    height, width = size
+    return pixels.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]
+
+
+def _from_above(frame: Frame, pixels: NDArray[Any]) -> NDArray[Any]:
+    cells, seen = to_birds_eye(pixels, read_calibration(_calibration(frame)))
+    return cells[seen]
+
+
+def _calibration(frame: Frame) -> Path:
+    if frame.calibration is None:
+        raise DataError(
+            f"Frame {frame.id} names no calibration file: the bird's-eye view needs one; "
+            "add one or pass --space perspective."
+        )
+    return frame.calibration
+
+
+def _histogram(pixels: NDArray[Any]) -> NDArray[np.int64]:
+    return np.bincount(pixels.ravel(), minlength=INVALID + 1)[:INVALID].reshape(2, 256)
+
+
+def _confusion(histogram: NDArray[np.int64]) -> NDArray[np.int64]:
+    off, on = histogram[:, :ROAD_LEVEL].sum(1), histogram[:, ROAD_LEVEL:].sum(1)
+    return np.column_stack((off, on, np.zeros_like(on)))
+
+
+def _summarise_space(counts: Counts, space: str) -> dict[str, dict[str, Any]]:
+    present = [name for name in CATEGORIES if f"{space}/{name}/frames" in counts]
+    members = {name: [name] for name in present}
+    if present:
+        members["urban"] = present
+    return {
+        name: {
+            **_measures(sum(counts[f"{space}/{part}/histogram"] for part in parts)),
+            "frames": int(sum(counts[f"{space}/{part}/frames"] for part in parts)),
+        }
+        for name, parts in members.items()
+    }
+
+
+def _measures(histogram: Any) -> dict[str, float | None]:
+    """The figures of a summed histogram; None for those that have nothing to count."""
+    negatives, positives = histogram.sum(axis=1)
+    if positives == 0:
+        return dict.fromkeys(MEASURES)
+    fn, fp = errors_by_threshold(histogram)
+    tp = positives - fn
+    recall = tp / positives
+    precision = tp / (tp + fp + EPSILON)
+    f1 = 2 * (precision * recall) / (precision + recall + EPSILON)
+    best = int(f1.argmax())
+    envelope = [precision[recall >= least].max() for least in np.arange(0, 1.1, 0.1)]
+    return {
+        "MaxF": float(f1[best]),
+        "AvgPrec": float(np.mean(envelope)),
+        **_rates(tp[best], fp[best], fn[best], negatives - fp[best]),
+        "IoU": float(tp[ROAD_LEVEL] / (positives + fp[ROAD_LEVEL])),
+    }
+
+
+def _rates(*counts: np.int64) -> dict[str, float | None]:
+    """PRE, REC, FPR and FNR at one threshold, in float32 as the development kit has them."""
+    tp, fp, fn, tn = np.array(counts, dtype=np.float32)
+    return {
+        "PRE": float(tp / (tp + fp)),
+        "REC": float(tp / (tp + fn)),
+        "FPR": float(fp / (fp + tn)) if fp + tn else None,
+        "FNR": float(fn / (tp + fn)),
+    }

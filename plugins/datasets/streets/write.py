@@ -1,0 +1,102 @@
+"""Drawn frames as folders of files, in the layout of Cityscapes or of KITTI Road."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from segbench.errors import DataError
+from segbench.progress import Reporter
+from segbench.types import Size
+
+from .camera import Camera
+from .canvas import LABEL_BY_NAME
+from .scene import Scene, draw_scene
+
+SPLITS = ("train", "train", "val", "train", "train", "test", "train", "train")
+SMALLEST: Size = (64, 128)
+
+Write = Callable[[Path, Scene, int, int], None]
+
+
+def split_of(number: int) -> str:
+    """Of every eight frames six are for training and one each for val and test."""
+    return SPLITS[number % len(SPLITS)]
+
+
+def write_streets(
+    folder: Path, frames: int, size: Size, seed: int, layout: str, reporter: Reporter
+) -> None:
+    """Draw ``frames`` frames of ``size`` into ``folder``, which appears whole or not at all.
+
+    ``layout`` is one of LAYOUTS. DataError when the folder is there and not empty, or when the
+    size is below SMALLEST.
+    """
+    if size[0] < SMALLEST[0] or size[1] < SMALLEST[1]:
+        raise DataError(f"Streets of {size[0]}x{size[1]} are too small; draw at least 64x128.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} is there and not empty; name a new or an empty folder.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as outside:
+            draft = Path(outside) / folder.name
+            draft.mkdir()
+            for number in reporter.track(range(frames), frames, "draw streets"):
+                LAYOUTS[layout](draft, draw_scene(seed, number, size), seed, number)
+            if folder.is_dir():
+                folder.rmdir()
+            draft.rename(folder)
+    except OSError as error:
+        raise DataError(f"Cannot write {folder} ({error}); name another folder.") from None
+
+
+def write_cityscapes(folder: Path, scene: Scene, seed: int, number: int) -> None:
+    """One frame of the city "streets": image, labelIds (8 bits) and instanceIds (16 bits)."""
+    split, name = split_of(number), f"streets_{seed:06d}_{number:06d}"
+    images = folder / "leftImg8bit" / split / "streets"
+    labels = folder / "gtFine" / split / "streets"
+    _save(scene.image, images / f"{name}_leftImg8bit.png")
+    _save(scene.label_ids, labels / f"{name}_gtFine_labelIds.png")
+    _save(scene.instance_ids, labels / f"{name}_gtFine_instanceIds.png")
+
+
+def write_kitti(folder: Path, scene: Scene, seed: int, number: int) -> None:
+    """One frame of KITTI Road; those of the test split have no ground truth.
+
+    Red is not road, magenta road, black (the camera's own car) invalid.
+    """
+    testing = split_of(number) == "test"
+    part = folder / ("testing" if testing else "training")
+    _save(scene.image, part / "image_2" / f"{scene.kind}_{number:06d}.png")
+    calibration = part / "calib" / f"{scene.kind}_{number:06d}.txt"
+    calibration.parent.mkdir(parents=True, exist_ok=True)
+    calibration.write_text(calibration_text(scene.camera), encoding="ascii")
+    if not testing:
+        truth = np.zeros(scene.image.shape, np.uint8)
+        truth[..., 0] = 255 * (scene.label_ids != LABEL_BY_NAME["ego vehicle"].id)
+        truth[..., 2] = 255 * (scene.label_ids == LABEL_BY_NAME["road"].id)
+        _save(truth, part / "gt_image_2" / f"{scene.kind}_road_{number:06d}.png")
+
+
+def calibration_text(camera: Camera) -> str:
+    """The camera in KITTI's words: pixels count from 1, as in its development kit, road y down."""
+    height, width = camera.size
+    cosine, sine = camera.rotation
+    f, u, v = camera.focal, (width + 1) / 2, (height + 1) / 2
+    matrices = {
+        "P2": (f, 0, u, 0, 0, f, v, 0, 0, 0, 1, 0),
+        "R0_rect": (1, 0, 0, 0, 1, 0, 0, 0, 1),
+        "Tr_cam_to_road": (1, 0, 0, 0, 0, cosine, sine, -camera.elevation, 0, -sine, cosine, 0),
+    }
+    return "".join(f"{k}: {' '.join(f'{x:.12e}' for x in row)}\n" for k, row in matrices.items())
+
+
+LAYOUTS: Mapping[str, Write] = {"cityscapes": write_cityscapes, "kitti": write_kitti}
+
+
+def _save(pixels: NDArray[np.uint8] | NDArray[np.uint16], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.fromarray(pixels).save(path, compress_level=3)

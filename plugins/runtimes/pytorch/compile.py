@@ -1,0 +1,55 @@
+"""torch.compile in FP32; the compilation is done when the session is opened."""
+
+import shutil
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segbench.device import nvidia_driver_is_here
+from segbench.errors import SegbenchError
+from segbench.hookspecs import hookimpl
+from segbench.types import Runtime, Session, Setup
+
+if TYPE_CHECKING:
+    from segbench.fcn8s import FCN8s
+
+
+NO_COMPILER = "The runtime 'compile' needs a C++ compiler on the CPU: install g++ or clang."
+
+
+def compiler_is_here() -> bool:
+    """Whether a C++ compiler is on the path."""
+    return any(map(shutil.which, ("c++", "g++", "clang++")))
+
+
+def lacking() -> str | None:
+    """A sentence where no device of this machine can run it."""
+    return None if compiler_is_here() or nvidia_driver_is_here() else NO_COMPILER
+
+
+def open_session(model: "FCN8s", setup: Setup) -> Session:
+    """Compile for the setup's shape; SegbenchError when the CPU's compiler is missing."""
+    import torch
+
+    from .session import TorchSession
+
+    session = TorchSession(model, setup, torch.float32)
+    if session.device.type == "cpu" and not compiler_is_here():
+        raise SegbenchError(NO_COMPILER)
+    session.forward = torch.compile(session.forward, dynamic=False)
+    session.engine = session.engine.replace("eager", "torch.compile (inductor)")
+    session.run(session.prepare(np.zeros((setup.batch_size, *setup.size, 3), np.uint8)))
+    return session
+
+
+@hookimpl
+def segbench_runtimes() -> Iterable[Runtime]:
+    """One runtime, ``compile``."""
+    yield Runtime(
+        name="compile",
+        summary="torch.compile, FP32, CUDA or CPU",
+        open=open_session,
+        requires=("torch",),
+        lacking=lacking,
+    )

@@ -1,0 +1,38 @@
+"""PyTorch as it comes, in FP32 and in 16 bits; ``eager`` is every other runtime's reference."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from segbench.hookspecs import hookimpl
+from segbench.types import Arithmetic, Runtime, Session, Setup
+
+if TYPE_CHECKING:
+    from segbench.fcn8s import FCN8s
+
+
+def open_session(dtype: str, model: "FCN8s", setup: Setup) -> Session:
+    """A session in torch's ``dtype`` ("float32", "float16", "bfloat16")."""
+    import torch
+
+    from .session import TorchSession
+
+    return TorchSession(model, setup, getattr(torch, dtype))
+
+
+@hookimpl
+def segbench_runtimes() -> Iterable[Runtime]:
+    """``eager`` and its 16-bit kin."""
+    precisions: tuple[tuple[str, str, Arithmetic], ...] = (
+        ("eager", "float32", "fp32"),
+        ("eager-fp16", "float16", "fp16"),
+        ("eager-bf16", "bfloat16", "bf16"),
+    )
+    for name, dtype, precision in precisions:
+        yield Runtime(
+            name=name,
+            summary=f"PyTorch eager, {precision.upper()}, CUDA or CPU",
+            open=partial(open_session, dtype),
+            requires=("torch",),
+            precision=precision,
+        )

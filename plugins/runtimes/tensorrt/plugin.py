@@ -1,0 +1,88 @@
+"""NVIDIA TensorRT in FP32, FP16 and INT8, from the ``tensorrt`` package or TensorRT for RTX."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from segbench.device import nvidia_driver_is_here
+from segbench.hookspecs import hookimpl
+from segbench.types import Runtime, Session, Setup
+
+if TYPE_CHECKING:
+    from segbench.fcn8s import FCN8s
+
+Precision = Literal["fp32", "fp16", "int8"]
+TENSORRT = "tensorrt|tensorrt-cu12|tensorrt-cu13|tensorrt-rtx|tensorrt-rtx-cu12|tensorrt-rtx-cu13"
+REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", TENSORRT)
+
+
+def check(setup: Setup) -> None:
+    """Raise SegbenchError that says what this machine lacks."""
+    from .target import target_to_run
+
+    target_to_run(setup)
+
+
+def lacking() -> str | None:
+    """A sentence where no card of this machine can run it."""
+    if nvidia_driver_is_here():
+        return None
+    return (
+        "TensorRT exports here (`segbench export --compute-capability 8.9`) but runs only with an "
+        "NVIDIA GPU and its driver: install the driver, or run it on a machine that has both."
+    )
+
+
+def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
+    """A session on the card."""
+    from .cache import cached_engine
+    from .graph import onnx_graph
+    from .session import TrtSession
+    from .target import target_to_run
+
+    target = target_to_run(setup)
+    onnx, about = onnx_graph(model, precision, setup)
+    return TrtSession(cached_engine(target, onnx), target, setup, precision, about)
+
+
+def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
+    """Write the engine for ``setup.compute_capability``, else for the card that is here.
+
+    What is compared with eager is the graph that it is built from.
+    """
+    from segbench.files import draft_of
+
+    from .target import target_to_export
+
+    target = target_to_export(setup)
+
+    from .build import build_engine
+    from .graph import onnx_graph
+
+    onnx, about = onnx_graph(model, precision, setup, to_export=True)
+    engine = build_engine(target, onnx)
+    with draft_of(path) as draft:
+        draft.write_bytes(engine.plan)
+    built = {"built_by": target.title, "compute_capability": target.capability}
+    return {**built, **engine.details(), **about}
+
+
+@hookimpl
+def segbench_runtimes() -> Iterable[Runtime]:
+    """``trt-fp32``, ``trt-fp16`` and ``trt-int8``."""
+    precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+    for precision in precisions:
+        yield Runtime(
+            name=f"trt-{precision}",
+            summary=f"NVIDIA TensorRT, {precision.upper()}, CUDA",
+            open=partial(open_session, precision),
+            requires=REQUIRES,
+            check=check,
+            lacking=lacking,
+            calibrates=precision == "int8",
+            export=partial(export, precision),
+            export_options=("compute_capability",),
+            fp16="trt-fp16" if precision == "int8" else None,
+            precision=precision,
+        )

@@ -1,0 +1,192 @@
+"""Two records side by side: what differs, by how much, and whether that is more than noise.
+
+Scores are compared over the same frames, which are resampled together; latencies over the blocks
+that their queries were timed in. An interval says how far a figure depends on the frames or blocks
+at hand, and nothing of training with another seed.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import SegbenchError
+from segbench.latency.statistics import block_medians, percentile, speedup
+from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
+from segbench.records.record import Record
+from segbench.scoring.bootstrap import Interval, bootstrap_gain, bootstrap_iou_gain
+from segbench.scoring.confusion import iou, mean_iou, number
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of A and of B; ``interval`` is the 95% interval of B - A."""
+
+    name: str
+    a: float | None
+    b: float | None
+    interval: Interval | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """B - A; None where one of them has no figure."""
+        return None if self.a is None or self.b is None else self.b - self.a
+
+    @property
+    def within_noise(self) -> bool | None:
+        """Whether the interval holds zero; None where there is no interval."""
+        return None if self.interval is None else self.interval[0] <= 0 <= self.interval[1]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Two scores over the same ``frames``; fractions.
+
+    ``headline`` is the benchmark's own measure where that is not mean IoU; it has no interval.
+    """
+
+    frames: int
+    miou: Difference
+    classes: tuple[Difference, ...]
+    notes: tuple[str, ...] = ()
+    headline: Difference | None = None
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Two latencies in milliseconds; ``ratio`` is the time of B over that of A."""
+
+    a: float
+    b: float
+    ratio: float
+    interval: Interval | None
+    notes: tuple[str, ...]
+
+    @property
+    def within_noise(self) -> bool | None:
+        """Whether the interval holds one; None where there is no interval."""
+        return None if self.interval is None else self.interval[0] <= 1 <= self.interval[1]
+
+
+def compare(a: Record, b: Record) -> Scores | Latencies:
+    """Compare two scores or two latencies; SegbenchError says why two records cannot be."""
+    if (a.kind == "latency") != (b.kind == "latency"):
+        raise SegbenchError(
+            f"A is of kind {a.kind!r} and B of kind {b.kind!r}: "
+            "compare two scores (run, evaluate) or two latencies."
+        )
+    return compare_latencies(a, b) if a.kind == "latency" else compare_scores(a, b)
+
+
+def compare_scores(a: Record, b: Record) -> Scores:
+    """The differences over the frames that both records scored with the same labels."""
+    for name, default in (("dataset", None), ("label_scale", 1)):
+        _require_same(name, a.config.get(name, default), b.config.get(name, default))
+    found = compare_frames(scored_frames(a), scored_frames(b))
+    return found if found.notes else replace(found, headline=_headline(a, b))
+
+
+def compare_frames(a: ScoredFrames, b: ScoredFrames) -> Scores:
+    """The same of frames alone; SegbenchError where classes or labels differ."""
+    before, after = _paired(a, b)
+    total_a, total_b = before.sum(0), after.sum(0)
+    gains = bootstrap_iou_gain(before, after)
+    figures = zip(a.classes, iou(total_a), iou(total_b), gains, strict=True)
+    notes = []
+    if not len(before) == len(a.ids) == len(b.ids):
+        notes.append(
+            f"Compared on the {len(before)} frames that both have, of {len(a.ids)} in A and "
+            f"{len(b.ids)} in B."
+        )
+    return Scores(
+        frames=len(before),
+        miou=_mean_difference(before, after),
+        classes=tuple(Difference(name, number(x), number(y), gain) for name, x, y, gain in figures),
+        notes=tuple(notes),
+    )
+
+
+def miou_difference(a: ScoredFrames, b: ScoredFrames) -> Difference:
+    """Mean IoU alone, over the frames that both have; SegbenchError as ``compare_frames``."""
+    return _mean_difference(*_paired(a, b))
+
+
+def compare_latencies(a: Record, b: Record) -> Latencies:
+    """The ratio of two latencies of the same scope and scenario.
+
+    Turns of one session are compared round by round, which a drift of the machine leaves alone.
+    """
+    for name in ("scope", "scenario"):
+        _require_same(name, a.config.get(name), b.config.get(name))
+    samples_a, samples_b = latency_samples(a), latency_samples(b)
+    session = a.config.get("session")
+    paired = session is not None and session == b.config.get("session")
+    paired = paired and not (a.config.get("isolated") or b.config.get("isolated"))
+    found = speedup(
+        baseline=block_medians(vars(samples_b)), other=block_medians(vars(samples_a)), paired=paired
+    )
+    low, high = found["speedup_low"], found["speedup_high"]
+    assert found["speedup"] is not None
+    notes = [] if paired else ["Measured apart: drift of the machine is not in the interval."]
+    for name, record in (("A", a), ("B", b)):
+        if record.metrics.get("verdict") == "INVALID":
+            reasons = "; ".join(map(str, record.metrics.get("reasons") or ["no reason given"]))
+            notes.append(f"{name} is INVALID: {reasons}.")
+    return Latencies(
+        a=1e3 * percentile(samples_a.seconds, 50),
+        b=1e3 * percentile(samples_b.seconds, 50),
+        ratio=found["speedup"],
+        interval=None if low is None or high is None else (low, high),
+        notes=tuple(notes),
+    )
+
+
+def _require_same(name: str, a: object, b: object) -> None:
+    if a != b:
+        raise SegbenchError(
+            f"A and B cannot be compared: {name.replace('_', ' ')} {a} in A, but {b} in B."
+        )
+
+
+def _paired(a: ScoredFrames, b: ScoredFrames) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The matrices of the frames that both have, in A's order."""
+    _require_same("classes", ", ".join(a.classes), ", ".join(b.classes))
+    shared = _shared(a, b)
+    before, after = _only(a, shared), _only(b, shared)
+    _require_same_labels(shared, before, after)
+    return before, after
+
+
+def _mean_difference(before: NDArray[np.int64], after: NDArray[np.int64]) -> Difference:
+    gain = bootstrap_gain(before, after)
+    return Difference("mean", mean_iou(before.sum(0)), mean_iou(after.sum(0)), gain)
+
+
+def _shared(a: ScoredFrames, b: ScoredFrames) -> list[str]:
+    """The frames of A that B has too, in A's order."""
+    shared = [name for name in a.ids if name in set(b.ids)]
+    if not shared:
+        raise SegbenchError("A and B cannot be compared: they have no frame in common.")
+    return shared
+
+
+def _only(frames: ScoredFrames, shared: list[str]) -> NDArray[np.int64]:
+    place = {name: index for index, name in enumerate(frames.ids)}
+    return frames.confusions[[place[name] for name in shared]]
+
+
+def _require_same_labels(shared: list[str], a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
+    """Each class must have as many labelled pixels in both."""
+    differs = (a.sum(-1) != b.sum(-1)).any(-1)
+    if differs.any():
+        raise SegbenchError(
+            f"A and B cannot be compared: the ground truth of {differs.sum()} frames differs, "
+            f"first {shared[int(differs.argmax())]}."
+        )
+
+
+def _headline(a: Record, b: Record) -> Difference | None:
+    name = a.metrics.get("score_name")
+    if name in (None, "miou") or name != b.metrics.get("score_name"):
+        return None
+    return Difference(str(name), a.metrics.get("score"), b.metrics.get("score"))

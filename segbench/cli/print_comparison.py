@@ -1,0 +1,126 @@
+"""Comparisons as people read them: plain tables, and the verdict in words."""
+
+from rich.console import Console
+from rich.table import Table
+
+from segbench.analysis.compare import Difference, Latencies, Scores, compare
+from segbench.analysis.compare_settings import differing_config, differing_provenance
+from segbench.cli.compare_settings import print_settings
+from segbench.cli.score_tables import show
+from segbench.records.facts import record_name
+from segbench.records.record import Record
+from segbench.text import counted, printable
+
+WITHIN = "within noise"
+MORE = "more than noise"
+NO_INTERVAL = "no interval"
+
+
+def print_records(a: Record, b: Record) -> None:
+    """What was measured, how it differs, and in which settings A and B differ."""
+    found = compare(a, b)
+    console = new_console()
+    for name, record in (("A", a), ("B", b)):
+        console.print(f"{name}  {_title(record)}", soft_wrap=True)
+    console.print()
+    if isinstance(found, Scores):
+        _print_scores(console, found)
+    else:
+        _print_latencies(console, found)
+    for note in found.notes:
+        console.print(printable(note), style="yellow", soft_wrap=True)
+    print_settings(console, "configuration", differing_config(a, b))
+    print_settings(console, "environment", differing_provenance(a, b))
+
+
+def cells(row: Difference) -> tuple[str, str, str, str]:
+    """A, B, B - A and its interval as text."""
+    difference = "-" if row.difference is None else f"{row.difference:+.4f}"
+    interval = "-" if row.interval is None else "{:+.4f} to {:+.4f}".format(*row.interval)
+    return show(row.a), show(row.b), difference, interval
+
+
+def ratio_cells(found: Latencies) -> tuple[str, str, str, str]:
+    """A and B in milliseconds, B / A and its interval as text."""
+    interval = "-" if found.interval is None else "{:.3f} to {:.3f}".format(*found.interval)
+    return f"{found.a:.2f}", f"{found.b:.2f}", f"{found.ratio:.3f}", interval
+
+
+def verdict(row: Difference | Latencies) -> str:
+    """Whether the difference is noise, or that nothing says so."""
+    return {None: NO_INTERVAL, True: WITHIN, False: MORE}[row.within_noise]
+
+
+def new_table(title: str, *numbers: str) -> Table:
+    """A table of numbers whose first column has words, under ``title``."""
+    table = Table(title, box=None, padding=(0, 2, 0, 0))
+    for header in numbers:
+        table.add_column(header, justify="right", no_wrap=True)
+    return table
+
+
+def new_console() -> Console:
+    """The terminal, to which text from a record is text and never markup."""
+    return Console(markup=False, highlight=False)
+
+
+def _print_scores(console: Console, found: Scores) -> None:
+    table = new_table("IoU", "A", "B", "B - A", "95% interval")
+    table.add_column("")
+    for row in (*found.classes, found.miou):
+        table.add_row(printable(row.name), *cells(row), _better(row), style=_style(row))
+    console.print(table)
+    console.print()
+    if found.headline is not None:
+        name, *figures = found.headline.name, *cells(found.headline)
+        console.print(f"{printable(name)}: A {figures[0]}, B {figures[1]}, B - A {figures[2]}.")
+    frames = counted(found.frames, "frame")
+    console.print(f"mIoU over {frames}: {_miou_sentence(found.miou)}", soft_wrap=True)
+
+
+def _print_latencies(console: Console, found: Latencies) -> None:
+    table = new_table("one query", "A", "B", "B / A", "95% interval")
+    table.add_row("p50, ms", *ratio_cells(found))
+    console.print(table)
+    console.print()
+    said = f"B takes {found.ratio:.3f} times as long as A"
+    ends = {
+        None: "; too few turns for an interval.",
+        True: f": {WITHIN}, the interval holds one.",
+        False: f", which is {MORE}.",
+    }
+    console.print(said + ends[found.within_noise], soft_wrap=True)
+
+
+def _title(record: Record) -> str:
+    config = record.config
+    where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
+    size = f"{config['height']}x{config['width']}"
+    name = record_name(record) or record.kind
+    on = f" on {where}" if where else ""
+    return printable(f"{name}: {config['backbone']}{on}, {config['runtime']}, {size}")
+
+
+def _better(row: Difference) -> str:
+    if row.difference is None:
+        return ""
+    if row.within_noise is not False:
+        return verdict(row)
+    return f"{'B' if row.difference > 0 else 'A'} is better"
+
+
+def _style(row: Difference) -> str:
+    return "dim" if row.within_noise else ""
+
+
+def _miou_sentence(row: Difference) -> str:
+    if row.difference is None:
+        return "undefined."
+    if row.interval is None:
+        return f"a difference of {row.difference:+.4f}; too few frames for an interval."
+    low, high = row.interval
+    between = f"95% interval {low:+.4f} to {high:+.4f}"
+    if row.within_noise:
+        return f"a difference of {row.difference:+.4f} is {WITHIN} ({between})."
+    higher = "higher" if row.difference > 0 else "lower"
+    return f"B is {abs(row.difference):.4f} {higher} than A, {MORE} ({between})."

@@ -1,1 +1,0 @@
-"""Two records or leaderboards side by side."""

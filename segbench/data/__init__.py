@@ -1,0 +1,1 @@
+"""Frames of a dataset: found, read, checked, drawn."""

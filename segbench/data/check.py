@@ -1,0 +1,129 @@
+"""Is a data set whole? Every file is really decoded, and everything wrong is named."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.data.frames import read_image
+from segbench.data.layouts import read_picture
+from segbench.errors import DataError
+from segbench.progress import Reporter
+from segbench.types import Dataset, Frame, Size
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The frames of each split, how many images have each size, and everything wrong.
+
+    ``faults`` are sentences by frame; ``absent`` are sentences about splits without frames.
+    """
+
+    splits: dict[str, tuple[Frame, ...]]
+    sizes: dict[Size, int]
+    faults: dict[Frame, tuple[str, ...]]
+    absent: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.faults or self.absent)
+
+
+def check(
+    dataset: Dataset, folder: Path, splits: Sequence[str] = (), reporter: Reporter | None = None
+) -> Checked:
+    """Decode and examine every frame of ``splits``, by default of all the data set has.
+
+    ``folder`` is what ``dataset.locate`` gives. A split without frames is wrong when it was asked
+    for by name, and when training or scoring needs it.
+    """
+    needed = splits or ("train", "val", dataset.score_split)
+    found: dict[str, tuple[Frame, ...]] = {}
+    absent = []
+    for split in splits or dataset.splits:
+        try:
+            found[split] = tuple(dataset.frames(folder, split))
+        except DataError as error:
+            found[split] = ()
+            if split in needed:
+                absent.append(error.message)
+    frames = list(dict.fromkeys(frame for members in found.values() for frame in members))
+    reporter = reporter or Reporter(quiet=True)
+    with ThreadPoolExecutor() as pool:
+        examined = pool.map(lambda frame: _examine(dataset, frame), frames)
+        results = dict(zip(frames, reporter.track(examined, len(frames), "check"), strict=True))
+    sizes = Counter(size for size, _ in results.values() if size)
+    usual = dataset.sizes or tuple(size for size, _ in sizes.most_common(1))
+    faults = {
+        frame: (*messages, *_odd_size(frame, size, usual))
+        for frame, (size, messages) in results.items()
+    }
+    return Checked(
+        splits=found,
+        sizes=dict(sizes.most_common()),
+        faults={frame: messages for frame, messages in faults.items() if messages},
+        absent=tuple(absent),
+    )
+
+
+def _examine(dataset: Dataset, frame: Frame) -> tuple[Size | None, tuple[str, ...]]:
+    """The image's size, None where there is no readable image, and what is wrong."""
+    messages = []
+
+    def size_of(read: Callable[[Any], NDArray[Any]], source: Path | Frame) -> Size | None:
+        try:
+            height, width = read(source).shape[:2]
+        except DataError as error:
+            messages.append(error.message)
+            return None
+        return height, width
+
+    image = size_of(read_image, frame.image)
+    others = {}
+    if frame.label:
+        others[frame.label] = size_of(dataset.read_label, frame)
+    if frame.instances:
+        others[frame.instances] = size_of(_read_raw, frame.instances)
+    for path, size in others.items():
+        if image and size and size != image:
+            messages.append(f"{path} is {_by(size)}, but its image is {_by(image)}.")
+    sizes = list(others.values())
+    if frame.label and frame.instances and sizes[0] and sizes[0] == sizes[1]:
+        messages.extend(_contradiction(frame.label, frame.instances))
+    if frame.calibration and not frame.calibration.is_file():
+        messages.append(f"{frame.calibration} is missing.")
+    return image, tuple(messages)
+
+
+def _contradiction(label: Path, instances: Path) -> list[str]:
+    ids, numbers = _read_raw(label), _read_raw(instances)
+    if ids.shape != numbers.shape:
+        return []
+    differ = ids != np.where(numbers < 1000, numbers, numbers // 1000)
+    if not differ.any():
+        return []
+    return [f"{instances} says another label than {label} at {differ.sum()} pixels."]
+
+
+def _read_raw(path: Path) -> NDArray[Any]:
+    return np.asarray(read_picture(path))
+
+
+def _odd_size(frame: Frame, size: Size | None, usual: tuple[Size, ...]) -> tuple[str, ...]:
+    if size is None or size in usual:
+        return ()
+    return (f"{frame.image} is {_by(size)}, but this data set's images are {_list(usual)}.",)
+
+
+def _list(sizes: tuple[Size, ...]) -> str:
+    return " or ".join(map(_by, sizes))
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"

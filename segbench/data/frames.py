@@ -1,0 +1,174 @@
+"""Images decoded once: a memory-mapped cache of every split at training size.
+
+The cache lies under the user's cache folder and is keyed by the content of the files and the
+size. It is written beside its place and renamed into it, so two runs may build it at once.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from segbench.cache import cache_dir
+from segbench.data.layouts import read_picture
+from segbench.errors import DataError
+from segbench.progress import Reporter
+from segbench.types import ClassMap, Dataset, Frame, Image, Size
+
+CHUNK = 64
+FORMAT = 1
+"""Goes up when decoding, resizing or a label mapping changes."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The frames of a split at one size: ``images`` (N, H, W, 3) and ``labels`` (N, H, W)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+def read_image(path: Path) -> Image:
+    """An image file as RGB (H, W, 3); raises DataError when it cannot be decoded."""
+    return np.array(read_picture(path).convert("RGB"))
+
+
+def resize_image(image: Image, size: Size) -> Image:
+    """Bilinear with antialiasing; the one way in which images reach the network's size."""
+    if image.shape[:2] == size:
+        return image
+    height, width = size
+    resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
+    return np.array(resized)
+
+
+def resize_label(label: ClassMap, size: Size) -> ClassMap:
+    """Nearest neighbour."""
+    if label.shape == size:
+        return label
+    height, width = size
+    resized = PIL.Image.fromarray(label).resize((width, height), PIL.Image.Resampling.NEAREST)
+    return np.asarray(resized)
+
+
+def read_pair(dataset: Dataset, frame: Frame) -> tuple[Image, ClassMap]:
+    """A frame's image and label; raises DataError when their sizes differ."""
+    image, label = read_image(frame.image), dataset.read_label(frame)
+    if image.shape[:2] != label.shape:
+        raise DataError(
+            f"{frame.label} is {_by(label.shape)}, but its image {frame.image} is "
+            f"{_by(image.shape[:2])} (height x width); run segbench data check."
+        )
+    return image, label
+
+
+def labelled_frames(
+    dataset: Dataset, folder: Path, split: str, limit: int | None = None
+) -> tuple[Frame, ...]:
+    """The first ``limit`` frames of a split, each of which has an image and a label on disk."""
+    frames = tuple(dataset.frames(folder, split))[:limit]
+    unlabelled = sum(frame.label is None for frame in frames)
+    needed = [path for frame in frames for path in (frame.image, frame.label) if path is not None]
+    missing = [path for path in needed if not path.exists()]
+    if missing or unlabelled or not frames:
+        first = f", first {missing[0]}" if missing else ""
+        raise DataError(
+            f"Split {split!r} of {dataset.name} in {folder} has {len(frames)} frames, "
+            f"{unlabelled} without public labels and {len(missing)} files missing{first}; "
+            "run segbench data check."
+        )
+    return frames
+
+
+def check_scorable(dataset: Dataset, frame: Frame, label_scale: int) -> None:
+    """Raise DataError now if the score, after hours of training, would find a file missing."""
+    blank = np.zeros(dataset.read_label(frame).shape, np.uint8)
+    dataset.benchmark.count(frame, blank, label_scale)
+
+
+def fingerprint(frames: Sequence[Frame], reporter: Reporter) -> str:
+    """A hex digest of the frames' ids and their files' contents, whatever the folder."""
+
+    def digest(frame: Frame) -> bytes:
+        whole = hashlib.sha256(frame.id.encode())
+        for path in (frame.image, frame.label):
+            if path is not None:
+                with path.open("rb") as file:
+                    whole.update(hashlib.file_digest(file, "sha256").digest())
+        return whole.digest()
+
+    total = hashlib.sha256()
+    with ThreadPoolExecutor() as pool:
+        for part in reporter.track(pool.map(digest, frames), len(frames), "fingerprint"):
+            total.update(part)
+    return total.hexdigest()[:16]
+
+
+def cached_split(
+    dataset: Dataset, frames: Sequence[Frame], size: Size, content: str, reporter: Reporter
+) -> Split:
+    """The frames at ``size``, decoded unless the cache has them; ``content`` is a fingerprint."""
+    place = cache_dir("frames") / f"v{FORMAT}-{dataset.name}-{content}-{size[0]}x{size[1]}"
+    if not place.exists():
+        _decode(dataset, frames, size, place, reporter)
+    return Split(
+        np.load(place / "images.npy", mmap_mode="r"), np.load(place / "labels.npy", mmap_mode="r")
+    )
+
+
+def _decode(
+    dataset: Dataset, frames: Sequence[Frame], size: Size, place: Path, reporter: Reporter
+) -> None:
+    def decode(frame: Frame) -> tuple[Image, ClassMap]:
+        image, label = read_pair(dataset, frame)
+        return resize_image(image, size), resize_label(label, size)
+
+    needed, free = len(frames) * size[0] * size[1] * 4, shutil.disk_usage(place.parent).free
+    if needed > free:
+        raise DataError(
+            f"The cache of {dataset.name} at {_by(size)} needs {needed / 1e9:.1f} GB, but "
+            f"{place.parent} has {free / 1e9:.1f} GB free; make room, or name another place with "
+            "SEGBENCH_CACHE."
+        )
+    draft = Path(mkdtemp(prefix=f"{place.name}.", suffix=".tmp", dir=place.parent))
+    try:
+        count = len(frames)
+        images = _new_array(draft / "images.npy", (count, *size, 3))
+        labels = _new_array(draft / "labels.npy", (count, *size))
+        with ThreadPoolExecutor() as pool:
+            chunks = (frames[start : start + CHUNK] for start in range(0, count, CHUNK))
+            pairs = chain.from_iterable(pool.map(decode, chunk) for chunk in chunks)
+            tracked = reporter.track(pairs, count, f"decode {dataset.name}")
+            for index, (image, label) in enumerate(tracked):
+                images[index], labels[index] = image, label
+        images.flush()
+        labels.flush()
+        _move_into_place(draft, place)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _new_array(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+
+def _move_into_place(draft: Path, place: Path) -> None:
+    """Rename; when another run was faster its copy, equal to ours, stays."""
+    try:
+        draft.rename(place)
+    except OSError:
+        if not place.exists():
+            raise
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

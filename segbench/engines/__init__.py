@@ -1,1 +1,0 @@
-"""The engines that run FCN8s: their graphs, their sessions, and what is built for them."""

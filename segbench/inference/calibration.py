@@ -1,0 +1,99 @@
+"""Calibration frames for INT8: training images, never those that a network is scored on."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.data.frames import read_image, read_pair, resize_image, resize_label
+from segbench.errors import DataError, SegbenchError
+from segbench.progress import Reporter
+from segbench.types import Calibration, ClassMap, Dataset, Frame, Image, Size
+
+SPLIT = "train"
+COUNT = 128
+HELD_BACK = 32
+"""At most; of a small data set a fifth is held back."""
+
+
+def gather(
+    dataset: Dataset,
+    data_root: Path,
+    size: Size,
+    reporter: Reporter,
+    count: int | None = None,
+    trained: bool = True,
+    scored: Collection[Frame] = (),
+) -> Calibration:
+    """``count`` training frames (None: 128), or all there are, at the network's input size.
+
+    Up to 32 others are held back with their labels, unless the network is not ``trained``: then
+    there is nothing to compare. The same frames are chosen every time. Raises SegbenchError where
+    a training frame is among those to be ``scored``, and DataError where there are no images.
+    """
+    folder = dataset.locate(data_root)
+    frames = tuple(f for f in dataset.frames(folder, SPLIT) if f.image.exists())
+    if not frames:
+        raise DataError(
+            f"INT8 is calibrated on training images, but {folder} has none of {dataset.name}'s "
+            f"split {SPLIT!r}: give --data-root, or run segbench data check."
+        )
+    if not {f.image for f in frames}.isdisjoint(f.image for f in scored):
+        raise SegbenchError(
+            f"INT8 is calibrated on {dataset.name}'s split {SPLIT!r}, which has frames that are "
+            "to be scored; score another --split, or a runtime that is not INT8."
+        )
+    order = np.random.default_rng(0).permutation(len(frames))
+    held_back = min(HELD_BACK, len(frames) // 5) if trained else 0
+    chosen = [frames[i] for i in sorted(order[held_back:][: count or COUNT])]
+    images = _images(chosen, size, reporter)
+    ids = tuple(frame.id for frame in chosen)
+    source = f"{dataset.name} {SPLIT}"
+    if not held_back:
+        return Calibration(source, ids, images)
+    others = [frames[i] for i in sorted(order[:held_back])]
+    return Calibration(source, ids, images, *_pairs(dataset, others, size, reporter))
+
+
+def digest(calibration: Calibration) -> str:
+    """Twelve hex digits that stand for the frames, their pixels and what is held back."""
+    whole = hashlib.sha256(repr((calibration.source, calibration.frames)).encode())
+    for array in (
+        calibration.images,
+        calibration.held_back_images,
+        calibration.held_back_labels,
+    ):
+        if array is not None:
+            whole.update(repr(array.shape).encode())
+            whole.update(np.ascontiguousarray(array).data)
+    return whole.hexdigest()[:12]
+
+
+def summarise(calibration: Calibration) -> str:
+    """``128@0123456789ab``: how many frames, and their digest; for a record's configuration."""
+    return f"{len(calibration.frames)}@{digest(calibration)}"
+
+
+def _images(frames: Sequence[Frame], size: Size, reporter: Reporter) -> NDArray[np.uint8]:
+    def read(frame: Frame) -> Image:
+        return resize_image(read_image(frame.image), size)
+
+    with ThreadPoolExecutor() as pool:
+        images = reporter.track(pool.map(read, frames), len(frames), "calibration frames")
+        return np.stack(list(images))
+
+
+def _pairs(
+    dataset: Dataset, frames: Sequence[Frame], size: Size, reporter: Reporter
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def read(frame: Frame) -> tuple[Image, ClassMap]:
+        image, label = read_pair(dataset, frame)
+        return resize_image(image, size), resize_label(label, size)
+
+    with ThreadPoolExecutor() as pool:
+        pairs = reporter.track(pool.map(read, frames), len(frames), "held-back frames")
+        images, labels = zip(*pairs, strict=True)
+    return np.stack(images), np.stack(labels)

@@ -1,0 +1,200 @@
+"""One quantised network for all who ask: built once, kept in the cache under what determines it."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from segbench.cache import cache_dir
+from segbench.errors import SegbenchError
+from segbench.fcn8s import FCN8s
+from segbench.files import draft_of
+from segbench.inference.calibration import digest
+from segbench.int8.choice import choose_method, costly_layers
+from segbench.int8.layer_costs import Costing
+from segbench.int8.profiles import (
+    Profile,
+    Ranges,
+    convolutions,
+    layers_to_quantize,
+    write_quantized,
+)
+from segbench.int8.ranges import measure_ranges
+from segbench.int8.score import held_back_confusions
+from segbench.onnx.graph import compare_with_eager, export_onnx
+from segbench.scoring.confusion import mean_iou
+from segbench.types import Calibration, Setup
+
+FORMAT = 4
+"""Goes up when the same request would give another network."""
+COMPARED_FRAMES = 4
+LEAST_AGREEMENT = 0.5
+LARGEST_ERROR = 0.5
+"""Of the logits, as ``Likeness.error``. Sound networks agree on nine pixels of ten, with errors
+below a tenth. Where one class fills the picture a broken network agrees too, but its logits do
+not."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A network in the cache, and what there is to say of it; ``key`` determines it."""
+
+    key: str
+    path: Path
+    details: dict[str, Any]
+
+
+def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+    """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; give what there is to say of it.
+
+    "unsigned" is for ONNX Runtime on x86 CPUs, "signed" for TensorRT. The input and output are
+    those of ``export_onnx``. The details, JSON values, name the ``profile``, the calibration
+    ``method``, the ``scores`` of all methods (mIoU on held-back frames, or null), the ``source``
+    and the ``frames`` calibrated on, the quantised ``layers``, the ``float_layers`` and which of
+    these were ``kept_float``, as told or for their cost. Raises SegbenchError without
+    ``setup.calibration`` and for an unknown layer in ``setup.keep_float``.
+    """
+    network = quantized(model, setup, profile)
+    with draft_of(path) as draft:
+        shutil.copyfile(network.path, draft)
+    return network.details
+
+
+def export_quantized(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+    """``quantize_onnx`` for a file to give away: what it says, and the ``agreement`` with eager.
+
+    That is the share of pixels with eager's class on a few calibration frames. Raises
+    SegbenchError where the network plainly disagrees; then ``path`` stays as it was.
+    """
+    with draft_of(path) as draft:
+        details = quantize_onnx(model, draft, setup, profile)
+        return {**details, "agreement": _agreement(model, draft, setup)}
+
+
+def _agreement(model: FCN8s, path: Path, setup: Setup) -> float:
+    images, batch = calibration_of(setup).images[:COMPARED_FRAMES], setup.batch_size
+    likenesses = [
+        compare_with_eager(
+            model, path, setup, "int8", images[np.arange(start, start + batch) % len(images)]
+        )
+        for start in range(0, len(images), batch)
+    ]
+    agreement = float(np.mean([each.agreement for each in likenesses]))
+    error = float(np.max([each.error or 0.0 for each in likenesses]))
+    if agreement < LEAST_AGREEMENT:
+        what = f"eager's class on {agreement:.0%} of the pixels"
+    elif not error <= LARGEST_ERROR:
+        what = f"logits that are {error:.0%} off eager's"
+    else:
+        return agreement
+    raise SegbenchError(
+        f"The INT8 network gives {what} of its calibration frames, so it was not written; keep "
+        "layers in floating point (segbench quantize-report shows which cost most), or export in "
+        "FP16."
+    )
+
+
+def quantized(model: FCN8s, setup: Setup, profile: Profile) -> Quantized:
+    """The network from the cache, built first where it is not there."""
+    kept = None if setup.keep_float is None else sorted(setup.keep_float)
+    asked = (setup.size, setup.batch_size, setup.output, kept, profile)
+    key = _key(model, calibration_of(setup), *asked)
+    path, notes = (cache_dir("int8") / f"{key}{suffix}" for suffix in (".onnx", ".json"))
+    if not (path.exists() and notes.exists()):
+        details = _build(model, path, setup, profile)
+        with draft_of(notes) as draft:
+            draft.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
+    return Quantized(key, path, json.loads(notes.read_text(encoding="utf-8")))
+
+
+def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]:
+    """Method -> ranges of ``model``, exported to ``source``, on the calibration images.
+
+    They serve every profile, output and batch, and layers kept in float, without measuring again.
+    """
+    calibration = calibration_of(setup)
+    compare = calibration.held_back_labels is not None
+    kept = _remembered(
+        f"{_key(model, calibration, setup.size)}.ranges.json",
+        lambda: measure_ranges(source, calibration.images, setup.batch_size, compare),
+    )
+    return {
+        method: {name: (np.float32(low), np.float32(high)) for name, (low, high) in pairs.items()}
+        for method, pairs in kept.items()
+    }
+
+
+def calibration_of(setup: Setup) -> Calibration:
+    """The images to calibrate on; SegbenchError where the setup has none."""
+    if setup.calibration is None or not len(setup.calibration.images):
+        raise SegbenchError(
+            "INT8 needs training images to calibrate on: give --dataset and --data-root."
+        )
+    return setup.calibration
+
+
+def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+    calibration = calibration_of(setup)
+    counted: dict[str, NDArray[np.int64] | None] = {}
+    with TemporaryDirectory(prefix=".", dir=path.parent) as name:
+        folder = Path(name)
+        source = folder / "fp32.onnx"
+        export_onnx(model, source, setup)
+        graph = onnx.load(source).graph
+        layers = layers_to_quantize(graph, setup.keep_float or ())
+        found = cached_ranges(model, source, setup)
+        for method, ranges in found.items():
+            candidate = folder / f"{method}.onnx"
+            write_quantized(source, candidate, ranges, profile, layers)
+            counted[method] = held_back_confusions(candidate, setup, calibration, model.classes)
+        best = choose_method(counted)
+        kept = list(setup.keep_float or ())
+        if setup.keep_float is None and counted[best] is not None:
+            costing = Costing(source, found[best], profile, setup, calibration, model.classes)
+            kept = _remembered(
+                f"{_key(model, calibration, setup.size, profile, best)}.costly.json",
+                lambda: costly_layers(costing, layers),
+            )
+            layers = [name for name in layers if name not in kept]
+            write_quantized(source, folder / f"{best}.onnx", found[best], profile, layers)
+        (folder / f"{best}.onnx").replace(path)
+    return {
+        "profile": profile,
+        "method": best,
+        "scores": {m: None if c is None else mean_iou(c.sum(0)) for m, c in counted.items()},
+        "source": calibration.source,
+        "frames": list(calibration.frames),
+        "layers": layers,
+        "float_layers": [n.name for n in convolutions(graph) if n.name not in layers],
+        "kept_float": kept,
+    }
+
+
+def _remembered(name: str, work: Callable[[], Any]) -> Any:
+    """The JSON value that ``work`` gives, from the cache once it is there."""
+    place = cache_dir("int8") / name
+    if not place.exists():
+        with draft_of(place) as draft:
+            draft.write_text(json.dumps(work(), default=float), encoding="utf-8")
+    return json.loads(place.read_text(encoding="utf-8"))
+
+
+def _key(model: FCN8s, calibration: Calibration, *asked: Any) -> str:
+    """A digest of everything that determines what ``asked`` leads to."""
+    versions = (FORMAT, onnxruntime.__version__, onnx.__version__)
+    described = (versions, asked, digest(calibration), repr(model))
+    whole = hashlib.sha256(repr(described).encode())
+    tensors = {**model.state_dict(), "mean": model.mean, "std": model.std}
+    for name, tensor in tensors.items():
+        whole.update(name.encode())
+        whole.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+    return whole.hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""ONNX: a network written as a graph, and run by ONNX Runtime."""

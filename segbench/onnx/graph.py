@@ -1,0 +1,211 @@
+"""FCN8s -> ONNX, the one graph that every engine but PyTorch starts from.
+
+The graph takes RGB in 0..255 with normalisation and padding inside. It is compared with eager
+FP32 by numbers before it takes its place.
+"""
+
+import ast
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from segbench.errors import SegbenchError
+from segbench.fcn8s import FCN8s
+from segbench.files import draft_of
+from segbench.onnx.session import OnnxSession
+from segbench.types import Setup
+
+OPSET = 20
+INPUT = "images"
+TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2}
+"""Root mean square of the error over that of eager's logits."""
+AGREEMENT = {"fp32": 0.999, "fp16": 0.99}
+"""Share of pixels with eager's class, where the argmax is in the graph."""
+Precision = Literal["fp32", "fp16"]
+
+
+def export_onnx(
+    model: FCN8s,
+    path: Path,
+    setup: Setup,
+    precision: Precision = "fp32",
+) -> None:
+    """Write ``model`` to ``path`` for the size, batch and output of ``setup``.
+
+    The input "images" is float32 (N, 3, H, W). The output is "logits", float32 (N, classes, H,
+    W), or "labels", uint8 (N, H, W). Convolutions are named after the network's layers. Raises
+    SegbenchError when ONNX Runtime does not give eager's numbers; then ``path`` stays as it was.
+    """
+    with draft_of(path) as draft:
+        _export(model, draft, setup)
+        graph = onnx.load(draft)
+        _name_after_layers(graph)
+        if precision == "fp16":
+            graph = _in_half_precision(graph)
+        onnx.save(graph, draft)
+        _check(model, draft, setup, precision)
+        if setup.dynamic:
+            height, width = setup.size
+            _check(model, draft, replace(setup, size=(width + 8, height)), precision)
+
+
+class _Exported(nn.Module):
+    def __init__(self, model: FCN8s, output: str) -> None:
+        super().__init__()
+        self.model, self.output = _with_folded_scales(model), output
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        return logits.argmax(1).to(torch.uint8) if self.output == "labels" else logits
+
+
+def _with_folded_scales(model: FCN8s) -> FCN8s:
+    """A copy whose score layers hold the scales of their taps: three layers less to run."""
+    folded = copy.deepcopy(model)
+    scores = (folded.score8, folded.score16, folded.score32)
+    with torch.no_grad():
+        for layer, scale in zip(scores, model.tap_scale, strict=True):
+            layer.weight *= scale
+        folded.tap_scale.fill_(1)
+    return folded
+
+
+def _export(model: FCN8s, path: Path, setup: Setup) -> None:
+    device = next(model.parameters()).device
+    images = torch.zeros(setup.batch_size, 3, *setup.size, device=device)
+    open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
+    if setup.dynamic:  # an axis of length 1 would be taken for a fixed one
+        images = images.expand(2, *images.shape[1:]).contiguous()
+    with _quiet():
+        torch.onnx.export(
+            _Exported(model, setup.output).eval(),
+            (images,),
+            path,
+            input_names=[INPUT],
+            output_names=[setup.output],
+            opset_version=OPSET,
+            dynamo=True,
+            dynamic_shapes={INPUT: open_axes} if setup.dynamic else None,
+            external_data=False,
+            verbose=False,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns about its own dependencies; what matters here is checked by numbers."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _name_after_layers(graph: onnx.ModelProto) -> None:
+    """``encoder.features.0`` in place of ``node_Conv_978``: the layer whose weight it holds.
+
+    Layers of equal weights share them; then the exporter's note tells them apart. It would name
+    the batch norm of a convolution that has one.
+    """
+    taken: set[str] = set()
+    for node in graph.graph.node:
+        if node.op_type in ("Conv", "ConvTranspose"):
+            name = node.input[1].removeprefix("model.").removesuffix(".weight")
+            if name in taken:
+                notes = {entry.key: entry.value for entry in node.metadata_props}
+                scopes = ast.literal_eval(notes["pkg.torch.onnx.name_scopes"])
+                name = scopes[-2].removeprefix("model.")
+            node.name = name
+            taken.add(name)
+        del node.metadata_props[:]
+
+
+def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Everything but the normalisation in FP16; input and output keep their types."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    _unshare_constants(graph)
+    half: onnx.ModelProto = convert_float_to_float16(
+        graph, keep_io_types=True, op_block_list=["Sub", "Div"]
+    )
+    return half
+
+
+def _unshare_constants(graph: onnx.ModelProto) -> None:
+    """Give the normalisation constants of its own: the converter casts a shared one twice."""
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for node in graph.graph.node:
+        if node.op_type in ("Sub", "Div"):
+            for index, name in enumerate(node.input):
+                if name in constants:
+                    own = graph.graph.initializer.add()
+                    own.CopyFrom(constants[name])
+                    own.name = node.input[index] = f"{name}_of_{node.name}"
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How near a graph comes to eager FP32.
+
+    ``agreement`` is the share of pixels with eager's class. ``error`` is the root mean square of
+    the logits' error over that of eager's logits; None where the graph gives class maps.
+    """
+
+    agreement: float
+    error: float | None
+
+
+def compare_with_eager(
+    model: FCN8s, path: Path, setup: Setup, precision: str, images: NDArray[np.uint8]
+) -> Likeness:
+    """Run the graph at ``path`` and the network on images (N, H, W, 3), N the batch of the setup.
+
+    The graph runs on ONNX Runtime's CPU.
+    """
+    session = OnnxSession(path, replace(setup, device="cpu"), precision)
+    found = session.fetch(session.run(session.prepare(images)))
+    with torch.inference_mode():
+        device = next(model.parameters()).device
+        inputs = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()
+        logits: NDArray[Any] = model.eval()(inputs).float().cpu().numpy()
+    if setup.output == "labels":
+        return Likeness(float(np.mean(found == logits.argmax(1))), None)
+    error = float(np.sqrt(np.mean((found - logits) ** 2) / np.mean(logits**2).clip(1e-12)))
+    return Likeness(float(np.mean(found.argmax(1) == logits.argmax(1))), error)
+
+
+def _check(model: FCN8s, path: Path, setup: Setup, precision: Precision) -> None:
+    likeness = compare_with_eager(model, path, setup, precision, _pictures(setup))
+    if likeness.error is None:
+        wrong = likeness.agreement < AGREEMENT[precision]
+        what = f"its class maps agree on {likeness.agreement:.2%} of pixels"
+    else:
+        wrong = not likeness.error <= TOLERANCE[precision]
+        what = f"its logits are {likeness.error:.2g} off"
+    if wrong:
+        raise SegbenchError(
+            f"The ONNX graph in {precision} does not give eager's numbers ({what}), so it was "
+            "not written; export in fp32, or report this with the checkpoint."
+        )
+
+
+def _pictures(setup: Setup) -> NDArray[np.uint8]:
+    """Smooth seeded pictures: their classes do not hang on the last digit, as those of noise do."""
+    coarse = torch.rand(setup.batch_size, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+    smooth = nn.functional.interpolate(coarse, setup.size, mode="bicubic", align_corners=False)
+    return (smooth.clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).contiguous().numpy()

@@ -1,0 +1,100 @@
+"""Prediction PNGs of any system: which file belongs to which frame, and reading one.
+
+A file belongs to the frame whose id, or whose image's name, its own name starts with, if the name
+ends there or goes on with something other than a digit: ``frankfurt_000000_000294_pred.png`` is a
+prediction of ``frankfurt_000000_000294``. Folders below the given one are searched too.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.data.layouts import read_picture
+from segbench.errors import DataError
+from segbench.types import Frame
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The frames that have exactly one prediction, in order, and what is wrong with the rest."""
+
+    pairs: tuple[tuple[Frame, Path], ...]
+    faults: tuple[str, ...]
+
+
+def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
+    """Find each frame's prediction in ``folder``.
+
+    DataError if there is no such folder, it holds no PNG, or none of its PNGs is of these frames.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; name the folder of the predictions.")
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() == ".png" and not path.name.startswith(".")
+    )
+    if not files:
+        raise DataError(f"{folder} holds no PNG; name the folder of the predictions.")
+    found: dict[str, list[Path]] = {frame.id: [] for frame in frames}
+    names = {frame.image.stem: frame.id for frame in frames} | {name: name for name in found}
+    extra: list[Path] = []
+    for path in files:
+        name = _owner(path.stem, names)
+        (extra if name is None else found[names[name]]).append(path)
+    if len(extra) == len(files):
+        raise DataError(
+            f"None of the {len(files)} PNGs in {folder} belongs to a frame of the split, "
+            f"unlike {frames[0].id}.png would; look at the folder, the names and --split."
+        )
+    return Matched(
+        pairs=tuple((frame, found[frame.id][0]) for frame in frames if len(found[frame.id]) == 1),
+        faults=(
+            *(f"{name}: no prediction" for name, paths in found.items() if not paths),
+            *(
+                f"{name}: {len(paths)} predictions, {' and '.join(map(str, paths))}"
+                for name, paths in found.items()
+                if len(paths) > 1
+            ),
+            *(f"{path}: belongs to no frame of the split" for path in extra),
+        ),
+    )
+
+
+def read_prediction(path: Path) -> NDArray[np.uint8]:
+    """The values (H, W) of a PNG with a single channel of 8 bits; DataError for any other file."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(26)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(header) < 26 or not header.startswith(_PNG):
+        raise DataError(f"{path}: is no PNG")
+    depth, color_type = header[24], header[25]
+    if (depth, color_type) != (8, 0):
+        given = f"{depth}-bit {_COLOR_TYPES.get(color_type, 'unknown')}"
+        raise DataError(f"{path}: is {given}, but a prediction is single-channel 8-bit (grey)")
+    return np.asarray(read_picture(path))
+
+
+def _owner(stem: str, ids: Iterable[str]) -> str | None:
+    ends = range(len(stem), 0, -1)
+    whole = (stem[:end] for end in ends if not stem[end : end + 1].isdigit())
+    return next((prefix for prefix in whole if prefix in ids), None)
+
+
+def to_uint8_probability(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Probabilities in 0..1 as the levels 0..255 of a PNG, rounded half up.
+
+    DataError where one is not a number or outside 0..1 by more than a float32's rounding.
+    """
+    low, high = probability.min(), probability.max()
+    if not (low >= -1e-6 and high <= 1 + 1e-6):
+        raise DataError(f"A probability must lie in 0..1, but these go from {low} to {high}.")
+    return (probability * 255 + 0.5).astype(np.uint8)

@@ -1,0 +1,152 @@
+"""Official scores of a folder of prediction PNGs, from any system and without a model.
+
+Frames are counted in threads: decoding PNGs, which is most of the work, runs side by side, and so
+do NumPy's sums. Counts are added in the order of the frames, so the score does not depend on the
+number of workers.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.errors import DataError, SegbenchError
+from segbench.progress import Reporter
+from segbench.scoring.bootstrap import bootstrap_miou
+from segbench.scoring.confusion import CONFUSION, add_counts, summary
+from segbench.scoring.predictions import match_predictions, read_prediction
+from segbench.types import Benchmark, Counts, Dataset, Doubtful, Frame
+
+
+@dataclass(frozen=True)
+class Score:
+    """``official`` is the benchmark's own JSON, ``summary`` the usual figures of all classes.
+
+    ``interval`` is the 95% bootstrap interval of mean IoU, None where no class occurs and for a
+    single frame. ``doubts`` are about the prediction files.
+    """
+
+    official: dict[str, Any]
+    frames: int
+    summary: dict[str, Any]
+    interval: tuple[float, float] | None
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the score should know."""
+        return [*self.official.get("segbench", {}).get("notes", []), *self.doubts]
+
+
+class Tally:
+    """Adds up the counts of one frame after another, and makes the score of them."""
+
+    def __init__(self, dataset: Dataset, label_scale: int) -> None:
+        self.dataset = dataset
+        self.label_scale = label_scale
+        self.total: Counts = {}
+        self.confusions: list[NDArray[np.int64]] = []
+
+    def add(self, counts: Counts) -> None:
+        """Take one frame's counts."""
+        self.total = add_counts(self.total, counts)
+        self.confusions.append(counts[CONFUSION])
+
+    def score(self) -> Score:
+        """The score of all frames added."""
+        official = self.dataset.benchmark.summarise(self.total)
+        if self.label_scale > 1:
+            official["label_scale"] = self.label_scale
+        return Score(
+            official,
+            len(self.confusions),
+            summary(self.total[CONFUSION], self.dataset.classes),
+            bootstrap_miou(np.stack(self.confusions)),
+        )
+
+
+def with_options(dataset: Dataset, **options: Any) -> Dataset:
+    """The data set with these fields of its benchmark set; None leaves a field as it is.
+
+    SegbenchError for a field that the benchmark does not have.
+    """
+    wanted = {name: value for name, value in options.items() if value is not None}
+    for name in wanted:
+        if not hasattr(dataset.benchmark, name):
+            raise SegbenchError(f"{dataset.name} has no choice of {name}: leave that option out.")
+    benchmark: Any = dataset.benchmark
+    return replace(dataset, benchmark=replace(benchmark, **wanted)) if wanted else dataset
+
+
+def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Frame]:
+    """The frames of a split; DataError for none, or where their labels are not public."""
+    frames = dataset.frames(folder, split)
+    if not frames:
+        raise DataError(f"The split {split!r} of {dataset.name} has no frames in {folder}.")
+    if any(frame.label is None for frame in frames):
+        raise DataError(
+            f"The split {split!r} of {dataset.name} has no public labels; score another."
+        )
+    return frames
+
+
+def coverage(dataset: Dataset, split: str, frames: int) -> str | None:
+    """A sentence where ``frames`` are fewer than the benchmark publishes for the split."""
+    published = dataset.published.get(split, 0)
+    if frames >= published:
+        return None
+    return f"{frames} of the benchmark's {published} frames: not comparable with published scores."
+
+
+def score_predictions(
+    dataset: Dataset,
+    frames: Sequence[Frame],
+    predictions: Path,
+    label_scale: int = 1,
+    workers: int = 1,
+    reporter: Reporter | None = None,
+) -> Score:
+    """Score one PNG for every frame; DataError lists every file at fault, and nothing is scored."""
+    reporter = reporter or Reporter(quiet=True)
+    matched = match_predictions(frames, predictions)
+    faults = list(matched.faults)
+    tally = Tally(dataset, label_scale)
+    results = _count_all(dataset.benchmark, matched.pairs, label_scale, workers)
+    for result in reporter.track(results, len(matched.pairs), f"score {dataset.name}"):
+        if isinstance(result, str):
+            faults.append(result)
+        else:
+            tally.add(result)
+    if faults:
+        lines = "\n  ".join(faults)
+        raise DataError(f"Nothing is scored. At fault ({len(faults)}):\n  {lines}")
+    benchmark = dataset.benchmark
+    doubts = benchmark.doubts(tally.total) if isinstance(benchmark, Doubtful) else ()
+    return replace(tally.score(), doubts=tuple(doubts))
+
+
+def _count_all(
+    benchmark: Benchmark, pairs: Sequence[tuple[Frame, Path]], label_scale: int, workers: int
+) -> Iterator[Counts | str]:
+    """Each pair's counts, or what is wrong with it."""
+
+    def count(pair: tuple[Frame, Path]) -> Counts | str:
+        frame, path = pair
+        try:
+            prediction = read_prediction(path)
+        except DataError as error:
+            return error.message
+        try:
+            return benchmark.count(frame, prediction, label_scale)
+        except DataError as error:
+            return f"{path}: {error.message}"
+
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield from pool.map(count, pairs)
+    finally:
+        pool.shutdown(cancel_futures=True)

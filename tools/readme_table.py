@@ -1,0 +1,73 @@
+"""The compact leaderboard of the README: what varies is a column, what is constant stands above."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+Cell = Callable[[Row], str]
+
+SETTINGS: dict[str, Cell] = {
+    "input": lambda row: f"{row['height']}x{row['width']}",
+    "scope": lambda row: row["query_scope"] or "",
+    "batch": lambda row: _number(row, "query_batch_size", "{}"),
+    "threads": lambda row: _number(row, "query_threads", "{}"),
+    "speed-up over": lambda row: row["baseline"] or "",
+}
+"""Columns where the rows differ, else said once above the table."""
+
+COLUMNS: dict[str, Cell] = {
+    "network": lambda row: f"FCN8s {row['backbone']}",
+    "runtime": lambda row: row["runtime"],
+    "score": lambda row: _number(row, "score", "{:.4f}"),
+    "p50 ms": lambda row: _number(row, "p50_ms", "{:.2f}"),
+    "speed-up": lambda row: _number(row, "speedup", "{:.2f}x"),
+    "MB": lambda row: _number(row, "file_mb", "{:.1f}"),
+}
+
+
+def newest(rows: Sequence[Row]) -> list[Row]:
+    """The scored and VALID rows of a table, of each backbone and runtime the newest, in order."""
+    shown = [row for row in rows if row["rank"] is not None and row["verdict"] == "VALID"]
+    latest: dict[tuple[str, str], Row] = {}
+    for row in sorted(shown, key=_written):
+        latest[row["backbone"], row["runtime"]] = row
+    return [row for row in shown if row is latest[row["backbone"], row["runtime"]]]
+
+
+def readme_table(rows: Sequence[Row]) -> str:
+    """A line on what all rows have in common, and a Markdown table of the rest."""
+    varying = {name: cell for name, cell in SETTINGS.items() if len(_texts(cell, rows)) > 1}
+    constant = [_said(name, cell, rows) for name, cell in SETTINGS.items() if name not in varying]
+    columns = {_header(name, rows): cell for name, cell in (COLUMNS | varying).items()}
+    lines = [
+        list(columns),
+        [":---" if name in ("network", "runtime", *SETTINGS) else "---:" for name in columns],
+        *([cell(row) for cell in columns.values()] for row in rows),
+    ]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    first = rows[0]
+    title = f"**{first['dataset']} {first['split']}**, {first['frames']} frames"
+    return f"{title}; {', '.join(filter(None, constant))}; {first['device']}\n\n{table}"
+
+
+def _texts(cell: Cell, rows: Sequence[Row]) -> set[str]:
+    return {text for row in rows if (text := cell(row))}
+
+
+def _said(name: str, cell: Cell, rows: Sequence[Row]) -> str:
+    texts = _texts(cell, rows)
+    return f"{name} {texts.pop()}" if texts else ""
+
+
+def _header(name: str, rows: Sequence[Row]) -> str:
+    score = "mIoU" if rows[0]["score_name"] == "miou" else rows[0]["score_name"]
+    return score if name == "score" else name
+
+
+def _number(row: Row, name: str, form: str) -> str:
+    return "" if row[name] is None else form.format(row[name])
+
+
+def _written(row: Row) -> str:
+    """Records are named by the time they were written."""
+    return str(row["record"]).rsplit("/", 1)[-1]
