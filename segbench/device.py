@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from collections.abc import Sequence
 from ctypes.util import find_library
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,6 +119,25 @@ def cpu_has_bfloat16() -> bool:
     import torch
 
     return torch.cpu._is_avx512_bf16_supported()
+
+
+def bf16_is_emulated(device: str, extensions: Sequence[str]) -> bool:
+    """Whether a device ("cpu", "cuda") with these ``cpu_extensions`` has no BF16 instructions.
+
+    Nothing is known of a CPU whose extensions are not listed.
+    """
+    return device.startswith("cpu") and bool(extensions) and "BF16" not in extensions
+
+
+def slow_precision(precision: str, device: str) -> str | None:
+    """A sentence on what this device lacks for a precision; None where it lacks nothing."""
+    extensions = cpu_extensions()
+    if precision != "bf16" or not bf16_is_emulated(device, extensions):
+        return None
+    return (
+        f"This CPU has no BF16 instructions (it has {', '.join(extensions)}), so BF16 is emulated "
+        "and many times slower than FP32, which 'auto' would take here."
+    )
 
 
 def training_dtype(precision: str, device: "torch.device") -> "torch.dtype":

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from segbench.errors import DataError, SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.types import (
     IGNORED,
+    Arithmetic,
     Backbone,
     Calibration,
     Dataset,
@@ -88,6 +89,8 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
     reduced precision needs a larger one.
     """
     _check_name(runtime.name, runtime.summary)
+    known = get_args(Arithmetic)
+    assert runtime.precision in known, f"precision is {runtime.precision!r}, not one of {known}"
     model = tiny_network()
     for batch_size, (height, width) in ((2, SIZES[0]), (1, ODD_SIZE)):
         images = np.random.default_rng(0).integers(0, 256, (batch_size, height, width, 3), np.uint8)

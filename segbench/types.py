@@ -26,6 +26,7 @@ Color = tuple[int, int, int]
 ClassMap = NDArray[np.uint8]
 Image = NDArray[np.uint8]
 Counts = dict[str, NDArray[Any]]
+Arithmetic = Literal["fp32", "fp16", "bf16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -310,6 +311,8 @@ class Peak:
 class Runtime:
     """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
 
+    ``precision`` is what it computes the encoder in; a score in 16 bits or INT8 holds only for
+    the kind of device that it was measured on, one in FP32 (or more) for all.
     ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
     is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
     machine lacks to run it; only the listing asks, since an export needs less. ``calibrates`` says
@@ -332,3 +335,4 @@ class Runtime:
     export_options: tuple[str, ...] = ()
     fp16: str | None = None
     peak: Callable[[Setup], Peak] | None = None
+    precision: Arithmetic = "fp32"

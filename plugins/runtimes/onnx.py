@@ -94,6 +94,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export, precision),
             export_options=("dynamic",),
             peak=partial(peak, precision),
+            precision=precision,
         )
     for name, (what, profile) in INT8.items():
         yield Runtime(
@@ -105,4 +106,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export_int8, profile),
             fp16="onnx-fp16",
             peak=partial(peak_int8, profile),
+            precision="int8",
         )

@@ -89,11 +89,13 @@ COLUMNS = (
     Column("backbone", _text("backbone"), style="backbone"),
     Column("decoder", _text("decoder")),
     Column("weights", _text("weights"), style="weights"),
+    Column("trained on", _text("trained_on")),
     Column("size", lambda row: f"{row['height']}x{row['width']}"),
     Column("crop", _text("crop"), telling=True),
     Column("epochs", _number("epochs", "{}"), "epochs", telling=True),
     Column("trained in", _text("precision"), telling=True),
     Column("score", _score, "score", _score_interval),
+    Column("score from", _text("score_from"), style="from"),
     Column("over seeds", _seeds),
     Column("parameters", _parameters, "parameters"),
     Column("runtime", _text("runtime"), style="runtime"),
@@ -111,6 +113,7 @@ COLUMNS = (
     ),
     Column("file MB", _number("file_mb", "{:.1f}"), "file_mb"),
     Column("verdict", _text("verdict")),
+    Column("note", _text("note")),
     Column("commit", _commit),
 )
 # A terminal and a README are narrow: there the median speaks for the latency.

@@ -88,26 +88,27 @@ def compare_scores(a: Record, b: Record) -> Scores:
 
 def compare_frames(a: ScoredFrames, b: ScoredFrames) -> Scores:
     """The same of frames alone; SegbenchError where classes or labels differ."""
-    _require_same("classes", ", ".join(a.classes), ", ".join(b.classes))
-    shared = _shared(a, b)
-    before, after = _only(a, shared), _only(b, shared)
-    _require_same_labels(shared, before, after)
+    before, after = _paired(a, b)
     total_a, total_b = before.sum(0), after.sum(0)
     gains = bootstrap_iou_gain(before, after)
     figures = zip(a.classes, iou(total_a), iou(total_b), gains, strict=True)
-    gain = bootstrap_gain(before, after)
     notes = []
-    if not len(shared) == len(a.ids) == len(b.ids):
+    if not len(before) == len(a.ids) == len(b.ids):
         notes.append(
-            f"Compared on the {len(shared)} frames that both have, of {len(a.ids)} in A and "
+            f"Compared on the {len(before)} frames that both have, of {len(a.ids)} in A and "
             f"{len(b.ids)} in B."
         )
     return Scores(
-        frames=len(shared),
-        miou=Difference("mean", mean_iou(total_a), mean_iou(total_b), gain),
+        frames=len(before),
+        miou=_mean_difference(before, after),
         classes=tuple(Difference(name, number(x), number(y), gain) for name, x, y, gain in figures),
         notes=tuple(notes),
     )
+
+
+def miou_difference(a: ScoredFrames, b: ScoredFrames) -> Difference:
+    """Mean IoU alone, over the frames that both have; SegbenchError as ``compare_frames``."""
+    return _mean_difference(*_paired(a, b))
 
 
 def compare_latencies(a: Record, b: Record) -> Latencies:
@@ -145,6 +146,20 @@ def _require_same(name: str, a: object, b: object) -> None:
         raise SegbenchError(
             f"A and B cannot be compared: {name.replace('_', ' ')} {a} in A, but {b} in B."
         )
+
+
+def _paired(a: ScoredFrames, b: ScoredFrames) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The matrices of the frames that both have, in A's order."""
+    _require_same("classes", ", ".join(a.classes), ", ".join(b.classes))
+    shared = _shared(a, b)
+    before, after = _only(a, shared), _only(b, shared)
+    _require_same_labels(shared, before, after)
+    return before, after
+
+
+def _mean_difference(before: NDArray[np.int64], after: NDArray[np.int64]) -> Difference:
+    gain = bootstrap_gain(before, after)
+    return Difference("mean", mean_iou(before.sum(0)), mean_iou(after.sum(0)), gain)
 
 
 def _shared(a: ScoredFrames, b: ScoredFrames) -> list[str]:

@@ -1,18 +1,21 @@
 """Records -> ranked rows: the official score of a network beside its latency.
 
-A *network* here is a checkpoint on one runtime at one size. Its score is the same on every
-device, so a latency joins it wherever each of them was measured. A table holds what may be
-compared: one data set and split, as many frames, labels at one scale, latencies of one device.
+A *network* here is a checkpoint on one runtime at one size. Its FP32 score is the same on every
+device, so a latency joins it wherever each of them was measured. A score in 16 bits or INT8 holds
+for one kind of device; where there is only another device's, the row says whose it is. A table
+holds what may be compared: one dataset and split, as many frames, labels at one scale, networks
+trained on one dataset, latencies of one device.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from statistics import fmean, stdev
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from segbench.records.facts import device_name, kept_float, record_name
-from segbench.records.record import Record, config_hash
+from segbench.analysis.ties import shared_ranks
+from segbench.records.frame import frame_of
+from segbench.records.record import Record
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -28,14 +31,18 @@ TRAINED = (
     "epochs",
 )
 NETWORK = (*TRAINED, "seed")
-# A latency has these from the score of its checkpoint, as it has the parameters.
-TRAINING = ("epochs", "crop", "precision")
+# A latency has these from the score of its checkpoint.
+TRAINING = ("epochs", "crop", "precision", "parameters")
 INPUT = ("height", "width", "runtime", "checkpoint_sha256")
 SCORED = ("split", "label_scale", "limit")
 SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
 QUERY = ("scope", "scenario", "batch_size", "threads")
 # Two scores that agree in these repeat one experiment, with another seed if not with the same.
-REPEATED = (*TRAINED, "batch_size", "crop", "training", "height", "width", "runtime", *SCORED)
+REPEATED = (
+    *TRAINED,
+    *("batch_size", "crop", "training", "height", "width", "runtime", "keep_float"),
+    *SCORED,
+)
 LATENCY = (
     "p50_ms",
     "p90_ms",
@@ -48,6 +55,7 @@ LATENCY = (
     "file_mb",
     "verdict",
     "reasons",
+    "note",
 )
 COLUMNS = (
     "table",
@@ -59,6 +67,7 @@ COLUMNS = (
     "parameters",
     *SCORED,
     *SCORE,
+    "score_from",
     "seeds",
     "seeds_mean",
     "seeds_std",
@@ -70,26 +79,45 @@ COLUMNS = (
     "record",
     "latency_record",
 )
+OF_NETWORK = (*NETWORK, "crop", *INPUT, "keep_float", "parameters", "commit", "dirty")
+BOARD = ("dataset", "split", "score_name", "label_scale", "frames", "trained_on")
+# Rows that agree in these are one network timed in several ways, and share its rank.
+RANKED = (*INPUT, "keep_float", "score", "score_from")
 
 
 def leaderboard(records: Iterable[Record]) -> Tables:
-    """Tables by title, rows best score first, every row with all ``COLUMNS``.
+    """Tables by title, rows best first, every row with all ``COLUMNS`` and None where absent.
 
-    ``records`` come oldest first; of two that measure the same the newer counts. ``rank`` is a
-    network's place by score: its rows share it, and a row without a score or with a ``limit``
-    has none and stands last. A row without a latency has no device, and stands in the largest
-    of the tables that differ in nothing but the device.
+    ``records`` come oldest first; of two that measure the same the newer counts.
     """
-    boards = defaultdict(list)
-    for row in _join(records):
-        names = (row["dataset"] or "", row["split"] or "", row["score_name"] or "")
-        boards[(*names, row["label_scale"] or 0, row["frames"] or 0)].append(row)
+    return tables_of(ranking(frame_of(records)))
+
+
+def tables_of(rows: "DataFrame") -> Tables:
+    """The rows of ``ranking``, or some of them, by the title of their table."""
+    plain = _plain(rows[list(COLUMNS)])
     tables: Tables = {}
-    for key in sorted(boards):
-        for device, rows in _by_device(boards[key]):
-            title = _title(rows[0], device)
-            tables[title] = [row | {"table": title} for row in ranked(rows)]
+    for values in zip(*(plain[name] for name in COLUMNS), strict=True):
+        row = dict(zip(COLUMNS, values, strict=True))
+        tables.setdefault(row["table"], []).append(row)
     return tables
+
+
+def ranking(records: "DataFrame") -> "DataFrame":
+    """The rows of all tables, one table after the other, with all ``COLUMNS``.
+
+    ``records`` are those of ``frame_of``. ``rank`` is a network's place by score: networks whose
+    scores differ by no more than noise share one, the faster first. A row without a score or with
+    a ``limit`` has none and stands last. A row without a latency has no device, and stands in the
+    largest of the tables that differ in nothing but the device; a score that holds for one kind
+    of device stands in that device's table.
+    """
+    import pandas as pd
+
+    if records.empty:
+        return pd.DataFrame(columns=list(COLUMNS), dtype=object)
+    tables = _in_tables(_joined(records)).groupby("table", sort=False)
+    return pd.concat([_ranked(table) for _, table in tables], ignore_index=True)[list(COLUMNS)]
 
 
 def score_name(row: Row) -> str:
@@ -97,137 +125,152 @@ def score_name(row: Row) -> str:
     return "mIoU" if row["score_name"] == "miou" else row["score_name"] or "score"
 
 
-def _join(records: Iterable[Record]) -> Iterator[Row]:
+def _joined(records: "DataFrame") -> "DataFrame":
     """A row for each score with each latency of its network, and for what lacks the other.
 
     The newest record counts, but no INVALID latency takes the place of a VALID one.
     """
-    scores: dict[Any, Record] = {}
-    latencies: dict[Any, Record] = {}
-    known: dict[str, Row] = defaultdict(dict)
-    for record in records:
-        network = _network(record)
-        if record.kind == "latency":
-            how = (device_name(record), *(record.config.get(name) for name in QUERY))
-            if _valid(record) or not _valid(latencies.get((network, how))):
-                latencies[network, how] = record
-        else:
-            what = tuple(record.config.get(name) for name in ("dataset", *SCORED))
-            scores[network, what] = record
-        said = {name: record.config.get(name) for name in TRAINING}
-        said["parameters"] = record.metrics.get("parameters")
-        known[_checkpoint(record)] |= {name: value for name, value in said.items() if value}
+    import pandas as pd
 
-    timed = defaultdict(list)
-    for (network, _), record in latencies.items():
-        timed[network].append(record)
-    spreads = _over_seeds(list(scores.values()))
-    for ((network, _), record), spread in zip(scores.items(), spreads, strict=True):
-        row = _of_network(record, known) | _of_score(record) | spread
-        for latency in timed.get(network, ()):
-            yield row | _of_latency(latency)
-        if network not in timed:
-            yield row
-    scored = {network for network, _ in scores}
-    for (network, _), latency in latencies.items():
-        if network not in scored:
-            yield _of_network(latency, known) | _of_latency(latency)
+    # What a score and a latency of the same network have in common.
+    network = ["checkpoint", "runtime", "height", "width", "keep_float"]
+    records = records.assign(
+        order=range(len(records)),
+        network=records.groupby(network, dropna=False, sort=False).ngroup(),
+        alike=_alike(records),
+        **{name: records.groupby("checkpoint")[name].transform("last") for name in TRAINING},
+    )
+    scores, latencies = _scores(records), _latencies(records)
+    pairs = scores.merge(latencies.drop(columns=list(OF_NETWORK)), on="network")
+    fits = pairs["alike"].eq("") | pairs["alike"].eq(pairs["latency_alike"])
+    pairs["score_from"] = pairs["scored_on"].mask(fits)
+    pairs = pairs.assign(fits=fits).sort_values(["fits", "order"], kind="stable")
+    pairs = pairs.drop_duplicates(["latency", "dataset", *SCORED], keep="last")
+    pairs = pairs.sort_values(["order", "latency"])
+    untimed = scores[~scores["order"].isin(pairs["order"])]
+    unscored = latencies[~latencies["latency"].isin(pairs["latency"])]
+    return pd.concat([part.astype(object) for part in (pairs, untimed, unscored)])
 
 
-def _valid(latency: Record | None) -> bool:
-    return latency is not None and latency.metrics.get("verdict") == "VALID"
+def _alike(records: "DataFrame") -> "Series":
+    """What arithmetic a record's figures hold for: "" for all, else a kind of device."""
+    known = records["device_kind"].fillna(records["device_name"])
+    return known.mask(records["arithmetic"].eq("fp32"), "")
 
 
-def _network(record: Record) -> tuple[Any, ...]:
-    """What a score and a latency of the same network have in common."""
-    config = record.config
-    runtime, size = config["runtime"], (config["height"], config["width"])
-    return _checkpoint(record), runtime, size, kept_float(record)
-
-
-def _checkpoint(record: Record) -> str:
-    """Fresh weights have no checkpoint: then the configuration stands for it."""
-    return record.config.get("checkpoint_sha256") or record.config_hash
-
-
-def _of_network(record: Record, known: Mapping[str, Row]) -> Row:
-    config = record.config
-    return (
-        dict.fromkeys(COLUMNS)
-        | {name: config.get(name) for name in (*NETWORK, *INPUT)}
-        | known[_checkpoint(record)]
-        | {"keep_float": "; ".join(kept_float(record)) or None}
-        | {name: record.provenance.get(name) for name in ("commit", "dirty")}
+def _scores(records: "DataFrame") -> "DataFrame":
+    scores = records[records["kind"].ne("latency")]
+    scores = scores.assign(label_scale=scores["label_scale"].fillna(1))
+    scores = scores.drop_duplicates(["network", "alike", "dataset", *SCORED], keep="last")
+    scores = scores.join(_over_seeds(scores), on="order")
+    kept = [*OF_NETWORK, *SCORED, *SCORE, "seeds", "seeds_mean", "seeds_std", "record", "path"]
+    return scores[[*kept, "order", "network", "alike", "device_name"]].rename(
+        columns={"device_name": "scored_on"}
     )
 
 
-def _of_score(record: Record) -> Row:
-    row = {name: record.metrics.get(name) for name in SCORE}
-    row |= {name: record.config.get(name) for name in SCORED}
-    return row | {"label_scale": row["label_scale"] or 1, "record": record_name(record)}
-
-
-def _of_latency(record: Record) -> Row:
-    row = {name: record.metrics.get(name) for name in LATENCY}
-    row |= {f"query_{name}": record.config.get(name) for name in QUERY}
-    return row | {"device": device_name(record), "latency_record": record_name(record)}
-
-
-def _over_seeds(records: Sequence[Record]) -> list[Row]:
-    """For each record how the score spreads over the records that differ in the seed alone."""
-    by_seed: dict[str, dict[Any, float]] = defaultdict(dict)
-    keys = [config_hash({name: r.config.get(name) for name in REPEATED}) for r in records]
-    for key, record in zip(keys, records, strict=True):
-        if record.metrics.get("score") is not None:
-            by_seed[key][record.config.get("seed")] = record.metrics["score"]
-    spreads = {key: _spread(list(found.values())) for key, found in by_seed.items()}
-    return [spreads.get(key, {}) for key in keys]
-
-
-def _spread(scores: Sequence[float]) -> Row:
-    if len(scores) < 2:
-        return {}
-    return {"seeds": len(scores), "seeds_mean": fmean(scores), "seeds_std": stdev(scores)}
-
-
-def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Rows by latency device, sorted; those without one join the device with the most rows."""
-    sizes = Counter(row["device"] for row in rows if row["device"])
-    largest = max(sorted(sizes), key=sizes.__getitem__, default="")
-    groups = defaultdict(list)
-    for row in rows:
-        groups[row["device"] or largest].append(row)
-    return sorted(groups.items())
-
-
-def ranked(rows: Iterable[Row]) -> list[Row]:
-    """The rows best score first; networks of equal score share a rank: 1, 1, 3."""
-    found: list[Row] = []
-    rank = 1
-    for (unranked, _), tied in groupby(sorted(rows, key=_order), lambda row: _order(row)[:2]):
-        group = list(tied)
-        found += [row | {"rank": None if unranked else rank} for row in group]
-        rank += len({tuple(row[name] for name in INPUT) for row in group})
-    return found
-
-
-def _order(row: Row) -> tuple[bool, float, float]:
-    """Ranked rows first; then the best score, then the fastest."""
-    score, latency = row["score"], row["p50_ms"]
+def _latencies(records: "DataFrame") -> "DataFrame":
+    latencies = records[records["kind"].eq("latency")]
+    valid = latencies["verdict"].eq("VALID")
+    latencies = latencies.assign(valid=valid).sort_values("valid", kind="stable")
+    latencies = latencies.drop_duplicates(["network", "device_name", *QUERY], keep="last")
+    kept = [*OF_NETWORK, *LATENCY, *QUERY, "order", "network", "device_name", "device_kind"]
     return (
-        score is None or row["limit"] is not None,
-        -(score or 0.0),
-        float("inf") if latency is None else latency,
+        latencies[[*kept, "record"]]
+        .sort_values("order")
+        .rename(
+            columns={
+                **{name: f"query_{name}" for name in QUERY},
+                "order": "latency",
+                "device_name": "device",
+                "device_kind": "latency_alike",
+                "record": "latency_record",
+            }
+        )
     )
 
 
-def _title(row: Row, device: str) -> str:
-    latency = f"latency on {device}" if device else ""
+def _over_seeds(scores: "DataFrame") -> "DataFrame":
+    """By record's ``order`` how its score spreads over the records that differ in the seed."""
+    repeated = ["alike", *REPEATED]
+    scores = scores[scores["score"].notna()]
+    seeds = scores.assign(
+        experiment=scores.groupby(repeated, dropna=False, sort=False).ngroup(),
+        score=scores["score"].astype(float),
+    )
+    spread = (
+        seeds.drop_duplicates(["experiment", "seed"], keep="last")
+        .groupby("experiment")["score"]
+        .agg(seeds="count", seeds_mean="mean", seeds_std="std")
+        .query("seeds > 1")
+        .astype(object)
+    )
+    return seeds.set_index("order")[["experiment"]].join(spread, on="experiment", how="inner")[
+        ["seeds", "seeds_mean", "seeds_std"]
+    ]
+
+
+def _in_tables(rows: "DataFrame") -> "DataFrame":
+    """The rows with the title of their ``table``, in the order of tables."""
+    import pandas as pd
+
+    rows = _plain(rows.reindex(columns=[*COLUMNS, "path", "scored_on", "alike"]))
+    rows = rows.reset_index(drop=True)
+    device = rows["device"].fillna(rows["scored_on"].mask(rows["alike"].eq("")))
+    rows = rows.assign(
+        board=rows.groupby(list(BOARD), dropna=False, sort=False).ngroup(), home=device
+    )
+    sizes = rows.groupby(["board", "home"], as_index=False).size()
+    sizes = sizes.sort_values(["size", "home"], ascending=[False, True], kind="stable")
+    largest = sizes.drop_duplicates("board").set_index("board")["home"]
+    rows["home"] = device.fillna(rows["board"].map(largest)).fillna("")
+    tables = {}
+    for (_, home), table in rows.groupby(["board", "home"], sort=False):
+        row = table.iloc[0]
+        words = [row[name] or "" for name in ("dataset", "split", "score_name", "trained_on")]
+        title = _title(row, str(home), timed=bool(table["device"].notna().any()))
+        tables[(*words, row["label_scale"] or 0, row["frames"] or 0, home)] = table.assign(
+            table=title
+        )
+    return pd.concat([tables[key] for key in sorted(tables)])
+
+
+def _ranked(table: "DataFrame") -> "DataFrame":
+    """A table's rows in order, with their ranks: networks of equal score share one, as 1, 1, 3."""
+    score = table["score"].astype(float)
+    network = table.groupby(list(RANKED), dropna=False, sort=False).ngroup()
+    table = table.assign(
+        network=network,
+        by_score=-score,
+        by_time=table["p50_ms"].astype(float),
+        doubted=table["verdict"].eq("INVALID"),
+    )
+    competing = table[score.notna() & table["limit"].isna()]
+    networks = competing.sort_values("by_score", kind="stable").drop_duplicates("network")
+    ranks = dict(zip(networks["network"], shared_ranks(networks), strict=True))
+    ranked = table["network"].isin(competing["network"]) & table["limit"].isna()
+    table["rank"] = table["network"].map(ranks).where(ranked).astype(object)
+    table["by_score"] = table["rank"].where(ranked, table["by_score"]).astype(float)
+    order = ["unranked", "by_score", "doubted", "by_time"]
+    return table.assign(unranked=~ranked).sort_values(order, kind="stable")
+
+
+def _plain(frame: "DataFrame") -> "DataFrame":
+    """The same with None for every absent value, so that whole numbers stay whole."""
+    return frame.astype(object).where(frame.notna(), None)
+
+
+def _title(row: Any, device: str, timed: bool) -> str:
+    where = f"{'latency' if timed else 'scored'} on {device}"
     scale = row["label_scale"]
     if scale is None:
-        return f"{row['dataset'] or 'no data set'}: {latency}, not scored"
+        return f"{row['dataset'] or 'no data set'}: {where}, not scored"
     labels = "at full label size" if scale == 1 else f"on labels [::{scale}, ::{scale}]"
     count = row["frames"]
-    frames = "" if count is None else f", {count} frame{'' if count == 1 else 's'}"
-    score = f"{row['dataset']} {row['split'] or 'frames'}: {score_name(row)} {labels}{frames}"
-    return f"{score}, {latency}" if latency else score
+    parts = [
+        f"{row['dataset']} {row['split'] or 'frames'}: {score_name(row)} {labels}",
+        "" if count is None else f"{count} frame{'' if count == 1 else 's'}",
+        f"trained on {row['trained_on']}" if row["trained_on"] else "",
+        where if device else "",
+    ]
+    return ", ".join(filter(None, parts))

@@ -2,17 +2,20 @@
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from segbench.analysis.formats import FORMATS
-from segbench.analysis.rank import leaderboard as rank
+from segbench.analysis.rank import ranking, tables_of
+from segbench.analysis.select import Selection, select
 from segbench.cli import options
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.pages.leaderboard import leaderboard_page
-from segbench.records.record import read_records
+from segbench.records.frame import frame_of, read_frame
+from segbench.records.record import Record, read_records
 
 
 @click.command()
@@ -30,22 +33,49 @@ from segbench.records.record import read_records
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write instead of the terminal.",
 )
-def leaderboard(results: Path, form: str, output: Path | None) -> None:
-    """Rank the records of a results folder, best score first for each data set.
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    help="Show only rows where a column has a value, such as 'runtime=onnx-int8'; "
+    "also !=, <, <=, >, >=. Repeatable: all must hold.",
+)
+@click.option("--max-ms", type=options.FiniteRange(min=0), help="Show rows with p50 up to this.")
+@click.option(
+    "--min-score", type=options.FiniteRange(0, 1), help="Show rows with at least this score."
+)
+@click.option(
+    "--pareto", is_flag=True, help="Show rows that no other beats in both score and latency."
+)
+@click.option("--best", is_flag=True, help="Show the first row of each table only.")
+@click.option("--sort", metavar="COLUMN", help="Sort each table by a column, best first.")
+def leaderboard(results: Path, form: str, output: Path | None, **selection: Any) -> None:
+    """Rank the records of a results folder, best score first for each dataset.
 
-    Scores of another split or label scale, and latencies of another device, stand in tables of
-    their own. Records made with --limit are shown without a rank. A file that is no record is
-    named and left out, and the exit code is 1 then.
+    Networks whose scores differ by no more than noise share a rank, the faster first. Scores of
+    another split or label scale, networks trained on another dataset, and latencies of another
+    device stand in tables of their own. Records made with --limit are shown without a rank. A file
+    that is not a record is named and left out, and the exit code is 1 then.
+
+    Columns for --where and --sort are those of the CSV, or the headers of the table.
     """
-    records, problems = read_records(results)
+    records: list[Record] = []
+    if form == "html":
+        records, problems = read_records(results)
+        frame = frame_of(records)
+    else:
+        frame, problems = read_frame(results)
     for problem in problems:
         click.echo(f"Warning: {problem}", err=True)
-    if not records:
+    if frame.empty:
         raise SegbenchError(
             f"There is no record in {results}: make one with "
             "`segbench run --backbone mobilenet --dataset streets`, or name another --results."
         )
-    tables = rank(records)
+    rows = select(ranking(frame), Selection(**selection))
+    if rows.empty:
+        raise SegbenchError("No row fits these conditions; see all rows without them.")
+    tables = tables_of(rows)
     if form == "html":
         text = leaderboard_page(tables, records, _url(results, output))
     else:

@@ -40,6 +40,7 @@ def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporte
     from segbench.inference.networks import trained_network
 
     check_runtime(options.runtime, options.device)
+    warn_if_slow(options, reporter)
     network = trained_network(options.checkpoint, None, registry)
     dataset = registry.dataset(network.config["dataset"])
     calibration = calibration_for(options, dataset.name, network.size, registry, reporter)
@@ -59,6 +60,15 @@ def warn(session: Session, runtime: Runtime, reporter: Reporter) -> None:
     """Say what the session doubts about itself."""
     for doubt in session.details.get("doubts", ()):
         reporter.say(f"Warning: {runtime.name}: {doubt}")
+
+
+def warn_if_slow(options: EngineOptions, reporter: Reporter) -> None:
+    """Say where the device only emulates the runtime's precision."""
+    from segbench.device import resolve_device, slow_precision
+
+    device = resolve_device(options.device).type
+    if warning := slow_precision(options.runtime.precision, device):
+        reporter.say(f"Warning: {options.runtime.name}: {warning}")
 
 
 def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> None:

@@ -12,7 +12,13 @@ from segbench.data.frames import fingerprint, labelled_frames
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.inference.calibration import summarise
-from segbench.inference.opened import EngineOptions, calibration_for, check_runtime, warn
+from segbench.inference.opened import (
+    EngineOptions,
+    calibration_for,
+    check_runtime,
+    warn,
+    warn_if_slow,
+)
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
@@ -54,6 +60,7 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
     started = datetime.now(UTC)
     source_state()
     check_runtime(options.runtime, options.device, options.size)
+    warn_if_slow(options, reporter)
     checkpoint = load_checkpoint(options.checkpoint, registry)
     opened = open_checkpoint(checkpoint, options, registry, reporter)
     record, arrays = score(opened, options, started, registry, reporter)

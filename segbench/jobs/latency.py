@@ -108,13 +108,16 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
 
     A single measurement that fails raises its error; of several, the others go on.
     """
-    from segbench.device import resolve_device
+    from segbench.device import resolve_device, slow_precision
 
     started = datetime.now(UTC)
     source_state()
-    resolve_device(options.protocol.device)
+    device = resolve_device(options.protocol.device)
     make_folder(options.results / "latency")
     runtimes = [registry.runtime(name) for name in options.runtimes]
+    for runtime in runtimes:
+        if warning := slow_precision(runtime.precision, device.type):
+            reporter.say(f"Warning: {runtime.name}: {warning}")
     outcome = Outcome()
 
     def failed(runtime: str, error: Exception) -> None:

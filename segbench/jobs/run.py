@@ -103,17 +103,20 @@ def train(
     resume: bool,
 ) -> "list[Epoch]":
     """Leave checkpoints in ``output`` and give the learning curve."""
-    from segbench.device import resolve_device
+    from segbench.device import resolve_device, slow_precision
     from segbench.training.fit import fit
     from segbench.training.state import Job
     from segbench.training.validation import Validator
 
     dataset, recipe = options.dataset, options.recipe
+    device = resolve_device(options.device)
+    if warning := slow_precision(recipe.precision, device.type):
+        reporter.say(f"Warning: {warning}")
     cached = {
         split: cached_split(dataset, splits[split], recipe.size, prints[split], reporter)
         for split in ("train", "val")
     }
-    job = Job(recipe, options.seed, resolve_device(options.device), output, config)
+    job = Job(recipe, options.seed, device, output, config)
     logger = None
     if options.tensorboard is not None:
         from segbench.training.board import TensorBoard

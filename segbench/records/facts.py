@@ -1,18 +1,62 @@
 """What a record says of itself, as tables and pages name it."""
 
+import re
+
+from segbench.device import bf16_is_emulated
 from segbench.records.record import Record
+
+UNKNOWN = "unknown extensions"
 
 
 def device_name(record: Record) -> str:
-    """The hardware that a latency belongs to: the card, or the CPU with its usable cores."""
-    device = record.config.get("device") or "cpu"
+    """The hardware that decides a figure: "AMD EPYC Zen 3, AVX2, 2 cores".
+
+    A GPU is named with its driver and its power limit.
+    """
     origin = record.provenance
+    parts = [device_kind(record) or f"{origin.get('cpu') or 'cpu'}, {UNKNOWN}"]
+    device = record.config.get("device") or "cpu"
+    if device.startswith("cpu") and (cores := origin.get("cores")):
+        parts.append(f"{cores} core{'' if cores == 1 else 's'}")
+    if device.startswith("cuda"):
+        driver, watts = origin.get("driver"), origin.get("power_limit_w")
+        parts += [f"driver {driver}"] if driver else []
+        parts += [f"{watts:g} W"] if watts else []
+    return ", ".join(parts)
+
+
+def device_kind(record: Record) -> str | None:
+    """The hardware that decides what is computed, though not how fast: "AMD EPYC Zen 3, AVX2".
+
+    None where an older record does not say which vector extensions its CPU has.
+    """
+    origin = record.provenance
+    device = record.config.get("device") or "cpu"
     if device.startswith("cuda"):
         return origin.get("gpu") or device
-    if device.startswith("cpu"):
-        cores = origin.get("cores")
-        return (origin.get("cpu") or device) + (f", {cores} cores" if cores else "")
-    return device
+    if not device.startswith("cpu"):
+        return device
+    extensions = origin.get("extensions")
+    if extensions is None:
+        return None
+    # A CPU with AVX-512 has AVX2 too.
+    shown = [str(name) for name in extensions if name != "AVX2" or "AVX-512" not in extensions]
+    cpu = " ".join(filter(None, (origin.get("cpu") or "cpu", origin.get("microarchitecture"))))
+    return ", ".join((cpu, *shown))
+
+
+def arithmetic(record: Record) -> str:
+    """What the runtime computes in; of an older record its runtime's name tells."""
+    named = re.search(r"fp16|bf16|int8", record.config["runtime"])
+    return record.provenance.get("arithmetic") or (named[0] if named else "fp32")
+
+
+def note(record: Record) -> str | None:
+    """What a reader of the record's latency must know; None where there is nothing."""
+    device = record.config.get("device") or "cpu"
+    extensions = record.provenance.get("extensions") or ()
+    emulated = arithmetic(record) == "bf16" and bf16_is_emulated(device, extensions)
+    return "BF16 is emulated: the CPU has no instructions for it" if emulated else None
 
 
 def record_name(record: Record) -> str | None:

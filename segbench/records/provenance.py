@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from segbench.cgroups import MOUNT, OWN_GROUPS, cpu_quota
+from segbench.microarchitecture import microarchitecture
 from segbench.plugins import Item, Registry, required_versions
 from segbench.progress import Reporter
-from segbench.types import Session
+from segbench.types import Runtime, Session
 
 SOURCE = Path(__file__).parents[2]
 TUNING = re.compile(
@@ -46,6 +47,8 @@ def provenance(
     distributions they require are recorded with those in ``packages``. A long job calls
     ``source_state`` as it starts, so that a commit made meanwhile is not taken for its own.
     """
+    from segbench.device import cpu_extensions
+
     commit, dirty = source_state()
     required = {name for item in plugins for name in required_versions(item)}
     return {
@@ -57,9 +60,12 @@ def provenance(
         "os": platform.platform(),
         "python": platform.python_version(),
         "cpu": cpu_model(),
+        "microarchitecture": microarchitecture(),
+        "extensions": list(cpu_extensions()),
         "cores": usable_cores(),
         **_gpu(),
         "engine": engine,
+        "arithmetic": next((item.precision for item in plugins if isinstance(item, Runtime)), None),
         "environment": tuning_variables(os.environ),
         "versions": {name: _version(name) for name in sorted({"segbench", *required, *packages})},
         "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
@@ -145,15 +151,22 @@ def usable_cores(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
     return cores if quota is None else max(1, min(cores, int(quota)))
 
 
-def _gpu() -> dict[str, str | None]:
+def _gpu() -> dict[str, Any]:
     """The CUDA device, if this process has used torch; torch is not imported to find out."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
-        return {"gpu": None, "driver": None, "cuda": None}
-    driver = output_of("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+        return {"gpu": None, "driver": None, "power_limit_w": None, "cuda": None}
+    told = output_of(
+        "nvidia-smi",
+        f"--id=GPU-{torch.cuda.get_device_properties().uuid}",
+        "--query-gpu=driver_version,power.limit",
+        "--format=csv,noheader,nounits",
+    )
+    driver, _, watts = (told or "").partition(", ")
     return {
         "gpu": torch.cuda.get_device_name(),
-        "driver": driver.splitlines()[0] if driver else None,
+        "driver": driver or None,
+        "power_limit_w": float(watts) if re.fullmatch(r"\d+(\.\d+)?", watts) else None,
         "cuda": torch.version.cuda,
     }
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import orjson
 from numpy.typing import ArrayLike
 
 from segbench.errors import RecordError
@@ -99,7 +100,8 @@ def make_folder(folder: Path) -> None:
 def read_record(path: Path) -> Record:
     """Read one record; raises RecordError that says what makes the file none."""
     try:
-        data = json.loads(path.read_bytes(), parse_constant=_refuse)
+        with path.open("rb", buffering=0) as file:
+            data = _parsed(file.read())
     except OSError as error:
         _reject(path, f"it cannot be read: {error.strerror}")
     except (ValueError, RecursionError) as error:
@@ -112,15 +114,19 @@ def read_record(path: Path) -> Record:
 
 def read_records(results: Path) -> tuple[list[Record], list[str]]:
     """Every record under ``results``, oldest first, and a sentence for each file that is none."""
-    records, problems = [], []
+    problems: list[str] = []
+    with without_collector():
+        return list(each_record(results, problems)), problems
+
+
+def each_record(results: Path, problems: list[str]) -> Iterator[Record]:
+    """The same one at a time, so that thousands need not be held; adds to ``problems``."""
     paths = [path for kind in KINDS for path in (results / kind).glob("*.json")]
-    with _without_collector():
-        for path in sorted(paths, key=lambda path: (path.name, path)):
-            try:
-                records.append(read_record(path))
-            except RecordError as error:
-                problems.append(error.message)
-    return records, problems
+    for path in sorted(paths, key=lambda path: (path.name, path)):
+        try:
+            yield read_record(path)
+        except RecordError as error:
+            problems.append(error.message)
 
 
 def find_record(results: Path, kind: str, config_hash: str) -> Path | None:
@@ -157,7 +163,7 @@ def _claim(folder: Path, stem: str) -> Path:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Thousands of records hold no cycles, so the garbage collector would walk them for nothing."""
     enabled = gc.isenabled()
     gc.disable()
@@ -170,6 +176,14 @@ def _without_collector() -> Iterator[None]:
 
 def _reject(path: Path, why: str) -> NoReturn:
     raise RecordError(f"{path} is not a segbench record ({why}); move it away or restore it.")
+
+
+def _parsed(text: bytes) -> Any:
+    """JSON; what orjson refuses is left to ``json``, which takes lone surrogates in file names."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text, parse_constant=_refuse)
 
 
 def _refuse(constant: str) -> NoReturn:

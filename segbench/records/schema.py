@@ -35,13 +35,21 @@ def problem(data: Any) -> str | None:
             if name not in fields:
                 return f"{_dotted(section, name)} is missing"
         for name, value in fields.items():
-            if name in types and type(value) not in types[name]:
+            kind = type(value)
+            if name in types and kind not in types[name]:
                 return f"{_dotted(section, name)} has the wrong type: {value!r:.40}"
-            if type(value) in (int, float) and not abs(value) < TOO_LARGE:
+            if (kind is float or kind is int) and not -TOO_LARGE < value < TOO_LARGE:
                 return f"{_dotted(section, name)} is out of range"
     if data["kind"] not in KINDS:
         return f"its kind is {data['kind']!r:.40} and not one of {', '.join(KINDS)}"
     return None
+
+
+@cache
+def scalars(section: str) -> tuple[str, ...]:
+    """The fields of "config", "metrics" or "provenance" that hold one value each."""
+    _, fields = _sections()[section]
+    return tuple(name for name, types in fields.items() if not types & {dict, list})
 
 
 def _dotted(section: str, name: str) -> str:

@@ -1,10 +1,12 @@
-"""The leaderboard of ten thousand records, beside the bare parsing of the same files.
+"""The leaderboard of many records, beside the bare parsing of the same files.
 
-The command is to take under three seconds, and parsing is the part that cannot be avoided. CPU
-time is compared, so that a busy machine does not matter; the seconds are printed.
+A hundred thousand are to take at most ten seconds, and parsing is the part that cannot be avoided.
+CPU time is compared, so that a busy machine does not matter; the seconds are printed. Ten thousand
+are used unless SEGBENCH_RECORDS asks for more.
 """
 
 import json
+import os
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -12,11 +14,12 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from segbench.analysis.formats import as_table
-from segbench.analysis.rank import leaderboard
-from segbench.records.record import Record, read_records, write_record
+from segbench.analysis.formats import as_csv
+from segbench.analysis.rank import ranking, tables_of
+from segbench.records.frame import read_frame
+from segbench.records.record import Record, write_record
 
-RECORDS = 10_000
+RECORDS = int(os.environ.get("SEGBENCH_RECORDS", 10_000))
 CLASSES = [f"class {number}" for number in range(19)]
 PROVENANCE: dict[str, Any] = {
     "started_at": "2025-01-02T03:04:05+00:00",
@@ -65,11 +68,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.benchmark(timer=process_time)
-def test_ten_thousand_records(benchmark: BenchmarkFixture, results: Path) -> None:
+def test_many_records(benchmark: BenchmarkFixture, results: Path) -> None:
     def ours() -> str:
-        records, problems = read_records(results)
+        records, problems = read_frame(results)
         assert (len(records), problems) == (RECORDS, [])
-        return as_table(leaderboard(records))
+        return as_csv(tables_of(ranking(records)))
 
     def parsing() -> int:
         return len([json.loads(path.read_text()) for path in results.glob("*/*.json")])

@@ -34,7 +34,7 @@ def results(tmp_path: Path) -> Path:
     metrics = {"score": 0.625, "score_name": "miou", "parameters": 2_500_000}
     write_record(Record("run", CONFIG, metrics, {"commit": "0123456789"}), folder)
     latency = {"p50_ms": 12.5, "fps": 80.0, "verdict": "VALID"}
-    origin = {"cpu": "A Processor", "cores": 2}
+    origin = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
     write_record(Record("latency", CONFIG | {"device": "cpu"}, latency, origin), folder)
     return folder
 
@@ -42,7 +42,9 @@ def results(tmp_path: Path) -> Path:
 def test_a_table_is_the_default_and_plain_when_it_is_no_terminal(results: Path) -> None:
     done = invoke("--results", results)
     assert done.exit_code == 0
-    assert "camvid test: mIoU at full label size, latency on A Processor, 2 cores" in done.stdout
+    assert (
+        "camvid test: mIoU at full label size, latency on A Processor, AVX2, 2 cores" in done.stdout
+    )
     assert "0.6250" in done.stdout
     assert "12.50" in done.stdout
     assert "\x1b" not in done.stdout
@@ -131,6 +133,48 @@ def test_a_file_that_is_no_record_is_named_and_the_rest_is_shown(
     assert "0.6250" in output.read_text()
 
 
+def test_rows_are_chosen_and_sorted_by_their_columns(results: Path) -> None:
+    faster = CONFIG | {"runtime": "onnx", "device": "cpu"}
+    origin = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
+    for kind, metrics in (
+        ("evaluate", {"score": 0.6, "score_name": "miou"}),
+        ("latency", {"p50_ms": 4.5, "verdict": "VALID"}),
+    ):
+        write_record(Record(kind, faster, metrics, origin), results)
+
+    def shown(*arguments: str) -> list[str]:
+        done = invoke("--results", results, "--format", "json", *arguments)
+        assert done.exit_code == 0, done.output
+        return [row["runtime"] for row in json.loads(done.stdout)]
+
+    assert shown() == ["eager", "onnx"]
+    assert shown("--sort", "p50") == ["onnx", "eager"]
+    assert shown("--max-ms", "10", "--min-score", "0.5") == ["onnx"]
+    assert shown("--where", "runtime=onnx", "--where", "height>=352") == ["onnx"]
+    assert shown("--pareto") == ["onnx", "eager"][::-1]
+    assert shown("--best") == ["eager"]
+    assert shown("--best", "--sort", "p50 ms") == ["onnx"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--sort", "p5"), "Did you mean 'p50'?"),
+        (("--where", "runtme=onnx"), "Did you mean 'runtime'?"),
+        (("--where", "runtime"), "COLUMN=VALUE"),
+        (("--where", "runtime<onnx"), "compares numbers"),
+        (("--min-score", "0.9"), "No row"),
+    ],
+)
+def test_a_selection_that_cannot_be_made_says_why(
+    results: Path, arguments: tuple[str, str], said: str
+) -> None:
+    done = invoke("--results", results, *arguments)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert said in done.stderr
+
+
 @pytest.mark.parametrize("exists", [False, True])
 def test_without_records_it_says_how_to_make_one(tmp_path: Path, exists: bool) -> None:
     if exists:
@@ -149,13 +193,13 @@ def test_a_failure_leaves_an_existing_output_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["table", "html"])
-def test_neither_torch_nor_pandas_is_imported(results: Path, form: str) -> None:
+def test_torch_is_not_imported(results: Path, form: str) -> None:
     code = (
         "import sys\n"
         "from segbench.cli import main\n"
         f"main(['leaderboard', '--results', {str(results)!r}, '--format', {form!r}],"
         " standalone_mode=False)\n"
-        "print(sorted({'torch', 'pandas', 'timm', 'torchvision'} & set(sys.modules)))"
+        "print(sorted({'torch', 'timm', 'torchvision'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -3,20 +3,24 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segbench.analysis.formats import FORMATS, as_csv, as_json, as_markdown, as_table
 from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard
-from segbench.records.facts import device_name
-from segbench.records.record import Record
+from segbench.records.facts import arithmetic, device_name
+from segbench.records.frame import load_records
+from segbench.records.record import Record, read_record, write_record
 
-CPU = {"cpu": "A Processor", "cores": 2}
-ON_CPU = "latency on A Processor, 2 cores"
+CPU = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
+ON_CPU = "latency on A Processor, AVX2, 2 cores"
 CAMVID = "camvid test: mIoU at full label size, 233 frames"
 
 
@@ -269,11 +273,153 @@ def test_a_score_without_a_name_is_not_lost_among_the_unscored() -> None:
 
 
 def test_a_device_is_the_hardware_and_not_the_word_for_it() -> None:
-    assert device_name(timed(1.0, "a")) == "A Processor, 2 cores"
+    assert device_name(timed(1.0, "a")) == "A Processor, AVX2, 2 cores"
     assert device_name(timed(1.0, "a", device="cuda")) == "A Card"
     assert device_name(timed(1.0, "a", device="npu")) == "npu"
     assert device_name(Record("latency", {"device": "cuda:1"}, {}, {})) == "cuda:1"
-    assert device_name(Record("latency", {}, {}, {})) == "cpu"
+    assert device_name(Record("latency", {}, {}, {})) == "cpu, unknown extensions"
+
+
+ZEN3 = CPU | {"microarchitecture": "Zen 3"}
+ZEN4 = CPU | {"microarchitecture": "Zen 4", "extensions": ["AVX2", "AVX-512", "VNNI", "BF16"]}
+OLD = {"cpu": "A Processor", "cores": 2}
+GPU = {"gpu": "A GPU", "driver": "580.1", "power_limit_w": 72.0}
+
+
+def on(origin: dict[str, Any], record: Record) -> Record:
+    return replace(record, provenance=origin)
+
+
+def test_a_device_is_all_that_decides_its_figures() -> None:
+    latency = timed(1.0, "a")
+    names = [device_name(on(origin, latency)) for origin in (ZEN3, ZEN4, OLD)]
+    assert names == [
+        "A Processor Zen 3, AVX2, 2 cores",
+        "A Processor Zen 4, AVX-512, VNNI, BF16, 2 cores",
+        "A Processor, unknown extensions, 2 cores",
+    ]
+    on_gpu = timed(1.0, "a", device="cuda")
+    assert device_name(on(GPU, on_gpu)) == "A GPU, driver 580.1, 72 W"
+    assert device_name(on(OLD | {"cores": 1}, latency)).endswith("1 core")
+
+
+def test_processors_of_one_name_never_share_a_table() -> None:
+    latencies = [on(origin, timed(9.0, "a")) for origin in (ZEN3, ZEN4, OLD)]
+    tables = leaderboard([scored(0.6, "a"), *latencies])
+    assert [len(rows) for rows in tables.values()] == [1, 1, 1]
+    assert {rows[0]["score"] for rows in tables.values()} == {0.6}, "FP32 is the same on all"
+    assert {rows[0]["score_from"] for rows in tables.values()} == {None}
+
+
+def test_an_int8_score_joins_latencies_of_the_same_kind_of_device() -> None:
+    def int8(origin: dict[str, Any], score: float) -> Record:
+        return on(origin, scored(score, "a", kind="evaluate", runtime="onnx-int8"))
+
+    def latency(origin: dict[str, Any]) -> Record:
+        return on(origin, timed(2.0, "a", runtime="onnx-int8"))
+
+    four_cores = ZEN3 | {"cores": 4}
+    tables = leaderboard([int8(ZEN3, 0.4), int8(ZEN4, 0.6), latency(four_cores), latency(ZEN4)])
+    found = [(row["score"], row["score_from"]) for rows in tables.values() for row in rows]
+    assert found == [(0.4, None), (0.6, None)]
+
+
+@pytest.mark.parametrize("other", [ZEN4, OLD])
+def test_an_int8_score_of_another_device_says_where_it_is_from(other: dict[str, Any]) -> None:
+    score = on(other, scored(0.6, "a", kind="evaluate", runtime="onnx-int8"))
+    ((row,),) = leaderboard([score, on(ZEN3, timed(2.0, "a", runtime="onnx-int8"))]).values()
+    assert (row["score"], row["p50_ms"]) == (0.6, 2.0)
+    assert row["score_from"] == device_name(score)
+    assert device_name(score) in as_markdown({"t": [row]})
+
+
+def test_what_two_old_machines_had_is_not_known_to_be_the_same() -> None:
+    score = on(OLD, scored(0.6, "a", kind="evaluate", runtime="onnx-int8"))
+    ((row,),) = leaderboard([score, on(OLD, timed(2.0, "a", runtime="onnx-int8"))]).values()
+    assert row["score_from"] == "A Processor, unknown extensions, 2 cores"
+
+
+def test_an_int8_score_without_a_latency_stands_with_its_own_device() -> None:
+    records = [
+        scored(0.7, "a"),
+        on(ZEN4, scored(0.6, "a", kind="evaluate", runtime="onnx-int8")),
+        on(ZEN3, timed(9.0, "a")),
+        on(ZEN3, timed(9.5, "a", batch_size=2)),
+    ]
+    titles = [title.split(", ", 2)[2] for title in leaderboard(records)]
+    assert titles == [
+        "latency on A Processor Zen 3, AVX2, 2 cores",
+        "scored on A Processor Zen 4, AVX-512, VNNI, BF16, 2 cores",
+    ]
+
+
+def test_a_runtime_says_what_it_computes_in_and_an_older_records_name_tells() -> None:
+    odd = scored(0.5, "a", runtime="odd")
+    assert arithmetic(odd) == "fp32"
+    assert arithmetic(on({"arithmetic": "int8"}, odd)) == "int8"
+    assert arithmetic(scored(0.5, "a", runtime="onnx-int8-signed")) == "int8"
+    assert arithmetic(scored(0.5, "a", runtime="eager-bf16")) == "bf16"
+
+
+def test_bf16_without_instructions_for_it_is_noted() -> None:
+    latency = timed(90.0, "a", runtime="eager-bf16")
+    tables = leaderboard([on(origin, latency) for origin in (ZEN3, ZEN4, OLD)])
+    notes = {rows[0]["device"]: rows[0]["note"] for rows in tables.values()}
+    assert [bool(note) for _, note in sorted(notes.items())] == [True, False, False]
+    assert "BF16 is emulated" in as_table(tables)
+
+
+def test_a_network_trained_elsewhere_is_ranked_apart_and_says_so() -> None:
+    tables = leaderboard([scored(0.5, "a"), scored(0.9, "b", trained_on="streets")])
+    assert list(tables) == [CAMVID, f"{CAMVID}, trained on streets"]
+    assert all(column(rows, "rank") == [1] for rows in tables.values())
+    assert "| streets |" in as_markdown(tables)
+
+
+def with_frames(folder: Path, correct: Sequence[int], p50_ms: float) -> list[Record]:
+    """A score over frames of 100 pixels a class, of which so many are right, and its latency."""
+    matrices = np.array([[[n, 100 - n, 0], [100 - n, n, 0]] for n in correct])
+    total = matrices.sum(0)
+    score = total[0, 0] / (2 * total.sum(1)[0] - total[0, 0])
+    name = f"{p50_ms:g}"
+    record = scored(float(score), name)
+    record = replace(record, per_class={"iou": {"one": float(score), "two": float(score)}})
+    ids = [f"frame {n}" for n in range(len(correct))]
+    path = write_record(record, folder, {"confusion": matrices, "frames": ids})
+    return [read_record(path), timed(p50_ms, name)]
+
+
+def test_networks_within_noise_share_a_rank_and_the_faster_is_first(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(70, 90, 40)
+    swapped = frames + np.tile([2, -3], 20)
+    slow = with_frames(tmp_path, frames, p50_ms=9.0)
+    fast = with_frames(tmp_path, swapped, p50_ms=3.0)
+    worse = with_frames(tmp_path, frames - 1, p50_ms=1.0)
+    (rows,) = leaderboard([*slow, *fast, *worse]).values()
+    assert column(rows, "rank", "p50_ms") == [(1, 3.0), (1, 9.0), (3, 1.0)]
+
+
+def test_without_its_arrays_a_score_ties_with_equal_ones_only(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(70, 90, 40)
+    records = [
+        *with_frames(tmp_path, frames, p50_ms=9.0),
+        *with_frames(tmp_path, frames + np.tile([2, -3], 20), p50_ms=3.0),
+    ]
+    for arrays in tmp_path.rglob("*.npz"):
+        arrays.unlink()
+    (rows,) = leaderboard(records).values()
+    assert column(rows, "rank") == [1, 2]
+
+
+def test_records_are_a_frame_with_a_row_each(tmp_path: Path) -> None:
+    path = write_record(scored(0.5, "ab" * 32, epochs=3), tmp_path)
+    path.with_name("odd.json").write_text("{}")
+    with pytest.warns(UserWarning, match="odd.json is not a segbench record"):
+        frame = load_records(tmp_path)
+    (row,) = frame.to_dict("records")
+    assert (row["kind"], row["score"], row["epochs"], row["p50_ms"]) == ("run", 0.5, 3, None)
+    assert row["device_name"] == "A Processor, AVX2, 2 cores"
+    assert row["record"] == f"run/{path.name}"
 
 
 SMALL = st.lists(

@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import segbench
+from segbench.device import cpu_extensions
+from segbench.microarchitecture import microarchitecture
 from segbench.plugins import Registry
 from segbench.records.provenance import (
     cpu_model,
@@ -195,14 +197,33 @@ def test_the_cpu_has_a_name() -> None:
 def test_torch_is_asked_for_the_card_only_where_it_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def gpu() -> list[str | None]:
+    def gpu() -> list[object]:
         made = provenance(datetime.now(UTC), [], Registry.of(), [], engine="none")
-        return [made["gpu"], made["cuda"]]
+        return [made[name] for name in ("gpu", "driver", "power_limit_w", "cuda")]
 
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    assert gpu() == [None, None]
+    assert gpu() == [None] * 4
     assert "torch" not in sys.modules
-    card = SimpleNamespace(is_available=lambda: True, get_device_name=lambda: "A card")
+    card = SimpleNamespace(
+        is_available=lambda: True,
+        get_device_name=lambda: "A card",
+        get_device_properties=lambda: SimpleNamespace(uuid="12"),
+    )
     fake = SimpleNamespace(cuda=card, version=SimpleNamespace(cuda="13.0"))
     monkeypatch.setitem(sys.modules, "torch", fake)
-    assert gpu() == ["A card", "13.0"]
+    module = sys.modules[provenance.__module__]
+    for told, known in (
+        (None, [None, None]),
+        ("580.1, 72.50", ["580.1", 72.5]),
+        ("580.1, [N/A]", ["580.1", None]),
+    ):
+        monkeypatch.setattr(module, "output_of", lambda *command, told=told: told)
+        assert gpu() == ["A card", *known, "13.0"]
+
+
+def test_the_cpu_is_named_with_what_engines_use_of_it() -> None:
+    registry = Registry.of(runtimes=[RUNTIME])
+    made = provenance(datetime.now(UTC), [], registry, [RUNTIME], engine="none")
+    assert made["extensions"] == list(cpu_extensions())
+    assert made["microarchitecture"] == microarchitecture()
+    assert made["arithmetic"] == "fp32"

@@ -74,4 +74,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
         calibrates=True,
         fp16="onnx-fp16",
         peak=peak_int8,
+        precision="int8",
     )

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from segbench.hookspecs import hookimpl
-from segbench.types import Peak, Runtime, Session, Setup
+from segbench.types import Arithmetic, Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
@@ -30,15 +30,17 @@ def peak(dtype: str, setup: Setup) -> Peak:
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
     """``eager`` and its 16-bit kin."""
-    for name, dtype, title in (
-        ("eager", "float32", "FP32"),
-        ("eager-fp16", "float16", "FP16"),
-        ("eager-bf16", "bfloat16", "BF16"),
-    ):
+    precisions: tuple[tuple[str, str, Arithmetic], ...] = (
+        ("eager", "float32", "fp32"),
+        ("eager-fp16", "float16", "fp16"),
+        ("eager-bf16", "bfloat16", "bf16"),
+    )
+    for name, dtype, precision in precisions:
         yield Runtime(
             name=name,
-            summary=f"PyTorch eager, {title}, CUDA or CPU",
+            summary=f"PyTorch eager, {precision.upper()}, CUDA or CPU",
             open=partial(open_session, dtype),
             requires=("torch",),
             peak=partial(peak, dtype),
+            precision=precision,
         )

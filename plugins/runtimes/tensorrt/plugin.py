@@ -112,4 +112,5 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export_options=("compute_capability",),
             fp16="trt-fp16" if precision == "int8" else None,
             peak=partial(peak, precision),
+            precision=precision,
         )

@@ -1,0 +1,128 @@
+"""Which rows of a leaderboard are shown, and in which order."""
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from segbench.analysis.columns import COLUMNS as SHOWN
+from segbench.analysis.rank import COLUMNS
+from segbench.errors import SegbenchError, unknown_name
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "!=": operator.ne,
+    "=": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+CONDITION = re.compile(r"\s*(.+?)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*")
+SHORT = {"p50": "p50_ms", "p90": "p90_ms", "p99": "p99_ms"}
+NAMES = (
+    {name: name for name in COLUMNS}
+    | {column.header: column.number for column in SHOWN if column.number}
+    | SHORT
+)
+"""What a user may call a column -> the row's key."""
+HIGHEST_FIRST = {"score", "miou", "miou_low", "miou_high", "seeds_mean", "fps", "speedup"}
+QUERY = ["query_scope", "query_scenario", "query_batch_size", "query_threads"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What ``segbench leaderboard`` was asked to show.
+
+    ``where`` are conditions such as "runtime=onnx-int8" or "height>=352"; all must hold.
+    ``sort`` names a column, best first. ``pareto`` leaves the rows of each table that no other
+    beats in both score and latency, among those timed alike; ``best`` the first row of each table.
+    Neither takes a latency that is INVALID or a row without a rank.
+    """
+
+    where: Sequence[str] = ()
+    max_ms: float | None = None
+    min_score: float | None = None
+    sort: str | None = None
+    pareto: bool = False
+    best: bool = False
+
+
+def select(rows: "DataFrame", wanted: Selection) -> "DataFrame":
+    """Some of ``rank.ranking``'s rows; SegbenchError for a column that does not exist."""
+    for condition in wanted.where:
+        rows = rows[_holds(rows, condition)]
+    if wanted.max_ms is not None:
+        rows = rows[rows["p50_ms"].astype(float) <= wanted.max_ms]
+    if wanted.min_score is not None:
+        rows = rows[rows["score"].astype(float) >= wanted.min_score]
+    if wanted.pareto or wanted.best:
+        rows = rows[rows["rank"].notna() & rows["verdict"].ne("INVALID")]
+    if wanted.pareto:
+        rows = rows[_on_the_front(rows)]
+    if wanted.sort is not None:
+        rows = _sorted(rows, _column(wanted.sort))
+    return rows.groupby("table", sort=False).head(1) if wanted.best else rows
+
+
+def _column(name: str) -> str:
+    if name not in NAMES:
+        raise SegbenchError(unknown_name("column", name, NAMES))
+    return NAMES[name]
+
+
+def _holds(rows: "DataFrame", condition: str) -> "Series":
+    """Numbers are compared as numbers, everything else as text; an absent value is the text ""."""
+    parsed = CONDITION.fullmatch(condition)
+    if parsed is None:
+        raise SegbenchError(
+            f"--where {condition!r} is not COLUMN=VALUE; also: !=, <, <=, >, >=, "
+            "as in 'runtime=onnx-int8'."
+        )
+    name, sign, text = parsed.groups()
+    values, compare = rows[_column(name)], OPERATORS[sign]
+    number = _number(text)
+    if number is not None and values.map(_is_number).any():
+        numbers = values.where(values.map(_is_number)).astype(float)
+        return compare(numbers, number)
+    if sign not in ("=", "!="):
+        raise SegbenchError(f"--where {condition!r}: {sign} compares numbers; use = or !=.")
+    return compare(values.fillna("").astype(str), text)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _on_the_front(rows: "DataFrame") -> "Series":
+    """Rows that no other row of their table, timed alike, beats in score at no more latency."""
+    timed = rows[rows["p50_ms"].notna()].astype({"score": float, "p50_ms": float})
+    timed = timed.sort_values(["p50_ms", "score"], ascending=[True, False], kind="stable")
+    before = timed.groupby(["table", *QUERY], dropna=False)["score"]
+    best = before.transform("cummax")
+    record = best.groupby([timed["table"], *(timed[name] for name in QUERY)], dropna=False)
+    front = timed["score"] > record.shift().fillna(-1.0)
+    return front.reindex(rows.index, fill_value=False)
+
+
+def _sorted(rows: "DataFrame", name: str) -> "DataFrame":
+    """Each table's rows by a column, best first and absent last."""
+    values = rows[name]
+    numeric = values.dropna().map(_is_number).all()
+    key = values.astype(float) if numeric else values
+    place = rows["table"].map({title: n for n, title in enumerate(rows["table"].unique())})
+    return (
+        rows.assign(by=key, place=place)
+        .sort_values(["place", "by"], ascending=[True, name not in HIGHEST_FIRST], kind="stable")
+        .drop(columns=["by", "place"])
+    )
