@@ -9,9 +9,9 @@ from rich.table import Table
 
 from segbench.cli import options
 from segbench.data.check import Checked, check
+from segbench.data.skipped import skipped_sentence
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.skipped import skipped_sentence
 
 
 @click.group()

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from segbench.data.frames import only_ignored, read_image
 from segbench.data.layouts import known_split, read_picture
+from segbench.data.skipped import skipped_beside
 from segbench.errors import DataError
 from segbench.progress import Reporter
-from segbench.skipped import skipped_beside
 from segbench.types import IGNORED, Dataset, Frame, Size
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from segbench import png
+from segbench.data.frames import png
+from segbench.data.palettes import contradiction
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, unknown_name
-from segbench.palettes import contradiction
-from segbench.skipped import skipped_in, skipped_sentence
 from segbench.types import ClassMap, Color, Frame
 
 LABEL_COLORS = tuple(label.color for label in LABELS)

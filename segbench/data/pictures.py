@@ -11,8 +11,8 @@ import PIL.Image
 from PIL import ImageOps
 
 from segbench.data.layouts import read_picture
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError
-from segbench.skipped import skipped_in, skipped_sentence
 from segbench.types import Image
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from segbench.data.frames import fingerprint, labelled_frames
+from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.inference.calibration import summarise
 from segbench.inference.opened import EngineOptions, calibration_for, check_runtime
@@ -16,7 +17,6 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, session_details, source_state
 from segbench.records.record import Record, write_record
-from segbench.skipped import skipped_beside, skipped_sentence
 from segbench.types import Calibration, Dataset, Frame, Session, Setup, Size
 
 if TYPE_CHECKING:

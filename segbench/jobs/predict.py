@@ -8,12 +8,12 @@ import PIL.Image
 
 from segbench.data.draw import drawing
 from segbench.data.pictures import find_pictures, read_photo
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.opened import EngineOptions, open_predictor
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.skipped import skipped_in, skipped_sentence
 
 IDS = "ids"
 FAST = 1

@@ -13,6 +13,7 @@ from segbench.data.frames import (
     fingerprint,
     labelled_frames,
 )
+from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.inference.weights import LoadedWeights, build_encoder
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
@@ -20,7 +21,6 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, config_hash, find_record, make_folder, write_record
-from segbench.skipped import skipped_beside, skipped_sentence
 from segbench.types import Frame, Setup
 
 if TYPE_CHECKING:

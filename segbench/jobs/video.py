@@ -8,12 +8,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.opened import EngineOptions, Predictor, open_predictor
 from segbench.plugins import Registry
 from segbench.progress import Reporter, Step
-from segbench.skipped import skipped_in, skipped_sentence
 
 if TYPE_CHECKING:
     from segbench.video.read import Footage

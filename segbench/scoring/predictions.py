@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench import png
+from segbench.data.frames import png
 from segbench.data.layouts import png_values, read_file
+from segbench.data.skipped import skipped_in
 from segbench.errors import DataError
-from segbench.skipped import skipped_in
 from segbench.types import Frame
 
 _COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.data.skipped import skipped_sentence
 from segbench.errors import DataError, SegbenchError
 from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_miou
 from segbench.scoring.confusion import CONFUSION, add_counts, summary
 from segbench.scoring.predictions import match_predictions, read_prediction
-from segbench.skipped import skipped_sentence
 from segbench.types import Benchmark, Counts, Dataset, Doubtful, Frame
 
 

@@ -144,7 +144,7 @@ def test_a_picture_over_the_limit_is_said(
 ) -> None:
     path = save(tmp_path / f"a.{suffix}", PIL.Image.new("RGB", (30, 30)))
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 400)
-    monkeypatch.setattr("segbench.png.MAX_PIXELS", 800)
+    monkeypatch.setattr("segbench.data.png.MAX_PIXELS", 800)
     with pytest.raises(DataError, match="limit of"):
         read_photo(path)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench import png
+from segbench.data.frames import png
 from tests.pngs import interlaced, join, split, stream, with_chunk, with_stream, without_rows
 
 LABELS = np.random.default_rng(0).integers(1, 34, (24, 40)).astype(np.uint8)
