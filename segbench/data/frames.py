@@ -26,7 +26,7 @@ from segbench.progress import Reporter
 from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 
 CHUNK = 64
-FORMAT = 1
+FORMAT = 2
 """Goes up when decoding, resizing or a label mapping changes."""
 
 
