@@ -23,6 +23,18 @@ demo: install
 	$(BIN)/segbench latency --checkpoint demo/run/best.safetensors --runtime eager \
 	  --results demo/results
 	$(BIN)/segbench leaderboard --results demo/results
+	$(BIN)/segbench leaderboard --results demo/results --format html --output demo/leaderboard.html
+	@printf '%s\n' "" \
+	  "A MobileNet FCN8s was trained on drawn streets, scored and timed. Look at:" \
+	  "  demo/run/overlays/             what it sees of the test frames" \
+	  "  demo/run/best.safetensors      the network; demo/run/train.log how it learned" \
+	  "  demo/results/                  the records of its score and its latency" \
+	  "  demo/leaderboard.html          the leaderboard, to open in a browser" \
+	  "Next:" \
+	  "  $(BIN)/segbench plugins" \
+	  "  $(BIN)/segbench predict --checkpoint demo/run/best.safetensors --as overlay --output demo/mine PICTURES" \
+	  "  $(BIN)/segbench latency --checkpoint demo/run/best.safetensors --runtime eager --runtime onnx --results demo/results" \
+	  "  $(BIN)/segbench run --help"
 
 bench: install
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --timeout 1200

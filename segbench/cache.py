@@ -11,7 +11,7 @@ from segbench.errors import SegbenchError
 def cache_dir(*parts: str) -> Path:
     """A folder under ``$SEGBENCH_CACHE``, else the user's cache; it is made when missing."""
     base = os.environ.get("SEGBENCH_CACHE")
-    folder = (Path(base) if base else user_cache_path("segbench")).joinpath(*parts)
+    folder = (Path(base) if base else _user_cache()).joinpath(*parts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -19,4 +19,16 @@ def cache_dir(*parts: str) -> Path:
             f"The cache {folder} cannot be made ({error.strerror}); name another with "
             "SEGBENCH_CACHE."
         ) from error
+    return folder
+
+
+def _user_cache() -> Path:
+    try:
+        folder = user_cache_path("segbench")
+    except RuntimeError:
+        folder = Path("~")
+    if not folder.is_absolute():  # neither HOME nor a passwd entry
+        raise SegbenchError(
+            "This user has no home folder for the cache; name a folder with SEGBENCH_CACHE."
+        )
     return folder

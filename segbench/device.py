@@ -69,6 +69,16 @@ def cpu_extensions(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
     return tuple(name for flag, name in EXTENSIONS.items() if flag in flags)
 
 
+def int8_saturates() -> bool:
+    """Whether the CPU's INT8 kernels may saturate.
+
+    x86 without VNNI, AVX-VNNI or AMX adds products of bytes two by two in 16 bits. An x86 CPU
+    whose extensions are not known is taken for such a one.
+    """
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return x86 and {"VNNI", "AVX-VNNI", "AMX"}.isdisjoint(cpu_extensions())
+
+
 def cpu_threads(asked: int | None = None) -> int:
     """How many threads an engine gets on the CPU, whichever engine it is.
 

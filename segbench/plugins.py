@@ -6,7 +6,7 @@ in one plugin (at import, at registration, in a hook) is that plugin's error and
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.metadata import Distribution, EntryPoint, distributions, version
 from typing import Literal, NamedTuple, TypeVar
 
 import pluggy
@@ -65,7 +65,7 @@ class Registry:
     @classmethod
     def load(cls) -> "Registry":
         """Load every installed plugin; a broken one is listed and never raised."""
-        plugins = (_load(point) for point in entry_points(group=GROUP))
+        plugins = (plugin for found in _distributions() for plugin in _plugins_of(found))
         return cls(tuple(sorted(plugins, key=lambda plugin: plugin.name)))
 
     @classmethod
@@ -180,10 +180,38 @@ def required_versions(item: Item) -> dict[str, str | None]:
     return versions
 
 
-def _load(point: EntryPoint) -> Plugin:
-    distribution = point.dist.name if point.dist else "unknown"
-    origin = Origin(distribution, point.dist.version if point.dist else "unknown")
-    name = f"{distribution}:{point.name}"
+def _distributions() -> Iterable[Distribution]:
+    """Every installed distribution; of several copies of one the first on the path counts."""
+    found: dict[str, Distribution] = {}
+    for distribution in distributions():
+        found.setdefault(_origin(distribution).distribution, distribution)
+    return found.values()
+
+
+def _plugins_of(distribution: Distribution) -> Iterable[Plugin]:
+    """The distribution's plugins; one that is broken where its metadata cannot be read."""
+    origin = _origin(distribution)
+    try:
+        points = distribution.entry_points.select(group=GROUP)
+    except Exception as error:  # files may be damaged in as many ways as there are
+        damage = f"its metadata cannot be read: {_one_line(error)}"
+        return [Plugin(origin.distribution, origin, error=damage)]
+    return [_load(point, origin) for point in points]
+
+
+def _origin(distribution: Distribution) -> Origin:
+    """Its name and version; where its METADATA is damaged, the name of the folder that has it."""
+    try:
+        name, release = distribution.metadata["Name"], distribution.metadata["Version"]
+    except Exception:  # files may be damaged in as many ways as there are
+        name = release = ""
+    folder = getattr(distribution, "_path", None)
+    unnamed = folder.name.split("-")[0] if folder is not None else "unknown"
+    return Origin(name or unnamed, release or "unknown")
+
+
+def _load(point: EntryPoint, origin: Origin) -> Plugin:
+    name = f"{origin.distribution}:{point.name}"
     try:
         return Plugin(name, origin, items=_items(point.load(), name))
     except (Exception, SystemExit) as error:  # a stranger's code may raise anything
@@ -248,5 +276,5 @@ def _kind(kind: type) -> str:
 def _installed(distribution: str) -> str | None:
     try:
         return version(distribution)
-    except PackageNotFoundError:
+    except Exception:  # not installed, or its metadata is damaged in one of many ways
         return None

@@ -4,6 +4,7 @@ Each check returns None or raises AssertionError with a sentence that says what 
 """
 
 import json
+import math
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from segbench.data.frames import read_image
+from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.types import (
@@ -82,6 +84,7 @@ def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
 def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto") -> None:
     """A session gives the logits of FCN8s in eager FP32, at any size, and leaves the model alone.
 
+    Where the runtime offers a ``peak``, it is a positive number of operations a second.
     ``tolerance`` bounds the root mean square of the error over that of the reference's logits:
     reduced precision needs a larger one.
     """
@@ -112,6 +115,13 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
         assert classes.dtype == np.uint8, f"class maps are {classes.dtype}, not uint8"
         agreement = np.mean(classes == logits.argmax(1))
         assert agreement > 0.99, f"class maps agree with the logits on {agreement:.1%} of pixels"
+    if runtime.peak:
+        peak = runtime.peak(Setup(SIZES[0], device=device))
+        assert peak.precision, "peak names no precision"
+        assert peak.value_bytes > 0, f"peak says that a value has {peak.value_bytes} bytes"
+        assert 0 < peak.flop_per_s < math.inf, (
+            f"peak measures {peak.flop_per_s} operations a second"
+        )
     try:
         runtime.open(model, replace(setup, device="no-such-device"))
     except SegbenchError:
@@ -222,7 +232,9 @@ def _check_frames(dataset: Dataset, folder: Path) -> None:
         assert ids == again, f"{split}: the order of the frames changes"
         assert len(set(ids)) == len(ids), f"{split}: an id is there twice"
         assert any(frame.label for frame in frames), f"{split}: no frame has a label"
-        _check_labels(dataset, [frame for frame in frames if frame.label][:2])
+        labelled = [frame for frame in frames if frame.label][:2]
+        provide(dataset, folder, labelled)
+        _check_labels(dataset, labelled)
         images[split] = {frame.image for frame in frames}
     for split in images.keys() - {"train"}:
         assert not images["train"] & images[split], f"{split}: a frame is in train too"

@@ -5,6 +5,8 @@ from html import escape
 
 def printable(text: str) -> str:
     """``text`` without what could break a line or steer a terminal."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else " " for character in text)
 
 

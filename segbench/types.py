@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from segbench.fcn8s import FCN8s
+    from segbench.progress import Reporter
 
 IGNORED = 255
 
@@ -198,7 +199,9 @@ class Dataset:
     score counts, and raises DataError on a value that is not legal. ``sizes`` are the legal sizes
     of images where they differ; where it is empty all images have one size. A network is scored
     on ``score_split``, a folder of predictions on ``predictions_split`` or else the same.
-    ``published`` is how many frames the benchmark publishes for a split.
+    ``published`` is how many frames the benchmark publishes for a split. ``prepare`` is for data
+    sets that make their files: it takes the folder and the frames that are about to be read and
+    makes those of their files that are missing.
     """
 
     name: str
@@ -215,6 +218,7 @@ class Dataset:
     predictions_split: str | None = None
     sizes: tuple[Size, ...] = ()
     published: Mapping[str, int] = field(default_factory=dict)
+    prepare: "Callable[[Path, Sequence[Frame], Reporter], None] | None" = None
     requires: tuple[str, ...] = ()
 
 
@@ -264,9 +268,10 @@ class Session(Protocol):
 
     ``engine`` says what really runs, for the record, and ``details`` what else the record should
     know, as JSON values: ``file_mb`` where the engine loads a file, ``quantization`` where it is
-    quantised. The steps are apart so that each can be timed: ``prepare`` copies uint8 images
-    (N, H, W, 3) to the device, ``run`` gives the output there, ``fetch`` copies it to the host:
-    float32 logits (N, classes, H, W), or uint8 class maps (N, H, W).
+    quantised, and ``doubts``, sentences that make its latency INVALID. The steps are apart so that
+    each can be timed: ``prepare`` copies uint8 images (N, H, W, 3) to the device, ``run`` gives the
+    output there, ``fetch`` copies it to the host: float32 logits (N, classes, H, W), or uint8 class
+    maps (N, H, W).
     """
 
     engine: str
@@ -290,6 +295,19 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True)
+class Peak:
+    """The best that an engine does on a machine, for the roofline.
+
+    ``precision`` ("INT8") names the type that it keeps values in, ``value_bytes`` its size.
+    ``flop_per_s`` are operations a second, a multiply-add counting twice.
+    """
+
+    precision: str
+    value_bytes: int
+    flop_per_s: float
+
+
+@dataclass(frozen=True)
 class Runtime:
     """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
 
@@ -301,8 +319,9 @@ class Runtime:
     that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
     there is such a file, and gives what to say of it; ``export_options`` are those of "dynamic" and
     "compute_capability" that it heeds. ``fp16`` names the runtime that ``segbench latency``
-    measures beside this one, as INT8 has to be faster than FP16. An entry of ``requires`` may name
-    alternatives ("onnxruntime-gpu|onnxruntime").
+    measures beside this one, as INT8 has to be faster than FP16. ``peak`` measures the engine's
+    own kernels with the threads and on the device of the setup; without it the roofline is FP32's
+    in PyTorch. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -315,4 +334,5 @@ class Runtime:
     export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None
     export_options: tuple[str, ...] = ()
     fp16: str | None = None
+    peak: Callable[[Setup], Peak] | None = None
     precision: Arithmetic = "fp32"

@@ -11,7 +11,7 @@ from segbench.analysis.formats import as_csv, as_markdown
 from segbench.analysis.rank import Row, leaderboard
 from segbench.data.draw import legend, overlay
 from segbench.pages.leaderboard import leaderboard_page
-from segbench.pages.leaderboard_points import pareto_picture
+from segbench.pages.points import pareto_picture
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_records
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from segbench.hookspecs import hookimpl
-from segbench.types import Runtime, Session, Setup
+from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
@@ -51,13 +51,28 @@ def export_int8(
 
 def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Session:
     """Quantise, or take from the cache what was quantised before."""
-    from segbench.int8 import quantize_onnx
+    from segbench.int8 import quantize_onnx, with_arithmetic
     from segbench.onnx.session import OnnxSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
         details = quantize_onnx(model, path, setup, profile or _suiting(setup))
-        return OnnxSession(path, setup, "int8", {"quantization": details})
+        session = OnnxSession(path, setup, "int8", {"quantization": details})
+        return with_arithmetic(session, path, setup)
+
+
+def peak(precision: "Precision", setup: Setup) -> Peak:
+    """In the precision that ONNX Runtime computes the graph in."""
+    from segbench.onnx.peak import onnx_runtime_peak
+
+    return onnx_runtime_peak(precision, setup)
+
+
+def peak_int8(profile: "Profile | None", setup: Setup) -> Peak:
+    """The same for a Q/DQ graph."""
+    from segbench.onnx.peak import onnx_runtime_peak
+
+    return onnx_runtime_peak(profile or _suiting(setup), setup)
 
 
 def _suiting(setup: Setup) -> "Profile":
@@ -78,6 +93,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             requires=REQUIRES,
             export=partial(export, precision),
             export_options=("dynamic",),
+            peak=partial(peak, precision),
             precision=precision,
         )
     for name, (what, profile) in INT8.items():
@@ -89,5 +105,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
             calibrates=True,
             export=partial(export_int8, profile),
             fp16="onnx-fp16",
+            peak=partial(peak_int8, profile),
             precision="int8",
         )

@@ -118,21 +118,3 @@ COLUMNS = (
 )
 # A terminal and a README are narrow: there the median speaks for the latency.
 NARROW = tuple(column for column in COLUMNS if column.header not in ("p90 ms", "p99 ms"))
-# A page is scrolled sideways, so what decides comes first.
-PAGE_ORDER = (
-    *("rank", "backbone", "runtime", "trained on", "score", "score from", "over seeds"),
-    *("timed", "p50 ms", "p90 ms", "p99 ms", "fps", "speed-up", "verdict", "note"),
-    *(
-        "size",
-        "crop",
-        "epochs",
-        "trained in",
-        "kept in float",
-        "parameters",
-        "file MB",
-        "decoder",
-        "weights",
-        "commit",
-    ),
-)
-WIDE = tuple(sorted(COLUMNS, key=lambda column: PAGE_ORDER.index(column.header)))

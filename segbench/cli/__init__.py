@@ -16,11 +16,12 @@ from segbench.cli.report import report
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
+from segbench.cli.terminal import Commands
 from segbench.cli.video import video
 from segbench.plugins import Registry
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(segbench.__version__, prog_name="segbench")
 @click.pass_context
 def main(ctx: click.Context) -> None:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from segbench.cli import options
 from segbench.data.check import Checked, check
+from segbench.data.skipped import skipped_sentence
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -47,6 +48,8 @@ def _print(checked: Checked, title: str) -> None:
         faulty = sum(frame in checked.faults for frame in frames)
         table.add_row(split, *map(str, (len(frames), labelled, faulty)))
     console.print(table)
+    if checked.skipped:
+        console.print(escape(skipped_sentence(checked.skipped)), soft_wrap=True)
     sizes = ", ".join(f"{h}x{w} ({count})" for (h, w), count in checked.sizes.items())
     console.print(f"Image sizes (height x width): {sizes or 'none'}")
     console.print("Everything is in order." if checked.whole else "Not in order: see above.")

@@ -35,8 +35,9 @@ def _print_network(records: Sequence[Record]) -> None:
     abreast = max(1, (console.width - HEADING_WIDTH) // COLUMN_WIDTH)
     for start in range(0, len(records), abreast):
         console.print(_table(records[start : start + abreast]))
-    if line := _roofline(records[0].metrics):
-        click.echo(line)
+    for record in records:
+        if line := _roofline(record.metrics):
+            click.echo(f"roofline of {record.config['runtime']}: {line}")
     for record in records:
         for reason in record.metrics["reasons"]:
             click.echo(f"{record.config['runtime']}: {reason}")
@@ -75,9 +76,9 @@ def _roofline(metrics: Metrics) -> str:
     if metrics.get("bound_ms") is None:
         return ""
     return (
-        f"roofline: {metrics['gflop']:.4g} GFLOP at {metrics['gflop_per_s']:.4g} GFLOP/s, "
+        f"{metrics['gflop']:.4g} GFLOP at {metrics['gflop_per_s']:.4g} GFLOP/s, "
         f"{metrics['gbyte']:.3g} GB at {metrics['gbyte_per_s']:.3g} GB/s: "
-        f"FP32 takes {metrics['bound_ms']:.2f} ms at least"
+        f"{metrics['bound_precision']} takes at least {metrics['bound_ms']:.2f} ms"
     )
 
 
@@ -99,6 +100,7 @@ ROWS: dict[str, Callable[[Metrics], str]] = {
     "file, MB": _number("file_mb", "{:.1f}"),
     "same class": _number("agreement", "{:.2%}"),
     "logit error": _number("logit_error", "{:.2g}"),
+    "INT8 arithmetic error": _number("arithmetic_error", "{:.2%}"),
     "compared on": _number("compared_on", "{}"),
     "verdict": _number("verdict", "{}"),
 }

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
 @click.option(
     "--profile",
-    type=click.Choice(["unsigned", "signed"]),
+    type=click.Choice(["unsigned", "unsaturated", "signed"]),
     default="unsigned",
     show_default=True,
-    help="unsigned: CPUs; signed: TensorRT.",
+    help="unsigned: CPUs; unsaturated: OpenVINO on CPUs without VNNI; signed: TensorRT.",
 )
 @click.option("--frames", type=options.COUNT, help="Held-back frames to score on; default all.")
 @options.calibration_frames

@@ -70,6 +70,7 @@ def score(
 
     Cityscapes: label ids, 8-bit, named <city>_<sequence>_<frame>*.png. KITTI Road: probability
     maps, 8-bit, named like the ground truth. CamVid: class ids 0 to 11, named like the image.
+    Labels may be grey or a palette, whose indices count.
     """
     if output and not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent} is no folder.", param_hint="--json")

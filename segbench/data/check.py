@@ -10,24 +10,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.frames import read_image
-from segbench.data.layouts import read_picture
+from segbench.data.frames import only_ignored, read_image
+from segbench.data.layouts import known_split, provide, read_picture
+from segbench.data.skipped import skipped_beside
 from segbench.errors import DataError
 from segbench.progress import Reporter
-from segbench.types import Dataset, Frame, Size
+from segbench.types import IGNORED, Dataset, Frame, Size
 
 
 @dataclass(frozen=True)
 class Checked:
     """The frames of each split, how many images have each size, and everything wrong.
 
-    ``faults`` are sentences by frame; ``absent`` are sentences about splits without frames.
+    ``faults`` are sentences by frame; ``absent`` are sentences about splits without frames or
+    without a pixel that counts. ``skipped`` are files that look like pictures and are not read.
     """
 
     splits: dict[str, tuple[Frame, ...]]
     sizes: dict[Size, int]
     faults: dict[Frame, tuple[str, ...]]
     absent: tuple[str, ...]
+    skipped: tuple[Path, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -40,9 +43,12 @@ def check(
 ) -> Checked:
     """Decode and examine every frame of ``splits``, by default of all the data set has.
 
-    ``folder`` is what ``dataset.locate`` gives. A split without frames is wrong when it was asked
-    for by name, and when training or scoring needs it.
+    ``folder`` is what ``dataset.locate`` gives. A split without frames, or with ignored pixels
+    alone, is wrong when it was asked for by name, and when training or scoring needs it. DataError
+    for a split that the data set does not know.
     """
+    for split in splits:
+        known_split(split, dataset.splits)
     needed = splits or ("train", "val", dataset.score_split)
     found: dict[str, tuple[Frame, ...]] = {}
     absent = []
@@ -55,26 +61,48 @@ def check(
                 absent.append(error.message)
     frames = list(dict.fromkeys(frame for members in found.values() for frame in members))
     reporter = reporter or Reporter(quiet=True)
+    provide(dataset, folder, frames, reporter)
     with ThreadPoolExecutor() as pool:
         examined = pool.map(lambda frame: _examine(dataset, frame), frames)
         results = dict(zip(frames, reporter.track(examined, len(frames), "check"), strict=True))
-    sizes = Counter(size for size, _ in results.values() if size)
+    absent.extend(
+        only_ignored(dataset, split)
+        for split in dict.fromkeys(needed)
+        if found.get(split) and all(results[frame].ignored for frame in found[split])
+    )
+    sizes = Counter(result.size for result in results.values() if result.size)
     usual = dataset.sizes or tuple(size for size, _ in sizes.most_common(1))
     faults = {
-        frame: (*messages, *_odd_size(frame, size, usual))
-        for frame, (size, messages) in results.items()
+        frame: (*result.messages, *_odd_size(frame, result.size, usual))
+        for frame, result in results.items()
     }
     return Checked(
         splits=found,
         sizes=dict(sizes.most_common()),
         faults={frame: messages for frame, messages in faults.items() if messages},
         absent=tuple(absent),
+        skipped=tuple(skipped_beside(frames)),
     )
 
 
-def _examine(dataset: Dataset, frame: Frame) -> tuple[Size | None, tuple[str, ...]]:
-    """The image's size, None where there is no readable image, and what is wrong."""
+@dataclass(frozen=True)
+class _Examined:
+    """``size`` is None where there is no readable image, ``ignored`` whether no pixel counts."""
+
+    size: Size | None
+    ignored: bool
+    messages: tuple[str, ...]
+
+
+def _examine(dataset: Dataset, frame: Frame) -> _Examined:
     messages = []
+    ignored = False
+
+    def read_label(frame: Frame) -> NDArray[Any]:
+        nonlocal ignored
+        label = dataset.read_label(frame)
+        ignored = bool((label == IGNORED).all())
+        return label
 
     def size_of(read: Callable[[Any], NDArray[Any]], source: Path | Frame) -> Size | None:
         try:
@@ -87,7 +115,7 @@ def _examine(dataset: Dataset, frame: Frame) -> tuple[Size | None, tuple[str, ..
     image = size_of(read_image, frame.image)
     others = {}
     if frame.label:
-        others[frame.label] = size_of(dataset.read_label, frame)
+        others[frame.label] = size_of(read_label, frame)
     if frame.instances:
         others[frame.instances] = size_of(_read_raw, frame.instances)
     for path, size in others.items():
@@ -98,7 +126,7 @@ def _examine(dataset: Dataset, frame: Frame) -> tuple[Size | None, tuple[str, ..
         messages.extend(_contradiction(frame.label, frame.instances))
     if frame.calibration and not frame.calibration.is_file():
         messages.append(f"{frame.calibration} is missing.")
-    return image, tuple(messages)
+    return _Examined(image, ignored, tuple(messages))
 
 
 def _contradiction(label: Path, instances: Path) -> list[str]:

@@ -19,10 +19,11 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segbench.cache import cache_dir
-from segbench.data.layouts import read_picture
+from segbench.data.layouts import provide, read_picture
+from segbench.data.pictures import to_rgb
 from segbench.errors import DataError
 from segbench.progress import Reporter
-from segbench.types import ClassMap, Dataset, Frame, Image, Size
+from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 
 CHUNK = 64
 FORMAT = 1
@@ -38,8 +39,8 @@ class Split:
 
 
 def read_image(path: Path) -> Image:
-    """An image file as RGB (H, W, 3); raises DataError when it cannot be decoded."""
-    return np.array(read_picture(path).convert("RGB"))
+    """An image file as RGB (H, W, 3) as it is stored; DataError when it cannot be decoded."""
+    return to_rgb(read_picture(path), path)
 
 
 def resize_image(image: Image, size: Size) -> Image:
@@ -72,13 +73,18 @@ def read_pair(dataset: Dataset, frame: Frame) -> tuple[Image, ClassMap]:
 
 
 def labelled_frames(
-    dataset: Dataset, folder: Path, split: str, limit: int | None = None
+    dataset: Dataset,
+    folder: Path,
+    split: str,
+    limit: int | None = None,
+    reporter: Reporter | None = None,
 ) -> tuple[Frame, ...]:
     """The first ``limit`` frames of a split, each of which has an image and a label on disk."""
     frames = tuple(dataset.frames(folder, split))[:limit]
+    provide(dataset, folder, frames, reporter)
     unlabelled = sum(frame.label is None for frame in frames)
     needed = [path for frame in frames for path in (frame.image, frame.label) if path is not None]
-    missing = [path for path in needed if not path.exists()]
+    missing = [path for path in needed if not path.is_file()]
     if missing or unlabelled or not frames:
         first = f", first {missing[0]}" if missing else ""
         raise DataError(
@@ -93,6 +99,20 @@ def check_scorable(dataset: Dataset, frame: Frame, label_scale: int) -> None:
     """Raise DataError now if the score, after hours of training, would find a file missing."""
     blank = np.zeros(dataset.read_label(frame).shape, np.uint8)
     dataset.benchmark.count(frame, blank, label_scale)
+
+
+def check_some_labelled(dataset: Dataset, split: str, frames: Sequence[Frame]) -> None:
+    """Raise DataError where every pixel of every frame is ignored; reads up to the first other."""
+    if all((dataset.read_label(frame) == IGNORED).all() for frame in frames):
+        raise DataError(only_ignored(dataset, split))
+
+
+def only_ignored(dataset: Dataset, split: str) -> str:
+    """What is wrong with a split in which there is nothing to learn or to score."""
+    return (
+        f"All labels of the split {split!r} of {dataset.name} are ignored pixels: nothing can be "
+        "learnt from it or scored on it; check the label files."
+    )
 
 
 def fingerprint(frames: Sequence[Frame], reporter: Reporter) -> str:

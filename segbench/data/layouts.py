@@ -3,14 +3,22 @@
 Every reader here raises DataError in one sentence that names the file.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 
+from segbench.data import png
+from segbench.data.palettes import contradiction
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, unknown_name
-from segbench.types import ClassMap, Color, Frame
+from segbench.progress import Reporter
+from segbench.types import ClassMap, Color, Dataset, Frame
 
 
 def find_folder(
@@ -39,30 +47,118 @@ def known_split(split: str, splits: Iterable[str]) -> None:
         raise DataError(unknown_name("split", split, splits))
 
 
-def read_picture(path: Path) -> PIL.Image.Image:
-    """A fully decoded picture in the mode of its file."""
+def pngs_in(folder: Path, suffix: str = "") -> dict[str, Path]:
+    """The PNGs of ``folder`` whose names end with ``suffix``, by what comes before it.
+
+    ``.png`` may be in capitals; the ``._`` files of macOS are left out.
+    """
+    if not folder.is_dir():
+        return {}
+    return {
+        path.stem.removesuffix(suffix): path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() == ".png"
+        and path.stem.endswith(suffix)
+        and not path.name.startswith("._")
+    }
+
+
+def no_frames(split: str, *folders: Path) -> DataError:
+    """The error for a split without frames; it names the files in ``folders`` that are skipped."""
+    where = " or ".join(map(str, folders))
+    skipped = skipped_sentence([path for folder in folders for path in skipped_in(folder)])
+    return DataError(f"No frames of the split {split!r} in {where}. {skipped}".strip())
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a regular file; anything else, which might block, is a DataError."""
     try:
-        with PIL.Image.open(path) as picture:
+        if not path.exists():
+            raise DataError(f"{path} is missing.")
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "neither a file nor a folder"
+            raise DataError(f"{path} cannot be read (it is {kind}); replace it.")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def read_picture(path: Path) -> PIL.Image.Image:
+    """A fully decoded picture in the mode of its file; a PNG is verified to its end."""
+    return decode_picture(read_file(path), path)
+
+
+def read_values(path: Path, largest: int, colors: Sequence[Color]) -> NDArray[Any]:
+    """The values of a label or instance picture as they are stored, (H, W) or (H, W, C).
+
+    Of a palette they are the indices; see ``read_indices``.
+    """
+    data = read_file(path)
+    if data.startswith(png.SIGNATURE) and data[25:26] != bytes([png.PALETTE]):
+        return png_values(data, path)
+    picture = decode_picture(data, path)
+    refuse_contradiction(picture, path, largest, colors)
+    return np.asarray(picture)
+
+
+def decode_picture(data: bytes, path: Path) -> PIL.Image.Image:
+    """The picture in the bytes of a file; ``path`` is for the DataError."""
+    with _named(path):
+        if data.startswith(png.SIGNATURE):
+            return png.decode(data)
+        with PIL.Image.open(BytesIO(data)) as picture:
             picture.load()
             return picture
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing.") from None
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be decoded as an image; replace it.") from error
 
 
-def read_indices(path: Path, largest: int) -> ClassMap:
-    """A label picture as uint8 (H, W): one channel of 8 bits with values up to ``largest``."""
+def png_values(data: bytes, path: Path) -> NDArray[Any]:
+    """The values, or a palette's indices, in the bytes of a PNG file."""
+    with _named(path):
+        return png.pixels(data)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder raises of a damaged file into a DataError that names it."""
+    try:
+        yield
+    except PIL.UnidentifiedImageError:
+        raise _undecodable(path, "its format is unknown") from None
+    except MemoryError:
+        raise _undecodable(path, "there is not enough memory for it") from None
+    except Exception as error:  # a damaged file makes a decoder raise anything
+        raise _undecodable(path, str(error) or type(error).__name__) from error
+
+
+def _undecodable(path: Path, why: str) -> DataError:
+    return DataError(f"{path} cannot be decoded as an image ({why}); replace it.")
+
+
+def read_indices(path: Path, largest: int, colors: Sequence[Color] = ()) -> ClassMap:
+    """A label picture as uint8 (H, W): one channel of 8 bits with values up to ``largest``.
+
+    A palette picture holds indices, as for the official Cityscapes tool. ``colors`` are the data
+    set's own, in the order of the values: a palette that contradicts them is a DataError.
+    """
     picture = read_picture(path)
     if picture.mode not in ("L", "P"):
         raise DataError(
             f"{path} is a picture of mode {picture.mode}, but labels have a single 8-bit channel."
         )
+    refuse_contradiction(picture, path, largest, colors)
     indices = np.array(picture)
     worst = int(indices.max())
     if worst > largest:
         raise DataError(f"{path} has the label {worst}, but legal labels are 0 to {largest}.")
     return indices
+
+
+def refuse_contradiction(
+    picture: PIL.Image.Image, path: Path, largest: int, colors: Sequence[Color]
+) -> None:
+    """DataError where a palette's colours are values other than its indices."""
+    if why := contradiction(picture, largest, colors):
+        raise DataError(f"{path} is a palette picture {why}; save it as 8-bit grey.")
 
 
 def read_colors(path: Path, values: Mapping[Color, int]) -> ClassMap:
@@ -82,6 +178,23 @@ def read_colors(path: Path, values: Mapping[Color, int]) -> ClassMap:
         color = tuple(pixels[~legal][0].tolist())
         raise DataError(f"{path} has the colour {color}, but legal are {list(values)}.")
     return class_map
+
+
+def available(dataset: Dataset, folder: Path, split: str) -> tuple[Frame, ...]:
+    """The frames of a split whose image is on disk or can be made by ``provide``."""
+    frames = dataset.frames(folder, split)
+    return tuple(frame for frame in frames if dataset.prepare or frame.image.exists())
+
+
+def provide(
+    dataset: Dataset, folder: Path, frames: Sequence[Frame], reporter: Reporter | None = None
+) -> None:
+    """Make the missing files of ``frames`` where the data set makes its own; call before reading.
+
+    ``folder`` is what ``dataset.locate`` gives.
+    """
+    if dataset.prepare is not None:
+        dataset.prepare(folder, frames, reporter or Reporter(quiet=True))
 
 
 def label_path(frame: Frame) -> Path:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import PIL.Image
 from PIL import ImageOps
 
 from segbench.data.layouts import read_picture
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError
 from segbench.types import Image
 
@@ -19,12 +21,13 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 def find_pictures(inputs: Iterable[str]) -> list[Path]:
     """The files that ``inputs`` name, each once: files, folders and globs (``**`` goes deeper).
 
-    DataError for an input that does not exist, matches nothing, or is a folder without pictures.
+    Two links to one picture are two pictures, since each has a name of its own. DataError for an
+    input that does not exist, matches nothing, or is a folder without pictures.
     """
     unique: dict[Path, Path] = {}
     for given in inputs:
         for path in _expand(given):
-            unique.setdefault(path.resolve(), path)
+            unique.setdefault(path.parent.resolve() / path.name, path)
     return list(unique.values())
 
 
@@ -38,20 +41,29 @@ def pictures_in(folder: Path) -> list[Path]:
     if not found:
         raise DataError(
             f"{folder} holds no pictures ({', '.join(SUFFIXES)}); those in subfolders are named "
-            f"by '{folder}/**/*.png'."
+            f"by '{folder}/**/*.png'. {skipped_sentence(skipped_in(folder))}".rstrip()
         )
     return sorted(found, key=_by_number)
 
 
 def read_photo(path: Path) -> Image:
-    """Any picture as RGB (H, W, 3), upright as its EXIF says, in DataError's one sentence if not.
+    """Any picture as RGB (H, W, 3), upright where its EXIF can be read; see ``to_rgb``.
 
-    What is transparent shows white behind it, as in a viewer. Of 16 bits the upper 8 count. Of
-    several pictures in a file the first is read.
+    Of several pictures in a file the first is read. DataError for one that cannot be.
     """
     picture = read_picture(path)
+    with suppress(Exception):  # damaged EXIF raises anything
+        picture = ImageOps.exif_transpose(picture)
+    return to_rgb(picture, path)
+
+
+def to_rgb(picture: PIL.Image.Image, path: Path) -> Image:
+    """A picture of any mode as RGB (H, W, 3); ``path`` is for the DataError.
+
+    What is transparent shows white behind it, as in a viewer. Of 16 bits the upper 8 count.
+    """
     try:
-        return np.array(_rgb(ImageOps.exif_transpose(picture)))
+        return np.array(_rgb(picture))
     except Exception as error:  # a damaged file makes a decoder raise anything
         raise DataError(
             f"{path} is a picture of mode {picture.mode} that cannot be shown as RGB; save it "

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.data.frames import read_image, read_pair, resize_image, resize_label
+from segbench.data.layouts import available, provide
 from segbench.errors import DataError, SegbenchError
 from segbench.progress import Reporter
 from segbench.types import Calibration, ClassMap, Dataset, Frame, Image, Size
@@ -35,7 +36,7 @@ def gather(
     a training frame is among those to be ``scored``, and DataError where there are no images.
     """
     folder = dataset.locate(data_root)
-    frames = tuple(f for f in dataset.frames(folder, SPLIT) if f.image.exists())
+    frames = available(dataset, folder, SPLIT)
     if not frames:
         raise DataError(
             f"INT8 is calibrated on training images, but {folder} has none of {dataset.name}'s "
@@ -49,12 +50,13 @@ def gather(
     order = np.random.default_rng(0).permutation(len(frames))
     held_back = min(HELD_BACK, len(frames) // 5) if trained else 0
     chosen = [frames[i] for i in sorted(order[held_back:][: count or COUNT])]
+    others = [frames[i] for i in sorted(order[:held_back])]
+    provide(dataset, folder, [*chosen, *others], reporter)
     images = _images(chosen, size, reporter)
     ids = tuple(frame.id for frame in chosen)
     source = f"{dataset.name} {SPLIT}"
     if not held_back:
         return Calibration(source, ids, images)
-    others = [frames[i] for i in sorted(order[:held_back])]
     return Calibration(source, ids, images, *_pairs(dataset, others, size, reporter))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
-from segbench.inference.weights import file_sha256, read_weights
+from segbench.inference.weights import check_floating, file_sha256, read_weights
 from segbench.types import InputConvention
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
     """Build the network of a checkpoint; raises SegbenchError when the file is none."""
     from segbench.fcn8s import FCN8s
 
-    state, metadata = read_weights(path, option="--checkpoint")
+    file = read_weights(path, option="--checkpoint")
     try:
-        config = json.loads(metadata["segbench"])
+        config = json.loads(file.metadata["segbench"])
         convention = InputConvention(**config["convention"])
         backbone, classes, decoder, *_ = (config[key] for key in DESCRIBED)
     except (KeyError, TypeError, ValueError) as error:
@@ -59,8 +59,9 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
         ) from error
     encoder = registry.backbone(backbone).build(convention)
     model = FCN8s(encoder, classes, convention, decoder)
+    check_floating(file.state, model, path.name)
     try:
-        model.load_state_dict(dict(state))
+        model.load_state_dict(dict(file.state))
     except RuntimeError as error:
         raise SegbenchError(
             f"{path} does not fit backbone {backbone!r} as it is now; train again or "

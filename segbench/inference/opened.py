@@ -52,7 +52,14 @@ def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporte
     )
     with memory_may_be_short(setup.batch_size, network.size):
         session = options.runtime.open(network.model, setup)
+    warn(session, options.runtime, reporter)
     return Predictor(session, dataset, network.size)
+
+
+def warn(session: Session, runtime: Runtime, reporter: Reporter) -> None:
+    """Say what the session doubts about itself."""
+    for doubt in session.details.get("doubts", ()):
+        reporter.say(f"Warning: {runtime.name}: {doubt}")
 
 
 def warn_if_slow(options: EngineOptions, reporter: Reporter) -> None:

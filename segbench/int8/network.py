@@ -34,7 +34,7 @@ from segbench.onnx.graph import compare_with_eager, export_onnx
 from segbench.scoring.confusion import mean_iou
 from segbench.types import Calibration, Setup
 
-FORMAT = 4
+FORMAT = 5
 """Goes up when the same request would give another network."""
 COMPARED_FRAMES = 4
 LEAST_AGREEMENT = 0.5
@@ -56,7 +56,8 @@ class Quantized:
 def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
     """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; give what there is to say of it.
 
-    "unsigned" is for ONNX Runtime on x86 CPUs, "signed" for TensorRT. The input and output are
+    "unsigned" is for ONNX Runtime on x86 CPUs, "unsaturated" for engines without exact INT8 kernels
+    on those that saturate, "signed" for TensorRT. The input and output are
     those of ``export_onnx``. The details, JSON values, name the ``profile``, the calibration
     ``method``, the ``scores`` of all methods (mIoU on held-back frames, or null), the ``source``
     and the ``frames`` calibrated on, the quantised ``layers``, the ``float_layers`` and which of
@@ -123,7 +124,7 @@ def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]
     """
     calibration = calibration_of(setup)
     compare = calibration.held_back_labels is not None
-    kept = _remembered(
+    kept = remembered(
         f"{_key(model, calibration, setup.size)}.ranges.json",
         lambda: measure_ranges(source, calibration.images, setup.batch_size, compare),
     )
@@ -160,7 +161,7 @@ def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str
         kept = list(setup.keep_float or ())
         if setup.keep_float is None and counted[best] is not None:
             costing = Costing(source, found[best], profile, setup, calibration, model.classes)
-            kept = _remembered(
+            kept = remembered(
                 f"{_key(model, calibration, setup.size, profile, best)}.costly.json",
                 lambda: costly_layers(costing, layers),
             )
@@ -179,7 +180,7 @@ def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str
     }
 
 
-def _remembered(name: str, work: Callable[[], Any]) -> Any:
+def remembered(name: str, work: Callable[[], Any]) -> Any:
     """The JSON value that ``work`` gives, from the cache once it is there."""
     place = cache_dir("int8") / name
     if not place.exists():

@@ -10,27 +10,35 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType, TensorsData
 
 from segbench.errors import SegbenchError, unknown_name
 
-Profile = Literal["unsigned", "signed"]
+Profile = Literal["unsigned", "unsaturated", "signed"]
 Ranges = dict[str, tuple[np.float32, np.float32]]
 """Tensor -> (lowest, highest) value."""
 
-FOLLOWERS = {"unsigned": ["Clip", "Relu", "MaxPool", "Add"], "signed": []}
-ACTIVATIONS = {"unsigned": QuantType.QUInt8, "signed": QuantType.QInt8}
+IN_8_BITS = ["Clip", "Relu", "MaxPool", "Add"]
+FOLLOWERS = {"unsigned": IN_8_BITS, "unsaturated": IN_8_BITS, "signed": []}
+ACTIVATIONS = {
+    "unsigned": QuantType.QUInt8,
+    "unsaturated": QuantType.QUInt8,
+    "signed": QuantType.QInt8,
+}
 OPTIONS: dict[str, dict[str, Any]] = {
     "unsigned": {},
+    "unsaturated": {},
     "signed": {
         "ActivationSymmetric": True,
         "QuantizeBias": False,
         "OpTypesToExcludeOutputQuantization": ["Conv"],
     },
 }
-"""Weights are symmetric with a scale a channel in both. ONNX Runtime on x86 wants every tensor
+"""Weights are symmetric with a scale a channel in all. ONNX Runtime on x86 wants every tensor
 between two operators in 8 bits. TensorRT fuses by itself: it wants Q/DQ at the inputs of
-convolutions alone, around zero, and no quantised bias."""
+convolutions alone, around zero, and no quantised bias. "unsaturated" is "unsigned" with weights
+small enough for CPUs that add products two by two in 16 bits."""
 
 
 def layers_to_quantize(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[str]:
@@ -83,6 +91,9 @@ def write_quantized(
     """Write the FP32 graph at ``source`` to ``path`` with ``layers`` in INT8."""
     model = onnx.load(source)
     aliases = {k: ranges[v] for k, v in before_activation(model.graph).items() if v in ranges}
+    options = dict(OPTIONS[profile])
+    if profile == "unsaturated":
+        options["TensorQuantOverrides"] = _weights_that_cannot_saturate(model.graph, layers)
     quantizer = QDQQuantizer(
         model,
         per_channel=True,
@@ -93,10 +104,38 @@ def write_quantized(
         nodes_to_quantize=_nodes_to_quantize(model.graph, profile, layers),
         nodes_to_exclude=[],
         op_types_to_quantize=["Conv", *FOLLOWERS[profile]],
-        extra_options=OPTIONS[profile],
+        extra_options=options,
     )
     quantizer.quantize_model()
     quantizer.model.save_model_to_file(str(path))
+
+
+def _weights_that_cannot_saturate(
+    graph: onnx.GraphProto, layers: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Weight -> ONNX Runtime's override for each output channel of ``layers``.
+
+    A channel's range is the sum of its two largest weights of one sign. In 8 bits two such weights
+    come to 128 at most, and with the largest activations to 255 * 128 < 2**15, whichever two an
+    engine adds. A depthwise convolution keeps all 8 bits: nothing is added across its channels.
+    """
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    overrides = {}
+    for node in convolutions(graph):
+        weight = onnx.numpy_helper.to_array(tensors[node.input[1]])
+        if node.name in layers and weight.shape[1] > 1:
+            ranges = [{"rmin": -top, "rmax": top} for top in _sums_of_two_largest(weight)]
+            overrides[node.input[1]] = [{"axis": 0, **ranges[0]}, *ranges[1:]]
+    return overrides
+
+
+def _sums_of_two_largest(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """For each output channel the larger of the sums of its two highest and two lowest weights."""
+    channels = np.sort(weight.reshape(len(weight), -1), axis=1)
+    highest = channels[:, -2:].clip(min=0).sum(1)
+    lowest = -channels[:, :2].clip(max=0).sum(1)
+    sums: NDArray[np.float32] = np.maximum(highest, lowest)
+    return sums
 
 
 def _nodes_to_quantize(

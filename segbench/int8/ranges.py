@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 
 from segbench.int8.profiles import Ranges, tensors_to_measure
-from segbench.onnx.session import DISABLED_OPTIMIZERS
+from segbench.onnx.session import DISABLED_OPTIMIZERS, execute_as_written
 from segbench.progress import Reporter
 from segbench.records.provenance import usable_cores
 
@@ -67,7 +67,10 @@ def batches(images: NDArray[np.uint8], batch_size: int) -> Iterator[NDArray[np.f
 
 
 def session_with_outputs(source: Path, names: Sequence[str]) -> Any:
-    """An ONNX Runtime session on the CPU that can give inner tensors too."""
+    """An ONNX Runtime session on the CPU that can give inner tensors too.
+
+    It executes the graph as written.
+    """
     import onnxruntime
 
     model = onnx.load(source)
@@ -76,6 +79,7 @@ def session_with_outputs(source: Path, names: Sequence[str]) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = usable_cores()
+    execute_as_written(options)
     return onnxruntime.InferenceSession(
         model.SerializeToString(),
         options,

@@ -22,11 +22,14 @@ def held_back_miou(
 def held_back_confusions(
     path: Path, setup: Setup, calibration: Calibration, classes: int
 ) -> NDArray[np.int64] | None:
-    """A matrix (classes, classes + 1) a frame at the network's size, on ONNX Runtime's CPU."""
+    """A matrix (classes, classes + 1) a frame at the network's size.
+
+    The file is executed as written, so that what is chosen by it does not depend on the CPU.
+    """
     images, labels = calibration.held_back_images, calibration.held_back_labels
     if images is None or labels is None:
         return None
-    session = OnnxSession(path, replace(setup, device="cpu"), "int8")
+    session = OnnxSession(path, replace(setup, device="cpu"), "int8", exact=True)
     matrices = []
     for start in range(0, len(images), setup.batch_size):
         indices = np.arange(start, start + setup.batch_size) % len(images)

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from segbench.data.frames import fingerprint, labelled_frames
+from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.inference.calibration import summarise
-from segbench.inference.opened import EngineOptions, calibration_for, check_runtime, warn_if_slow
+from segbench.inference.opened import (
+    EngineOptions,
+    calibration_for,
+    check_runtime,
+    warn,
+    warn_if_slow,
+)
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.provenance import provenance, session_details, source_state
+from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
 from segbench.records.record import Record, write_record
 from segbench.types import Calibration, Dataset, Frame, Session, Setup, Size
 
@@ -70,7 +77,10 @@ def open_checkpoint(
     dataset, trained = options.dataset, checkpoint.config
     check_classes(checkpoint, dataset, options.checkpoint)
     split = options.split or dataset.score_split
-    frames = labelled_frames(dataset, dataset.locate(options.data_root), split, options.limit)
+    folder = dataset.locate(options.data_root)
+    frames = labelled_frames(dataset, folder, split, options.limit, reporter)
+    if skipped := skipped_beside(frames):
+        reporter.say(skipped_sentence(skipped))
     size = options.size or (trained["height"], trained["width"])
     calibration = calibration_for(options, trained["dataset"], size, registry, reporter, frames)
     setup = Setup(
@@ -78,6 +88,7 @@ def open_checkpoint(
     )
     with memory_may_be_short(setup.batch_size, size):
         session = options.runtime.open(checkpoint.model, setup)
+    warn(session, options.runtime, reporter)
     return Opened(checkpoint, session, frames, size, calibration)
 
 
@@ -116,7 +127,7 @@ def score(
         },
         metrics=evaluation.metrics()
         | {"parameters": checkpoint.parameters}
-        | session_details(session, ["file_mb"]),
+        | session_details(session, ["file_mb", *ARITHMETIC]),
         per_class=evaluation.summary["per_class"],
         official=evaluation.official,
         provenance=provenance(

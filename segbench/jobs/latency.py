@@ -14,11 +14,18 @@ from segbench.errors import SegbenchError, sentence
 from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.inference.opened import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
-from segbench.latency.statistics import block_medians, figures, speedup, timing_doubts
+from segbench.latency.statistics import (
+    block_medians,
+    figures,
+    percentile,
+    speedup,
+    timing_doubts,
+)
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.provenance import provenance, session_details, source_state
-from segbench.records.record import Record, make_folder, read_arrays, read_record, write_record
+from segbench.records.arrays import latency_samples
+from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
+from segbench.records.record import Record, make_folder, read_record, write_record
 from segbench.types import Runtime, Size
 
 
@@ -212,6 +219,7 @@ def _metrics(
         "peak_memory_mb": measured.peak_memory_mb,
         "device_memory_mb": measured.device_memory_mb,
         "other_cpu": measured.watch.other_cpu,
+        **session_details(measured.warm.session, ARITHMETIC),
         **(agreement.metrics() if agreement else {}),
         "compared_on": measured.compared_on,
         **(roofline.metrics(timed["p50_ms"]) if roofline else {}),
@@ -222,11 +230,14 @@ def _metrics(
 
 def _doubts(measured: Measured, network: Network) -> list[str]:
     """What speaks against the runtime's own figures."""
-    agreement = measured.agreement
+    agreement, roofline = measured.agreement, measured.roofline
+    p50_ms = 1e3 * percentile(measured.timings.seconds, 50)
     return [
         *timing_doubts(measured.timings),
         *measured.watch.doubts(),
         *(agreement.doubts(network.trained) if agreement else ()),
+        *(roofline.doubts(p50_ms) if roofline else ()),
+        *measured.warm.session.details.get("doubts", ()),
         *measured.doubts,
     ]
 
@@ -237,7 +248,8 @@ def _baseline(
     """The first runtime asked for; None for that one itself, or where it failed."""
     if options.baseline is not None:
         record = read_record(options.baseline)
-        medians = block_medians(read_arrays(options.baseline))
+        samples = latency_samples(record)
+        medians = block_medians({"seconds": samples.seconds, "block": samples.block})
         valid = record.metrics["verdict"] == "VALID"
         return Baseline(record.config["runtime"], medians, valid, paired=False)
     first = group[0]

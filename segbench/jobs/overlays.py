@@ -6,6 +6,7 @@ from pathlib import Path
 import PIL.Image
 
 from segbench.data.draw import drawing
+from segbench.data.layouts import available, provide
 from segbench.errors import DataError
 from segbench.files import draft_of
 from segbench.inference.evaluate import predict_frame
@@ -31,14 +32,18 @@ def write_overlays(
             PIL.Image.fromarray(picture).save(draft)
 
 
-def frames_to_draw(dataset: Dataset, folder: Path, limit: int | None) -> Sequence[Frame]:
+def frames_to_draw(
+    dataset: Dataset, folder: Path, limit: int | None, reporter: Reporter
+) -> Sequence[Frame]:
     """Test images, labelled or not; the frames that are scored where there is none.
 
     Of more than ``MOST`` every k-th is drawn.
     """
     try:
-        frames = [frame for frame in dataset.frames(folder, "test") if frame.image.exists()]
+        frames = available(dataset, folder, "test")
     except DataError:
-        frames = []
-    frames = (frames or list(dataset.frames(folder, dataset.score_split)))[:limit]
-    return frames[:: -(-len(frames) // MOST)]
+        frames = ()
+    frames = (frames or tuple(dataset.frames(folder, dataset.score_split)))[:limit]
+    chosen = frames[:: -(-len(frames) // MOST)]
+    provide(dataset, folder, chosen, reporter)
+    return chosen

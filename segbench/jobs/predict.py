@@ -8,6 +8,7 @@ import PIL.Image
 
 from segbench.data.draw import drawing
 from segbench.data.pictures import find_pictures, read_photo
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.opened import EngineOptions, open_predictor
@@ -36,6 +37,8 @@ def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> 
     then the SegbenchError comes after the others are written.
     """
     pictures = find_pictures(options.inputs)
+    if skipped := [path for given in options.inputs for path in skipped_in(Path(given))]:
+        reporter.say(skipped_sentence(skipped))
     folders = _folders(options)
     _check_names(pictures, folders.values())
     for folder in folders.values():

@@ -26,7 +26,7 @@ class ReportOptions:
 
     checkpoint: Path
     data_root: Path
-    profile: Literal["unsigned", "signed"] = "unsigned"
+    profile: Literal["unsigned", "unsaturated", "signed"] = "unsigned"
     frames: int | None = None
     calibration_frames: int | None = None
     keep_float: int = 0

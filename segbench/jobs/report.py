@@ -11,10 +11,14 @@ from segbench.errors import SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.opened import check_runtime
 from segbench.jobs.evaluate import EvaluateOptions, Opened, open_checkpoint, score
-from segbench.pages import report_facts
-from segbench.pages.frame_figure import View
-from segbench.pages.report import Section, report_page
-from segbench.pages.report_sections import frame_section, latency_section, score_sections
+from segbench.pages.figures import View
+from segbench.pages.report import (
+    Section,
+    frame_section,
+    latency_section,
+    report_page,
+    score_sections,
+)
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
@@ -62,8 +66,7 @@ def write_report(options: ReportOptions, registry: Registry, reporter: Reporter)
         for plate in chain.from_iterable(section.plates for section in sections):
             with draft_of(options.png / f"{plate.name}.png") as draft:
                 draft.write_bytes(plate.png)
-    title = report_facts.title(record)
-    page = report_page(title, report_facts.facts(record), report_facts.doubts(record), sections)
+    page = report_page(record, sections)
     with draft_of(options.output) as draft:
         draft.write_text(page, encoding="utf-8")
 

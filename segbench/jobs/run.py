@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.data.frames import cached_split, check_scorable, fingerprint, labelled_frames
+from segbench.data.frames import (
+    cached_split,
+    check_scorable,
+    check_some_labelled,
+    fingerprint,
+    labelled_frames,
+)
+from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.inference.weights import LoadedWeights, build_encoder
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
@@ -34,9 +41,13 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
     folder = dataset.locate(options.data_root)
     splits = {
-        split: labelled_frames(dataset, folder, split, options.limit)
+        split: labelled_frames(dataset, folder, split, options.limit, reporter)
         for split in ("train", "val", dataset.score_split)
     }
+    for split, frames in splits.items():
+        check_some_labelled(dataset, split, frames)
+        if skipped := skipped_beside(frames):
+            reporter.say(skipped_sentence(skipped))
     check_scorable(dataset, splits[dataset.score_split][0], options.label_scale)
     make_folder(options.results / "run")
     model, weights = new_network(options)
@@ -142,7 +153,7 @@ def score_and_record(
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     best = load_checkpoint(output / BEST, registry)
     session = runtime.open(best.model, Setup(size, device=options.device))
-    drawn = frames_to_draw(dataset, folder, options.limit)
+    drawn = frames_to_draw(dataset, folder, options.limit, reporter)
     write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
     scored = splits[dataset.score_split]
     evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)

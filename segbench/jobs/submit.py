@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
+from segbench.data.layouts import provide
 from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -72,7 +73,9 @@ def _write(
     check_classes(checkpoint, dataset, options.checkpoint)
     size = (checkpoint.config["height"], checkpoint.config["width"])
     session = registry.runtime("eager").open(checkpoint.model, Setup(size, device=options.device))
-    frames = dataset.frames(dataset.locate(options.data_root), "test")
+    source = dataset.locate(options.data_root)
+    frames = dataset.frames(source, "test")
+    provide(dataset, source, frames, reporter)
     count = 0
     for frame in reporter.track(frames, len(frames), "predict"):
         logits = predict_logits(session, read_image(frame.image), size)

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.opened import EngineOptions, Predictor, open_predictor
@@ -62,6 +63,8 @@ def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) ->
 
     from segbench.video.read import open_footage
 
+    if skipped := skipped_in(options.input):
+        reporter.say(skipped_sentence(skipped))
     footage = open_footage(options.input, options.fps, options.start, options.max_frames)
     if options.output.resolve() == options.input.resolve():
         raise SegbenchError(f"{options.output} is the input; name another --output.")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.data.frames import read_image, resize_image
+from segbench.data.layouts import provide
 from segbench.errors import DataError, Failed, SegbenchError, reraise
 from segbench.plugins import Registry
 from segbench.types import Dataset, Session, Size
@@ -131,8 +132,10 @@ def compare(
 
 
 def _frames(dataset: Dataset, data_root: Path, size: Size) -> NDArray[np.uint8]:
-    frames = dataset.frames(dataset.locate(data_root), dataset.score_split)
+    folder = dataset.locate(data_root)
+    frames = dataset.frames(folder, dataset.score_split)
     if not frames:
         raise DataError(f"Split {dataset.score_split!r} of {dataset.name} has no frames.")
     chosen = frames[:: max(1, len(frames) // FRAMES)][:FRAMES]
+    provide(dataset, folder, chosen)
     return np.stack([resize_image(read_image(frame.image), size) for frame in chosen])

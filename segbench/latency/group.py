@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from segbench.errors import Failed, out_of_memory, sentence, too_large
 from segbench.inference.networks import FRESH_DATASET, Network
 from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
+from segbench.latency.peaks import torch_peak
 from segbench.latency.queries import (
     GROUP_SECONDS,
     Scenario,
@@ -20,7 +21,7 @@ from segbench.latency.queries import (
     query_of,
     session_output,
 )
-from segbench.latency.roofline import Roofline, measured_rates, work_of
+from segbench.latency.roofline import Roofline, copy_rate, work_of
 from segbench.latency.timing import (
     Query,
     Timings,
@@ -114,8 +115,12 @@ def measure_group(
         return []
     peak, on_device = peak_memory_mb(), device_memory_mb(device)
     agreements: Mapping[str, Agreement] = {}
-    source, roofline = None, None
+    rooflines: Mapping[str, Roofline] = {}
+    source = None
     doubts: dict[str, list[str]] = {name: [] for name in warm}
+
+    def no_roofline(name: str, error: Exception) -> None:
+        doubts[name].append(f"its roofline could not be measured: {sentence(named(error))}")
 
     def not_compared(name: str, error: Exception) -> None:
         doubts[name].append(f"not compared with eager FP32: {sentence(named(error))}")
@@ -132,8 +137,7 @@ def measure_group(
         if source == NOISE and network.trained:
             for name in warm:
                 doubts[name].append(f"compared on noise: no frames of {dataset} under --data-root")
-        work = work_of(network.model, network.size, protocol.batch_size)
-        roofline = Roofline(work, measured_rates(device))
+        rooflines = _rooflines(network, warm, protocol, reporter, no_roofline)
     return [
         Measured(
             each,
@@ -143,7 +147,7 @@ def measure_group(
             on_device,
             agreements.get(name),
             source,
-            roofline,
+            rooflines.get(name),
             tuple(doubts[name]),
         )
         for name, each in warm.items()
@@ -233,3 +237,26 @@ def _compare(
     setup = Setup(network.size, protocol.batch_size, protocol.device, threads=protocol.threads)
     reference = registry.runtime(REFERENCE).open(network.model, setup)
     return compare(sessions, reference, images, protocol.batch_size, failed)
+
+
+def _rooflines(
+    network: Network,
+    warm: Mapping[str, Warm],
+    protocol: Protocol,
+    reporter: Reporter,
+    failed: Failed,
+) -> dict[str, Roofline]:
+    work = work_of(network.model, network.size, protocol.batch_size)
+    bytes_per_s = copy_rate(resolve_device(protocol.device))
+    setup = _setup(network, protocol)
+    rooflines = {}
+    with reporter.steps(len(warm), "measure rooflines", idle=True) as step:
+        for name, each in warm.items():
+            try:
+                peak = (each.runtime.peak or partial(torch_peak, "float32"))(setup)
+            except Exception as error:
+                failed(name, error)
+            else:
+                rooflines[name] = Roofline(work, peak, bytes_per_s)
+            step("")
+    return rooflines

@@ -1,84 +1,92 @@
-"""The least time a query can take on this machine in FP32, by the roofline model.
+"""The least time a query can take on this machine and engine, by the roofline model.
 
 Source: Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009: work takes at least its
 operations over the machine's rate, and at least its bytes over the memory's.
 """
 
-import time
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from segbench.types import Size
+from segbench.latency.peaks import best_seconds
+from segbench.types import Peak, Size
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-MATRIX = {"cpu": 1024, "cuda": 8192}
-CHANNELS = 256
-PIXELS = 64
-COPIED_BYTES = 2**28
-REPEATS = 5
+COPIED_BYTES = (2**21, 2**28)
+"""The smaller copy stays in the caches, as the activations of a small network do."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one query asks for: operations (a multiply-add is two) and bytes moved."""
+    """What one query asks for: operations (a multiply-add is two) and values moved."""
 
     flop: float
-    moved: float
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What the machine gives a second: FP32 operations, and bytes copied."""
-
-    flop: float
-    moved: float
+    values: float
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """A query's work and the machine's rates."""
+    """A query's work, the engine's peak, and the bytes a second that the machine moves."""
 
     work: Work
-    rates: Rates
+    peak: Peak
+    bytes_per_s: float
+
+    @property
+    def moved(self) -> float:
+        """Bytes that the query moves in the engine's precision."""
+        return self.work.values * self.peak.value_bytes
 
     @property
     def bound_s(self) -> float:
         """The lower bound in seconds."""
-        return max(self.work.flop / self.rates.flop, self.work.moved / self.rates.moved)
+        return max(self.work.flop / self.peak.flop_per_s, self.moved / self.bytes_per_s)
 
-    def metrics(self, p50_ms: float) -> dict[str, float]:
+    def metrics(self, p50_ms: float) -> dict[str, str | float]:
         """The figures under the record's names, beside a measured latency."""
         return {
             "gflop": self.work.flop / 1e9,
-            "gbyte": self.work.moved / 1e9,
-            "gflop_per_s": self.rates.flop / 1e9,
-            "gbyte_per_s": self.rates.moved / 1e9,
+            "gbyte": self.moved / 1e9,
+            "gflop_per_s": self.peak.flop_per_s / 1e9,
+            "gbyte_per_s": self.bytes_per_s / 1e9,
             "bound_ms": 1e3 * self.bound_s,
-            "roofline_multiple": p50_ms / (1e3 * self.bound_s),
+            "bound_precision": self.peak.precision,
+            "roofline_multiple": self._multiple(p50_ms),
         }
+
+    def doubts(self, p50_ms: float) -> list[str]:
+        """Why one of the two must be wrong, where the latency is below the bound."""
+        if (multiple := self._multiple(p50_ms)) >= 1:
+            return []
+        return [
+            f"p50 is {multiple:.2f} times its roofline of {1e3 * self.bound_s:.3g} ms, which "
+            "nothing can undercut: other work slowed the machine while the roofline was measured, "
+            "or the engine left something out"
+        ]
+
+    def _multiple(self, p50_ms: float) -> float:
+        return p50_ms / (1e3 * self.bound_s)
 
 
 def work_of(model: "nn.Module", size: Size, batch_size: int) -> Work:
     """Count one forward pass without doing it.
 
-    Operations are those of convolutions and matrix products. Of the bytes, each such layer reads
-    its input and its weights and writes its output once, in FP32; all other layers count as fused
-    into these.
+    Operations are those of convolutions and matrix products. Each such layer reads the values of
+    its input and its weights and writes its output once; all other layers count as fused into
+    these.
     """
     import torch
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode
 
-    moved = 0
+    values = 0
 
     def count(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        nonlocal moved
-        moved += sum(t.nbytes for t in (*layer.parameters(), *inputs, output))
+        nonlocal values
+        values += sum(t.numel() for t in (*layer.parameters(), *inputs, output))
 
     with torch.device("meta"):
         images = torch.empty(batch_size, 3, *size)
@@ -88,50 +96,23 @@ def work_of(model: "nn.Module", size: Size, batch_size: int) -> Work:
             layer.register_forward_hook(count)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         weightless(images)
-    return Work(counter.get_total_flops(), moved)
+    return Work(counter.get_total_flops(), values)
 
 
-def measured_rates(device: "torch.device") -> Rates:
-    """The best of five FP32 matrix products and of five copies; a copy reads and writes.
+def copy_rate(device: "torch.device") -> float:
+    """Bytes a second of a copy, reading and writing counted: in memory or in the caches."""
+    return max(_copy_rate(size, device) for size in COPIED_BYTES)
 
-    On CPUs a 3x3 convolution counts where it is faster: on AMD's, torch multiplies matrices with
-    MKL, which reaches half of what oneDNN's convolutions do.
-    """
+
+def _copy_rate(size: int, device: "torch.device") -> float:
     import torch
 
-    side = MATRIX[device.type]
-    left, right = torch.rand(2, side, side, device=device)
-    product = torch.empty_like(left)
-    source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
     target = torch.zeros_like(source)
-    rate = 2 * side**3 / _best(lambda: torch.mm(left, right, out=product), device)
-    if device.type == "cpu":
-        rate = max(rate, _convolution_rate(device))
-    return Rates(rate, 2 * COPIED_BYTES / _best(lambda: target.copy_(source), device))
 
-
-def _convolution_rate(device: "torch.device") -> float:
-    import torch
-
-    images = torch.rand(1, CHANNELS, PIXELS, PIXELS, device=device)
-    weight = torch.rand(CHANNELS, CHANNELS, 3, 3, device=device)
-    flop = 2 * PIXELS**2 * weight.numel()
-    with torch.inference_mode():
-        return flop / _best(lambda: torch.conv2d(images, weight, padding=1), device)
-
-
-def _best(work: Callable[[], object], device: "torch.device") -> float:
-    import torch
-
-    def wait() -> None:
+    def copy() -> None:
+        target.copy_(source)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    times = []
-    for _ in range(1 + REPEATS):
-        wait()
-        started = time.perf_counter()
-        work()
-        wait()
-        times.append(time.perf_counter() - started)
-    return min(times[1:])
+    return 2 * size / best_seconds(copy)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.device import cpu_threads, describe, resolve_device
+from segbench.device import cpu_threads, describe, int8_saturates, resolve_device
 from segbench.errors import SegbenchError, out_of_memory
 from segbench.types import Setup
 
@@ -20,12 +20,24 @@ input is quantised: a depthwise convolution kept in float then costs 0.4 of mIoU
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
+def execute_as_written(options: Any) -> None:
+    """Make a session with ``options`` run Q/DQ nodes one by one, and convolutions in float.
+
+    Its output is then to the bit that of a session without graph optimisation.
+    """
+    from onnxruntime import GraphOptimizationLevel
+
+    options.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+
+
 class OnnxSession:
     """A graph of ``segbench.onnx.graph`` at the fixed size and batch of ``setup``.
 
-    FP32 on a card goes without TF32, as eager's does. ``precision`` is for the engine's name,
-    ``details`` for the record. Raises SegbenchError when the file is damaged or the provider that
-    the device needs did not start.
+    FP32 on a card goes without TF32, as eager's does. INT8 on a CPU whose kernels may saturate
+    takes ONNX Runtime's exact ones; ``exact`` executes the graph as written, on any CPU.
+    ``precision`` and ``details`` are for the record. Raises SegbenchError when the file is damaged
+    or the provider that the device needs did not start.
     """
 
     def __init__(
@@ -34,6 +46,7 @@ class OnnxSession:
         setup: Setup,
         precision: str,
         details: Mapping[str, Any] | None = None,
+        exact: bool = False,
     ) -> None:
         import onnxruntime
 
@@ -44,6 +57,12 @@ class OnnxSession:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong is raised too
         options.intra_op_num_threads = setup.threads or cpu_threads()
+        kernels = ""
+        if exact:
+            execute_as_written(options)
+        elif precision == "int8" and self.device.type == "cpu" and int8_saturates():
+            options.add_session_config_entry("session.x64quantprecision", "1")
+            kernels = " with x64quantprecision"
         wanted: list[Any] = [provider]
         if self.device.type == "cuda":
             wanted = [(provider, {"device_id": self.device.index or 0, "use_tf32": 0})]
@@ -66,8 +85,8 @@ class OnnxSession:
         self.input = self.session.get_inputs()[0].name
         self.output = self.session.get_outputs()[0].name
         self.engine = (
-            f"ONNX Runtime {onnxruntime.__version__} {precision.upper()}, {provider} on "
-            f"{describe(self.device)}"
+            f"ONNX Runtime {onnxruntime.__version__} {precision.upper()}, {provider}{kernels} "
+            f"on {describe(self.device)}"
         )
         self.details: Mapping[str, Any] = {
             "file_mb": round(path.stat().st_size / 1e6, 3),

@@ -6,6 +6,7 @@ no text is read as mathematics.
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from io import BytesIO
 from typing import Any, ParamSpec, TypeVar
@@ -13,9 +14,12 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from segbench.data.draw import mark_errors, overlay
 from segbench.latency.statistics import (
     Seconds,
     percentile,
@@ -25,10 +29,12 @@ from segbench.latency.statistics import (
 from segbench.scoring.bootstrap import Interval
 from segbench.scoring.confusion import ratio
 from segbench.text import printable
+from segbench.types import IGNORED, ClassMap, Color, Image
 
-COLUMN, PAGE = 3.5, 7.16
+COLUMN, PAGE, FRAMES = 3.5, 7.16, 9.0
 DPI = 200
-PHONE_DPI = 130
+OPACITY = 0.6
+LEGEND_COLUMNS = 8
 BLUE, PALE, ORANGE, GREY, INK = "#2b6ca3", "#9bbfdd", "#c8641b", "#8a8f94", "#1d1f21"
 LONGEST = 22
 HISTOGRAM_END = 99
@@ -75,12 +81,12 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 @styled
-def as_png(figure: Figure, dpi: int = DPI) -> bytes:
+def as_png(figure: Figure) -> bytes:
     """The figure as a PNG; a character that the font lacks becomes a box."""
     png = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        figure.savefig(png, format="png", dpi=dpi, facecolor="white")
+        figure.savefig(png, format="png", dpi=DPI, facecolor="white")
     return png.getvalue()
 
 
@@ -183,6 +189,72 @@ def latency_over_time(seconds: Seconds) -> Figure:
     axes.set_xlabel("query")
     axes.set_ylabel("latency, ms")
     axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.5)
+    return figure
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame with its ground truth and its prediction, (H, W) each; ``miou`` is the frame's."""
+
+    id: str
+    miou: float
+    image: Image
+    truth: ClassMap
+    predicted: ClassMap
+
+    @property
+    def wrong(self) -> float:
+        """The share of labelled pixels whose class is wrong."""
+        labelled = self.truth != IGNORED
+        return float((self.truth != self.predicted)[labelled].mean()) if labelled.any() else 0.0
+
+    def drawn(self, palette: tuple[Color, ...]) -> dict[str, Image]:
+        """Ground truth, prediction and errors as pictures (H, W, 3), by what is to be said."""
+        return {
+            f"{plain(self.id)}, ground truth": overlay(self.image, self.truth, palette, OPACITY),
+            f"prediction, mIoU {self.miou:.3f}": overlay(
+                self.image, self.predicted, palette, OPACITY
+            ),
+            f"errors, {self.wrong:.1%} of labelled pixels": mark_errors(
+                self.image, self.truth, self.predicted
+            ),
+        }
+
+
+def classes_shown(
+    views: Sequence[View], classes: tuple[str, ...], palette: tuple[Color, ...]
+) -> dict[str, str]:
+    """The colour of each class that occurs in a view, as ``#rrggbb``."""
+    maps = [part.ravel() for view in views for part in (view.truth, view.predicted)]
+    present = [index for index in np.unique(np.concatenate(maps)) if index < len(classes)]
+    return {classes[index]: "#{:02x}{:02x}{:02x}".format(*palette[index]) for index in present}
+
+
+@styled
+def frame_rows(
+    views: Sequence[View], classes: tuple[str, ...], palette: tuple[Color, ...]
+) -> Figure:
+    """Three pictures of each view in a row, and below them the colours of the classes shown."""
+    shapes = [view.truth.shape for view in views]
+    heights = [FRAMES / 3 * height / width + 0.16 for height, width in shapes]
+    colors = classes_shown(views, classes, palette)
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03)
+    size = (FRAMES, sum(heights) + 0.1 + 0.16 * -(-len(colors) // LEGEND_COLUMNS))
+    figure = Figure(figsize=size, layout=layout)
+    grid = figure.subplots(len(views), 3, squeeze=False, height_ratios=heights)
+    for row, view in zip(grid, views, strict=True):
+        for axes, (title, picture) in zip(row, view.drawn(palette).items(), strict=True):
+            axes.imshow(picture, interpolation="antialiased")
+            axes.set_title(title, loc="left", pad=3)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(True)
+            axes.spines[:].set_color(GREY)
+    patches = [
+        Patch(facecolor=color, edgecolor=GREY, lw=0.4, label=plain(name))
+        for name, color in colors.items()
+    ]
+    figure.legend(handles=patches, loc="outside lower left", ncols=LEGEND_COLUMNS, handlelength=1)
     return figure
 
 

@@ -1,22 +1,30 @@
 """Which networks are worth their time: the Pareto front of score and latency, and its plot.
 
-The plot is SVG written here: it weighs a few kilobytes, follows the page's colours, prints, and
-its points can be reached with the keyboard. A plotting library weighs megabytes and has a theme
-of its own.
+The plot is SVG: it weighs a few kilobytes, follows the page's colours, prints, and its points can
+be reached with the keyboard.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import cos, pi, sin
+from math import cos, floor, log10, pi, sin
+from typing import Any
 
-from segbench.pages.axes import Axis, linear_axis, log_axis
-from segbench.text import safe
+from segbench.text import printable
 
-WIDTH = 560
-LEFT, RIGHT, TOP, BOTTOM = 58, 548, 14, 300
+WIDTH = 640
+LEFT, RIGHT, TOP, BOTTOM = 68, 628, 14, 320
 LINE, LETTER = 20, 6.2
 COLORS = 6
 RADIUS = 6.5
+# A point is near the front if this share of the best score would take it there.
+NEAR = 0.1
+# The room beside the outermost latencies, as a factor: a lone value has a tick beside it.
+MARGIN = 1.6
+MOST_TICKS = 8
+MOST_LABELS = 60
+LONGEST_LABEL = 30
+# Where a label may stand beside its mark: anchor, and steps right and down.
+BESIDE = (("start", 11, 4), ("end", -11, 4), ("middle", 0, -11), ("middle", 0, 20))
 # Corners, turn in degrees, and how far out every other corner lies.
 SHAPES = (
     (24, 0, 1.0),
@@ -62,6 +70,48 @@ class Key:
     runtimes: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Label:
+    """The name beside a mark; ``x`` and ``y`` are relative to the mark."""
+
+    text: str
+    anchor: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point as it is drawn; ``shape`` is an SVG path around ``x`` and ``y``."""
+
+    x: float
+    y: float
+    shape: str
+    style: str
+    point: Point
+    label: Label | None
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Values from ``low`` to ``high`` drawn from ``start`` to ``end``, and the labelled ones.
+
+    Steps of ``scale`` are equally long.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: Sequence[tuple[float, str]]
+    scale: Callable[[float], float] = float
+
+    def at(self, value: float) -> float:
+        """Where the value is drawn."""
+        low, high, place = map(self.scale, (self.low, self.high, value))
+        return self.start + (place - low) / (high - low) * (self.end - self.start)
+
+
 def pareto_front(points: Iterable[Point]) -> list[Point]:
     """The points that no other dominates, fastest first.
 
@@ -75,111 +125,172 @@ def pareto_front(points: Iterable[Point]) -> list[Point]:
     return front
 
 
-def pareto_plot(points: Sequence[Point], key: Key, score_name: str, style: str = "") -> str:
-    """Score against latency as an SVG element, the front through the valid points alone.
+def valid_front(points: Iterable[Point]) -> list[Point]:
+    """The front of the points whose latency is VALID."""
+    return pareto_front(point for point in points if point.verdict == "VALID")
 
-    ``points`` holds one or more. With ``style``, which is CSS, it is a file that stands alone.
+
+def near_front(points: Sequence[Point]) -> list[Point]:
+    """The points on the front or little below it, fastest first: those that a plot is about.
+
+    Little is NEAR of the best score. Without a valid point the front is that of all.
     """
-    x = log_axis([point.ms for point in points], LEFT, RIGHT)
-    y = linear_axis([point.score for point in points], BOTTOM, TOP)
-    legend, height = _legend(points, key)
-    label = f"{score_name} against median latency"
-    parts = [
-        f'<svg class="plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
-        f' role="group" aria-label="{safe(label)}">',
-        f"<style>{style}</style>" if style else "",
-        f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
-        _grid(x, y, score_name),
-        _front(pareto_front(point for point in points if point.verdict == "VALID"), x, y),
-        *(_point(point, key, x, y) for point in sorted(points, key=lambda point: point.ms)),
-        legend,
-        "</svg>",
-    ]
-    return "\n".join(part for part in parts if part)
+    front = valid_front(points) or pareto_front(points)
+    little = NEAR * abs(front[-1].score)
+    near = []
+    reached = 0
+    for point in sorted(points, key=lambda point: point.ms):
+        while reached + 1 < len(front) and front[reached + 1].ms <= point.ms:
+            reached += 1
+        if point.score >= front[reached].score - little:
+            near.append(point)
+    return near
+
+
+def linear_axis(values: Sequence[float], start: float, end: float) -> Axis:
+    """An axis from ``start`` to ``end`` with a tenth of the values' span, or 0.01, to spare."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = min(values), max(values)
+    margin = max((high - low) / 10, 0.01)
+    low, high = low - margin, high + margin
+    marked = [float(v) for v in MaxNLocator(MOST_TICKS, steps=[1, 2, 5, 10]).tick_values(low, high)]
+    decimals = max(0, -floor(log10(marked[1] - marked[0]) + 1e-9))
+    ticks = [(value, f"{value:.{decimals}f}") for value in marked if low <= value <= high]
+    return Axis(low, high, start, end, ticks)
+
+
+def log_axis(values: Sequence[float], start: float, end: float) -> Axis:
+    """A logarithmic axis for positive values; it marks 1, 2 and 5 of each decade while they fit.
+
+    A range too short for that is marked in equal steps.
+    """
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    low, high = min(values) / MARGIN, max(values) * MARGIN
+    marked: list[float] = []
+    for locator in (
+        LogLocator(subs=(1, 2, 5), numticks=3 * MOST_TICKS),
+        LogLocator(numticks=MOST_TICKS),
+        MaxNLocator(MOST_TICKS),
+    ):
+        marked = [float(value) for value in locator.tick_values(low, high) if low <= value <= high]
+        if 0 < len(marked) <= MOST_TICKS:
+            break
+    return Axis(low, high, start, end, [(value, f"{value:g}") for value in marked], log10)
+
+
+def pareto_plot(points: Sequence[Point], key: Key, score_name: str) -> dict[str, Any]:
+    """What the template ``plot.svg`` draws: score against latency, the front of valid points.
+
+    ``points`` holds one or more. The axes hold those near the front; the rest is counted.
+    """
+    near = near_front(points)
+    x = log_axis([point.ms for point in near], LEFT, RIGHT)
+    y = linear_axis([point.score for point in near], BOTTOM, TOP)
+    drawn = [p for p in points if x.low <= p.ms <= x.high and y.low <= p.score <= y.high]
+    drawn.sort(key=lambda point: point.ms)
+    outside = len(points) - len(drawn)
+    front = [(x.at(point.ms), y.at(point.score)) for point in valid_front(drawn)]
+    legend, height = _legend(drawn, key)
+    return {
+        "title": f"{score_name} against median latency",
+        "score_name": score_name,
+        "frame": {"width": WIDTH, "left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM},
+        "height": height + LINE * (outside > 0),
+        "columns": [(x.at(value), label) for value, label in x.ticks],
+        "lines": [(y.at(value), label) for value, label in y.ticks],
+        "front": front,
+        "marks": _marks(drawn, key, x, y),
+        "legend": legend,
+        "outside": (outside, len(points), height) if outside else None,
+    }
 
 
 def _equal(one: Point, other: Point) -> bool:
     return (one.ms, one.score) == (other.ms, other.score)
 
 
-def _grid(x: Axis, y: Axis, score_name: str) -> str:
-    lines = [
-        f'<path class="grid" d="M{x.at(value):.1f} {TOP}V{BOTTOM}"/>'
-        f'<text class="middle" x="{x.at(value):.1f}" y="{BOTTOM + 18}">{label}</text>'
-        for value, label in x.ticks
+def _marks(drawn: Sequence[Point], key: Key, x: Axis, y: Axis) -> list[Mark]:
+    """The points with their labels, in the order given."""
+    places = [(x.at(point.ms), y.at(point.score)) for point in drawn]
+    labels = _labels(drawn, places)
+    return [
+        Mark(*place, _shape(key.runtimes.index(point.runtime)), _style(point, key), point, label)
+        for point, place, label in zip(drawn, places, labels, strict=True)
     ]
-    lines += [
-        f'<path class="grid" d="M{LEFT} {y.at(value):.1f}H{RIGHT}"/>'
-        f'<text class="end" x="{LEFT - 8}" y="{y.at(value) + 4:.1f}">{label}</text>'
-        for value, label in y.ticks
-    ]
-    middle = (TOP + BOTTOM) / 2
-    return "\n".join(
-        [
-            *lines,
-            f'<text class="middle" x="{(LEFT + RIGHT) / 2}" y="{BOTTOM + 38}">'
-            "median latency in ms, logarithmic</text>",
-            f'<text class="middle" transform="translate(14 {middle}) rotate(-90)">'
-            f"{safe(score_name)}</text>",
-        ]
-    )
 
 
-def _front(front: Sequence[Point], x: Axis, y: Axis) -> str:
-    if not front:
-        return ""
-    steps = "".join(f"H{x.at(point.ms):.1f}V{y.at(point.score):.1f}" for point in front)
-    return f'<path class="front" d="M{x.at(front[0].ms):.1f} {BOTTOM}{steps}H{RIGHT}"/>'
-
-
-def _point(point: Point, key: Key, x: Axis, y: Axis) -> str:
-    """A mark that can be focused; what it stands for is its label, one line each."""
-    color = key.backbones.index(point.backbone) % COLORS + 1
+def _style(point: Point, key: Key) -> str:
     hollow = " hollow" if point.verdict == "INVALID" else ""
-    label = "&#10;".join(map(safe, point.details.split("\n")))
-    return (
-        f'<g class="point series-{color}{hollow}" data-rows="{point.row}" tabindex="0"'
-        f' role="img" aria-label="{label}"'
-        f' transform="translate({x.at(point.ms):.1f} {y.at(point.score):.1f})">'
-        f"{_mark(key.runtimes.index(point.runtime))}</g>"
-    )
+    return f"series-{key.backbones.index(point.backbone) % COLORS + 1}{hollow}"
 
 
-def _mark(shape: int) -> str:
-    corners, turn, inner = SHAPES[shape % len(SHAPES)]
+def _labels(drawn: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[Label | None]:
+    """What tells the points apart, where there is room: first for the front, then the best."""
+    front = {id(point) for point in valid_front(drawn)}
+    order = sorted(range(len(drawn)), key=lambda n: (id(drawn[n]) not in front, -drawn[n].score))
+    taken = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for x, y in places]
+    labels: list[Label | None] = [None] * len(drawn)
+    names = _names(drawn)
+    for n in order[:MOST_LABELS]:
+        width = LETTER * len(names[n])
+        for anchor, right, down in BESIDE:
+            left = places[n][0] + right - {"start": 0, "middle": 0.5, "end": 1}[anchor] * width
+            base = places[n][1] + down
+            box = (left, base - 10, left + width, base + 3)
+            inside = left > LEFT and left + width < WIDTH and TOP < base < BOTTOM
+            if names[n] and inside and not any(_overlap(box, other) for other in taken):
+                labels[n] = Label(names[n], anchor, right, down)
+                taken.append(box)
+                break
+    return labels
+
+
+def _names(drawn: Sequence[Point]) -> list[str]:
+    """Backbone and runtime of each point, without what all have in common."""
+    parts = [
+        name for name in ("backbone", "runtime") if len({getattr(p, name) for p in drawn}) > 1
+    ] or ["runtime"]
+    texts = [printable(" ".join(getattr(point, part) for part in parts)) for point in drawn]
+    return [t if len(t) <= LONGEST_LABEL else t[: LONGEST_LABEL - 1] + "…" for t in texts]
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _shape(number: int) -> str:
+    corners, turn, inner = SHAPES[number % len(SHAPES)]
     places = []
     for corner in range(corners):
         angle = (turn / 180 + 2 * corner / corners) * pi
         radius = RADIUS * (inner if corner % 2 else 1)
         places.append(f"{radius * sin(angle):.1f} {-radius * cos(angle):.1f}")
-    return f'<path class="mark" d="M{"L".join(places)}Z"/>'
+    return f"M{'L'.join(places)}Z"
 
 
-def _legend(points: Sequence[Point], key: Key) -> tuple[str, int]:
-    """The legend below the plot, and the height of both."""
-    backbones = {point.backbone for point in points}
-    runtimes = {point.runtime for point in points}
-    front = '<path class="front" d="M-8 0H8"/>'
+def _legend(drawn: Sequence[Point], key: Key) -> tuple[list[dict[str, Any]], int]:
+    """The entries of the legend below the plot, and the height of both."""
+    backbones = {point.backbone for point in drawn}
+    runtimes = {point.runtime for point in drawn}
     groups = [
         [
-            (f"series-{place % COLORS + 1}", _mark(0), name)
+            (f"series-{place % COLORS + 1}", _shape(0), name)
             for place, name in enumerate(key.backbones)
             if name in backbones
         ],
-        [("", _mark(n), name) for n, name in enumerate(key.runtimes) if name in runtimes],
-        [("", front, "Pareto front of VALID points"), ("hollow", _mark(0), "INVALID")],
+        [("", _shape(n), name) for n, name in enumerate(key.runtimes) if name in runtimes],
+        [("line", "M-8 0H8", "Pareto front of VALID points"), ("hollow", _shape(0), "INVALID")],
     ]
-    parts, y = [], BOTTOM + 64
+    entries, y = [], BOTTOM + 64
     for group in groups:
         x = float(LEFT)
-        for style, mark, name in group:
+        for style, shape, name in group:
             width = 40 + LETTER * len(name)
             if x > LEFT and x + width > WIDTH:
                 x, y = float(LEFT), y + LINE
-            parts.append(
-                f'<g class="{style}" transform="translate({x + 7:.1f} {y})">{mark}'
-                f'<text x="14" y="4">{safe(name)}</text></g>'
-            )
+            entries.append({"x": x + 7, "y": y, "style": style, "shape": shape, "name": name})
             x += width
         y += LINE
-    return "\n".join(parts), y
+    return entries, y

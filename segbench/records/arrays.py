@@ -1,13 +1,27 @@
-"""What the arrays beside a record say, checked before anything is computed from them."""
+"""What the arrays beside a record say, checked before anything is computed from them.
 
+An ``.npz`` may come from anybody: nothing in it is unpickled, what its headers claim is compared
+with what is there before memory is taken for it, and arrays that nobody asks for are not read.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import RecordError
-from segbench.records.record import Record, read_arrays
+from segbench.records.record import Record
+
+MAX_BYTES = 2**30
+"""The largest array that is read: 1 GiB, the matrices of 5,900 frames with 150 classes."""
+
+MAX_COUNT = 2**32
+"""More pixels than any frame has; sums of what is below do not overflow."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,53 @@ class Samples:
     block: NDArray[Any]
 
 
+def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The arrays beside the record at ``path``, all of them or those of ``names`` that are there.
+
+    RecordError when one cannot be read, or is larger than ``MAX_BYTES``.
+    """
+    beside = path.with_suffix(".npz")
+    try:
+        if beside.exists() and not beside.is_file():
+            raise ValueError("it is not a regular file")
+        with ZipFile(beside) as archive:
+            found = dict.fromkeys(member.removesuffix(".npy") for member in archive.namelist())
+            return {
+                name: _read_member(archive, f"{name}.npy")
+                for name in found
+                if names is None or name in names
+            }
+    except Exception as error:  # a damaged file makes zipfile and NumPy raise anything
+        why = str(error).strip().rstrip(".") or type(error).__name__
+        raise RecordError(
+            f"The arrays {beside} cannot be read ({why}); restore the file or measure again."
+        ) from error
+
+
+def _read_member(archive: ZipFile, name: str) -> NDArray[Any]:
+    size = archive.getinfo(name).file_size
+    if size > MAX_BYTES:
+        raise ValueError(f"{name} has {size / 1e9:.1f} GB, over the limit of 1 GiB")
+    with archive.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        headers = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        if version not in headers:
+            raise ValueError(f"{name} is of the unknown version {version}")
+        shape, by_columns, dtype = headers[version](member)
+        if dtype.hasobject:
+            raise ValueError(f"{name} holds pickled objects")
+        needed = prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or needed != size - member.tell():
+            raise ValueError(f"{name} says {dtype} of shape {shape}, but its size is another")
+        data = member.read()
+        if len(data) != needed:
+            raise ValueError(f"{name} is cut off")
+    return np.ndarray(shape, dtype, data, order="F" if by_columns else "C")
+
+
 def scored_frames(record: Record) -> ScoredFrames:
     """The frames of a run or an evaluation; RecordError where the arrays do not fit the record."""
     arrays = _arrays(record, ("confusion", "frames"))
@@ -40,6 +101,7 @@ def scored_frames(record: Record) -> ScoredFrames:
         or confusions.shape[2:] not in ((count,), (count + 1,))
         or not confusions.size
         or confusions.min() < 0
+        or confusions.max() > MAX_COUNT
     ):
         _reject(record, "its confusion matrices do not fit its frames and classes")
     return ScoredFrames(tuple(map(str, ids)), classes, confusions.astype(np.int64))
@@ -49,7 +111,8 @@ def latency_samples(record: Record) -> Samples:
     """The queries of a latency record; RecordError where the arrays hold none."""
     arrays = _arrays(record, ("seconds", "block"))
     seconds, block = arrays["seconds"], arrays["block"]
-    timed = seconds.dtype.kind == "f" and seconds.ndim == 1 and seconds.shape == block.shape
+    kinds = seconds.dtype.kind + block.dtype.kind
+    timed = kinds in ("fi", "fu") and seconds.ndim == 1 and seconds.shape == block.shape
     if not timed or not seconds.size or not (np.isfinite(seconds) & (seconds > 0)).all():
         _reject(record, "its times are no positive numbers, one a query")
     return Samples(seconds, block)
@@ -57,7 +120,7 @@ def latency_samples(record: Record) -> Samples:
 
 def _arrays(record: Record, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     assert record.path is not None
-    arrays = read_arrays(record.path)
+    arrays = read_arrays(record.path, names)
     for name in names:
         if name not in arrays:
             _reject(record, f"it has no array {name!r}")

@@ -6,17 +6,20 @@ No host name, no user name and no folder goes into a record.
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from segbench.cgroups import MOUNT, OWN_GROUPS, cpu_quota
 from segbench.microarchitecture import microarchitecture
 from segbench.plugins import Item, Registry, required_versions
+from segbench.progress import Reporter
 from segbench.types import Runtime, Session
 
 SOURCE = Path(__file__).parents[2]
@@ -25,6 +28,7 @@ TUNING = re.compile(
     "|LD_PRELOAD|GLIBC_TUNABLES"
 )
 """Names of environment variables that change how fast libraries are, or what they compute."""
+ARITHMETIC = ("arithmetic_error", "arithmetic_agreement")
 SESSION_DETAILS = ("quantization", "int8_layers", "float_layers", "engine_was_cached")
 
 
@@ -79,17 +83,35 @@ def source_state(source: Path = SOURCE) -> tuple[str | None, bool | None]:
     """The Git commit of the checkout at ``source``, and whether its tracked files differ from it.
 
     Records and leaderboards under ``results`` do not count. (None, None) when ``source`` is an
-    installed package rather than a checkout. Asked once a process.
+    installed package rather than a checkout, and after a warning where Git calls the checkout
+    unsafe. Asked once a process.
     """
     module = Path(__file__).relative_to(SOURCE)
     git = ("git", "--no-optional-locks", "-C", str(source))
     if output_of(*git, "ls-files", "--error-unmatch", str(module)) is None:
+        if (source / ".git").exists() and _called_unsafe(git):
+            Reporter().say(
+                "Warning: records will name no commit, since Git calls this checkout unsafe "
+                "(another user owns it); to trust it: "
+                f"git config --global --add safe.directory {shlex.quote(str(source))}"
+            )
         return None, None
     commit = output_of(*git, "rev-parse", "--verify", "HEAD")
     changes = output_of(
         *git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results"
     )
     return commit, None if changes is None else bool(changes)
+
+
+def _called_unsafe(git: Sequence[str]) -> bool:
+    environment = os.environ | {"LC_ALL": "C"}
+    try:
+        asked = subprocess.run(
+            [*git, "rev-parse"], capture_output=True, text=True, env=environment, check=False
+        )
+    except OSError:
+        return False
+    return "safe.directory" in asked.stderr
 
 
 def without_folders(argument: str) -> str:
@@ -119,17 +141,14 @@ def cpu_model() -> str:
     return named[1].strip() if named else platform.processor() or platform.machine()
 
 
-def usable_cores(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+def usable_cores(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
     """How many CPUs this process may keep busy: its affinity, or its container's quota if less."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    try:
-        quota, period = cgroup.read_text(encoding="utf-8").split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+    quota = cpu_quota(own_groups, mount)
+    return cores if quota is None else max(1, min(cores, int(quota)))
 
 
 def _gpu() -> dict[str, Any]:
@@ -155,7 +174,7 @@ def _gpu() -> dict[str, Any]:
 def _version(distribution: str) -> str | None:
     try:
         return version(distribution)
-    except PackageNotFoundError:
+    except Exception:  # not installed, or its metadata is damaged in one of many ways
         return None
 
 

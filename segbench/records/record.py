@@ -14,11 +14,10 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
-from zipfile import BadZipFile
 
 import numpy as np
 import orjson
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from segbench.errors import RecordError
 from segbench.records.schema import KINDS, SCHEMA, problem
@@ -133,16 +132,6 @@ def each_record(results: Path, problems: list[str]) -> Iterator[Record]:
 def find_record(results: Path, kind: str, config_hash: str) -> Path | None:
     """The newest record of a configuration, found by its file name alone."""
     return max((results / kind).glob(f"*Z-{config_hash}*.json"), default=None)
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays beside the record at ``path``; raises RecordError when they cannot be read."""
-    beside = path.with_suffix(".npz")
-    try:
-        with beside.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise RecordError(f"The arrays {beside} cannot be read: {error}.") from error
 
 
 def _as_json(record: Record) -> dict[str, Any]:

@@ -2,30 +2,37 @@
 
 A file belongs to the frame whose id, or whose image's name, its own name starts with, if the name
 ends there or goes on with something other than a digit: ``frankfurt_000000_000294_pred.png`` is a
-prediction of ``frankfurt_000000_000294``. Folders below the given one are searched too.
+prediction of ``frankfurt_000000_000294``. Folders below the given one are searched too, linked
+ones included.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.layouts import read_picture
+from segbench.data import png
+from segbench.data.layouts import png_values, read_file
+from segbench.data.skipped import skipped_in
 from segbench.errors import DataError
 from segbench.types import Frame
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB with alpha"}
 
 
 @dataclass(frozen=True)
 class Matched:
-    """The frames that have exactly one prediction, in order, and what is wrong with the rest."""
+    """The frames that have exactly one prediction, in order, and what is wrong with the rest.
+
+    ``skipped`` are files that look like pictures and are not read.
+    """
 
     pairs: tuple[tuple[Frame, Path], ...]
     faults: tuple[str, ...]
+    skipped: tuple[Path, ...] = ()
 
 
 def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
@@ -35,9 +42,11 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; name the folder of the predictions.")
+    folders = list(_folders(folder))
     files = sorted(
         path
-        for path in folder.rglob("*")
+        for place in folders
+        for path in place.iterdir()
         if path.suffix.lower() == ".png" and not path.name.startswith(".")
     )
     if not files:
@@ -64,23 +73,40 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
             ),
             *(f"{path}: belongs to no frame of the split" for path in extra),
         ),
+        skipped=tuple(path for place in folders for path in skipped_in(place)),
     )
 
 
-def read_prediction(path: Path) -> NDArray[np.uint8]:
-    """The values (H, W) of a PNG with a single channel of 8 bits; DataError for any other file."""
+def read_prediction(path: Path, palette: bool = False) -> NDArray[np.uint8]:
+    """The values (H, W) of a PNG with a single channel of 8 bits; DataError for any other file.
+
+    With ``palette`` a palette PNG is read as its indices, whatever its colours, as the official
+    Cityscapes tool does.
+    """
+    data = read_file(path)
     try:
-        with path.open("rb") as file:
-            header = file.read(26)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(header) < 26 or not header.startswith(_PNG):
-        raise DataError(f"{path}: is no PNG")
-    depth, color_type = header[24], header[25]
-    if (depth, color_type) != (8, 0):
-        given = f"{depth}-bit {_COLOR_TYPES.get(color_type, 'unknown')}"
-        raise DataError(f"{path}: is {given}, but a prediction is single-channel 8-bit (grey)")
-    return np.asarray(read_picture(path))
+        header = png.read_header(data)
+    except ValueError as error:
+        raise DataError(f"{path}: is no PNG") from error
+    indexed = palette and header.color_type == png.PALETTE
+    if not indexed and (header.depth, header.color_type) != (8, png.GREY):
+        given = f"{header.depth}-bit {_COLOR_TYPES.get(header.color_type, 'unknown')}"
+        due = "8-bit grey or a palette" if palette else "single-channel 8-bit (grey)"
+        raise DataError(f"{path}: is {given}, but a prediction is {due}")
+    return png_values(data, path)
+
+
+def _folders(top: Path) -> Iterator[Path]:
+    """``top`` and the folders below it, through links as well, each once."""
+    seen = set()
+    for place, below, _ in os.walk(top, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        below.sort()
+        yield Path(place)
 
 
 def _owner(stem: str, ids: Iterable[str]) -> str | None:

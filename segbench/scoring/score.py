@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.data.layouts import provide
+from segbench.data.skipped import skipped_sentence
 from segbench.errors import DataError, SegbenchError
 from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_miou
@@ -91,6 +93,7 @@ def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Fram
         raise DataError(
             f"The split {split!r} of {dataset.name} has no public labels; score another."
         )
+    provide(dataset, folder, frames)
     return frames
 
 
@@ -113,6 +116,8 @@ def score_predictions(
     """Score one PNG for every frame; DataError lists every file at fault, and nothing is scored."""
     reporter = reporter or Reporter(quiet=True)
     matched = match_predictions(frames, predictions)
+    if matched.skipped:
+        reporter.say(skipped_sentence(matched.skipped))
     faults = list(matched.faults)
     tally = Tally(dataset, label_scale)
     results = _count_all(dataset.benchmark, matched.pairs, label_scale, workers)
@@ -137,7 +142,7 @@ def _count_all(
     def count(pair: tuple[Frame, Path]) -> Counts | str:
         frame, path = pair
         try:
-            prediction = read_prediction(path)
+            prediction = read_prediction(path, palette=benchmark.output == "labels")
         except DataError as error:
             return error.message
         try:

@@ -65,6 +65,8 @@ def open_footage(
         if fps is None:
             raise SegbenchError(f"{path} is a folder of frames: give --fps, their number a second.")
         return _open_folder(path, fps, start, most)
+    if not path.is_file():
+        raise DataError(f"{path} is neither a file nor a folder; name a video file.")
     if fps is not None:
         raise SegbenchError(f"{path} is a file with a rate of its own: leave --fps out.")
     return _open_file(path, start, most)
@@ -94,7 +96,7 @@ def _open_folder(folder: Path, fps: Fraction, start: float, most: int | None) ->
 
 def _open_file(path: Path, start: float, most: int | None) -> Footage:
     try:
-        container = av.open(path)
+        container = av.open(path.absolute())  # FFmpeg takes a relative a:b.mp4 for a protocol
     except av.FFmpegError as error:
         raise DataError(f"{path} cannot be read as a video ({error.strerror}).") from error
     stream = next(filter(_moves, container.streams.video), None)

@@ -26,7 +26,7 @@ class VideoWriter:
     def __init__(self, path: Path, footage: Footage) -> None:
         self.frames = 0
         self._tick = footage.tick
-        self._container = av.open(path, "w", format="mp4")
+        self._container = av.open(path.absolute(), "w", format="mp4")
         try:
             stream = self._container.add_stream("libx264", rate=footage.rate, options=OPTIONS)
         except UnknownCodecError as error:

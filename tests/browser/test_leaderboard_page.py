@@ -12,7 +12,9 @@ from segbench.cli import main
 from segbench.records.record import Record, write_record
 from tests.browser.conftest import OpenPage
 
-COMMITTED = Path(__file__).parents[2] / "results" / "leaderboard.html"
+RESULTS = Path(__file__).parents[2] / "results"
+HINT = "Point at a mark to see its figures."
+PHONE, LAPTOP = 400, 1400
 # 297 mm without margins of 12 mm, in CSS pixels.
 A4_LANDSCAPE = 1031
 ODD = "<script>document.title = 'broken'</script>"
@@ -54,11 +56,21 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("board")
     measure(folder / "results", "vgg16", 0.7, 100.0)
     measure(folder / "results", "mobilenet", 0.6, 9.5)
-    measure(folder / "results", ODD, 0.5, 20.0, "the median drifted")
-    asked = ["--results", str(folder / "results"), "--output", str(folder / "board.html")]
-    done = CliRunner().invoke(main, ["leaderboard", "--format", "html", *asked])
+    measure(folder / "results", ODD, 0.58, 20.0, "the median drifted")
+    return write_page(folder / "results", folder / "board.html")
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the records in this repository, which has wide tables."""
+    return write_page(RESULTS, tmp_path_factory.mktemp("committed") / "board.html")
+
+
+def write_page(results: Path, output: Path) -> Path:
+    asked = ["--format", "html", "--results", str(results), "--output", str(output)]
+    done = CliRunner().invoke(main, ["leaderboard", *asked])
     assert done.exit_code == 0, done.output
-    return folder / "board.html"
+    return output
 
 
 @pytest.fixture
@@ -68,7 +80,7 @@ def page(open_page: OpenPage, board: Path) -> Page:
 
 def backbones(page: Page) -> list[str]:
     """What a reader sees in the column, from top to bottom."""
-    cells = page.locator(".board td.backbone").all()
+    cells = page.locator(".board tbody .name").all()
     return [cell.inner_text() for cell in cells if cell.is_visible()]
 
 
@@ -91,7 +103,7 @@ def test_a_column_sorts_from_the_keyboard(page: Page, key: str) -> None:
 
 
 def test_what_is_empty_stays_last(page: Page) -> None:
-    page.locator(".board tbody").first.locator("td").nth(4).evaluate(
+    page.locator(".board tbody").first.locator("td").nth(2).evaluate(
         "cell => { cell.textContent = ''; delete cell.dataset.key; }"
     )
     button = page.get_by_role("button", name="score", exact=True)
@@ -108,17 +120,33 @@ def test_a_filter_keeps_the_rows_with_all_words(page: Page) -> None:
     assert [point.is_visible() for point in points] == [True, False, False]
     lines = page.locator(".heat tbody tr").all()
     assert [line.is_visible() for line in lines] == [False, True, False]
+    assert page.locator("path.front").first.is_visible()
     page.get_by_label("Filter rows").fill("nowhere")
     assert page.locator("section").is_hidden()
+    assert page.locator("path.front").first.is_hidden()
     page.get_by_label("Filter rows").fill("")
     assert len(backbones(page)) == 3
     assert all(point.is_visible() for point in points)
 
 
+def test_a_plot_without_a_point_left_is_hidden_with_its_front(
+    open_page: OpenPage, committed: Path
+) -> None:
+    page = open_page(committed)
+    page.get_by_label("Filter rows").fill("vgg16")
+    for section in page.locator("section:visible").all():
+        assert section.locator(".board tbody:visible").count() > 0
+        for figure in section.locator("figure").all():
+            left = figure.locator("[data-rows]:not([hidden])").count()
+            assert figure.is_visible() == (left > 0)
+    assert page.locator("section:visible").count() > 0
+    assert page.locator("section:visible figure:not(:visible)").count() > 0
+
+
 def test_hovering_over_a_point_shows_its_details(page: Page) -> None:
     tip = page.locator(".tip")
-    assert tip.is_hidden()
-    page.locator(".point").first.hover()
+    assert tip.inner_text() == HINT
+    page.locator(".point .mark").first.hover()
     assert tip.inner_text().splitlines() == [
         "mobilenet eager",
         "mIoU 0.6000",
@@ -126,7 +154,19 @@ def test_hovering_over_a_point_shows_its_details(page: Page) -> None:
         "VALID",
     ]
     page.mouse.move(0, 0)
-    assert tip.is_hidden()
+    assert tip.inner_text() == HINT
+
+
+@pytest.mark.parametrize("width", [PHONE, LAPTOP])
+def test_details_cover_no_mark(open_page: OpenPage, committed: Path, width: int) -> None:
+    page = open_page(committed, viewport={"width": width, "height": 900})
+    plot = page.locator(".plotted").first
+    plot.locator(".point").first.focus()
+    tip, drawing = plot.locator(".tip").bounding_box(), plot.locator("svg").bounding_box()
+    assert tip
+    assert drawing
+    beside = tip["x"] >= drawing["x"] + drawing["width"]
+    assert beside or tip["y"] >= drawing["y"] + drawing["height"]
 
 
 def test_the_keyboard_reaches_every_point_in_order_of_latency(page: Page) -> None:
@@ -141,17 +181,17 @@ def test_the_keyboard_reaches_every_point_in_order_of_latency(page: Page) -> Non
         "vgg16 eager",
     ]
     assert "INVALID: the median drifted" in seen[1]
-    assert page.locator(".tip").is_hidden()
+    assert page.locator(".tip").inner_text() == HINT
 
 
 def test_escape_closes_the_details(page: Page) -> None:
     page.locator(".point").first.focus()
     page.keyboard.press("Escape")
-    assert page.locator(".tip").is_hidden()
+    assert page.locator(".tip").inner_text() == HINT
 
 
 def test_a_row_unfolds_where_it_comes_from(page: Page, board: Path) -> None:
-    unfold = page.get_by_role("button", name="provenance of vgg16 eager")
+    unfold = page.get_by_role("button", name="vgg16", exact=True)
     origin = page.locator(".provenance").first
     assert origin.is_hidden()
     unfold.press("Enter")
@@ -182,24 +222,77 @@ def test_text_on_the_deepest_tint_can_be_read(
     assert cell.evaluate(CONTRAST) > 4.5
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [PHONE, 1280, LAPTOP])
 def test_only_tables_and_plots_scroll_sideways(
-    open_page: OpenPage, board: Path, width: int
+    open_page: OpenPage, board: Path, committed: Path, width: int
 ) -> None:
-    page = open_page(board, viewport={"width": width, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for path in (board, committed):
+        page = open_page(path, viewport={"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_a_phone_shows_the_scores_at_once(open_page: OpenPage) -> None:
-    page = open_page(COMMITTED, viewport={"width": 390, "height": 800})
-    heads = page.get_by_role("button", name="score", exact=True).all()
-    assert len(heads) > 1
-    boxes = [head.bounding_box() for head in heads]
-    assert all(box and box["x"] + box["width"] <= 390 for box in boxes)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, LAPTOP])
+def test_the_filter_is_one_opaque_line_over_the_whole_width(
+    open_page: OpenPage, committed: Path, width: int, scheme: str
+) -> None:
+    page = open_page(committed, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.mouse.wheel(0, 1500)
+    page.wait_for_function("scrollY > 1000")
+    bar = page.locator(".controls")
+    box = bar.bounding_box()
+    assert box
+    assert (box["x"], box["y"], box["width"]) == (0, 0, width)
+    assert box["height"] < 48
+    assert bar.evaluate("bar => getComputedStyle(bar).backgroundColor").startswith("rgb(")
+    over = "({x, y}) => document.elementFromPoint(x, y).closest('.controls') !== null"
+    assert all(page.evaluate(over, {"x": x, "y": 30}) for x in range(2, width - 2, 40))
 
 
-def test_tables_fit_a_printed_page(open_page: OpenPage) -> None:
-    page = open_page(COMMITTED, viewport={"width": A4_LANDSCAPE, "height": 700})
+def test_the_header_of_a_table_that_fits_sticks_below_the_filter(
+    open_page: OpenPage, board: Path
+) -> None:
+    page = open_page(board, viewport={"width": LAPTOP, "height": 300})
+    page.locator(".board tbody").last.evaluate("body => body.scrollIntoView()")
+    box = page.locator(".board thead .name").bounding_box()
+    bar = page.locator(".controls").bounding_box()
+    assert page.locator(".scroll.fits .board").count() == 1
+    assert box
+    assert bar
+    assert box["y"] == pytest.approx(bar["y"] + bar["height"], abs=1)
+
+
+@pytest.mark.parametrize("width", [PHONE, LAPTOP])
+def test_a_wide_table_keeps_its_header_and_its_names_in_sight(
+    open_page: OpenPage, committed: Path, width: int
+) -> None:
+    page = open_page(committed, viewport={"width": width, "height": 700})
+    box = page.locator(".scroll").first
+    assert "fits" not in (box.get_attribute("class") or "")
+    assert "gradient" in box.evaluate("box => getComputedStyle(box).backgroundImage")
+    box.evaluate("box => box.scrollTo(9999, 300)")
+    frame = box.bounding_box()
+    head = box.locator("thead .name").bounding_box()
+    assert frame
+    assert head
+    assert (head["x"], head["y"]) == pytest.approx((frame["x"], frame["y"]), abs=1)
+    assert frame["height"] < 700
+    last = box.locator("thead th").last.bounding_box()
+    assert last
+    assert last["x"] + last["width"] <= width
+
+
+def test_a_phone_shows_score_and_p50_at_once(open_page: OpenPage, committed: Path) -> None:
+    page = open_page(committed, viewport={"width": PHONE, "height": 800})
+    for name in ("score", "p50 ms"):
+        heads = page.get_by_role("button", name=name, exact=True).all()
+        assert len(heads) > 1
+        boxes = [head.bounding_box() for head in heads]
+        assert all(box and box["x"] + box["width"] <= PHONE for box in boxes)
+
+
+def test_tables_fit_a_printed_page(open_page: OpenPage, committed: Path) -> None:
+    page = open_page(committed, viewport={"width": A4_LANDSCAPE, "height": 700})
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= A4_LANDSCAPE
 

@@ -1,18 +1,20 @@
 """A report in a real browser: nothing is fetched, nothing fails, names stay text."""
 
+import io
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 from click.testing import CliRunner
 
 from segbench.cli import main
-from segbench.pages.frame_figure import View
-from segbench.pages.report import report_page
-from segbench.pages.report_sections import frame_section
+from segbench.pages.figures import View
+from segbench.pages.report import frame_section, report_page
 from segbench.records.arrays import ScoredFrames
+from segbench.records.record import read_record
 from tests.browser.conftest import OpenPage
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -48,6 +50,17 @@ def test_the_page_stands_alone(open_page: OpenPage, report: Path, scheme: str, w
     assert all(image.get_attribute("alt") for image in page.locator("img").all())
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_follow_the_colours_of_the_page(
+    open_page: OpenPage, report: Path, scheme: str
+) -> None:
+    page = open_page(report, color_scheme=scheme)
+    for card in page.locator(".card").all():
+        shot = np.array(PIL.Image.open(io.BytesIO(card.screenshot())).convert("L"))
+        assert (np.median(shot) > 200) == (scheme == "light")
+        assert np.ptp(shot) > 120
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_frames_are_side_by_side_or_stacked_but_never_cut(
     open_page: OpenPage, tmp_path: Path, width: int
@@ -56,11 +69,13 @@ def test_frames_are_side_by_side_or_stacked_but_never_cut(
     view = View("f0", 1.0, np.zeros((3, 4, 3), np.uint8), labels, labels)
     frames = ScoredFrames(("f0",), ("road",), np.array([[[12, 0]]]))
     section = frame_section(frames, [view], ((128, 64, 128),))
-    (tmp_path / "a.html").write_text(report_page("a", {}, [], [section]))
+    (tmp_path / "a.html").write_text(report_page(read_record(RUN), [section]))
     page = open_page(tmp_path / "a.html", viewport={"width": width, "height": 800})
-    card = page.locator(".card").first
-    assert card.evaluate("card => card.scrollWidth - card.clientWidth") == 0
-    assert card.locator("img").evaluate("image => image.width > image.height") == (width > 390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [image.bounding_box() for image in page.locator(".frames img").all()]
+    tops = [box["y"] for box in boxes if box]
+    assert len(tops) == 3
+    assert (len(set(tops)) == 1) == (width > 390)
 
 
 def test_a_folded_table_opens_by_keyboard(open_page: OpenPage, report: Path) -> None:

@@ -250,6 +250,21 @@ def test_arrays_that_are_gone_are_named(tmp_path: Path) -> None:
     assert f"The arrays {alone.with_suffix('.npz')} cannot be read" in done.output
 
 
+@pytest.mark.parametrize("record", [EAGER, LATENCY])
+def test_damaged_arrays_are_a_sentence(tmp_path: Path, record: Path) -> None:
+    copy = tmp_path / record.name
+    copy.write_bytes(record.read_bytes())
+    whole = record.with_suffix(".npz").read_bytes()
+    rng = np.random.default_rng(0)
+    for start in rng.integers(0, len(whole) - 40, 12):
+        damaged = whole[:start] + rng.bytes(40) + whole[start + 40 :]
+        copy.with_suffix(".npz").write_bytes(damaged)
+        done = segbench(record, copy)
+        assert "Traceback" not in done.output
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        assert done.exit_code == 0 or f"The arrays {copy.with_suffix('.npz')}" in done.output
+
+
 def test_torch_is_not_imported() -> None:
     code = (
         "import sys\n"

@@ -69,3 +69,17 @@ def test_bad_input_is_one_sentence_and_no_traceback(
     assert isinstance(result.exception, SystemExit)
     assert expected in " ".join(result.output.split())
     assert "Traceback" not in result.output
+
+
+def test_an_unknown_split_is_one_sentence(root: Path) -> None:
+    result = run("--dataset", "camvid", "--data-root", root, "--split", "tesst")
+    assert result.exit_code == 1
+    assert "Did you mean 'test'?" in result.output
+    assert "frames" not in result.output
+
+
+def test_skipped_files_are_said(root: Path) -> None:
+    (root / "camvid/train/other.jp2").touch()
+    result = run("--dataset", "camvid", "--data-root", root)
+    assert result.exit_code == 0
+    assert "Skipped 1 file: other.jp2" in result.output

@@ -16,12 +16,13 @@ from segbench.cli import main
 from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import latency as jobs
-from segbench.latency import group, roofline
+from segbench.latency import group, peaks
 from segbench.latency.machine import Watch
 from segbench.plugins import Registry
-from segbench.records.record import Record, read_arrays, read_record
+from segbench.records.arrays import read_arrays
+from segbench.records.record import Record, read_record
 from segbench.testing import TinyEncoder, tiny_network
-from segbench.types import Backbone, Calibration, Runtime, Session, Setup
+from segbench.types import Backbone, Calibration, Peak, Runtime, Session, Setup
 from tests.tiny import tiny_dataset, write_tiny
 
 TINY = Backbone("tiny", "Three convolutions", build=lambda convention: TinyEncoder())
@@ -65,6 +66,11 @@ def negated(model: Any, setup: Setup) -> Session:
 
 
 FULL = RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
+INEXACT = {
+    "arithmetic_error": 0.32,
+    "arithmetic_agreement": 0.8,
+    "doubts": ["its logits are 32% off"],
+}
 RUNTIMES = {
     "again": EAGER.open,
     "broken": raising(SegbenchError("The engine is broken; mend it.")),
@@ -72,6 +78,7 @@ RUNTIMES = {
     "full": raising(FULL),
     "full-later": opened_with(run=raising(FULL)),
     "stopped": opened_with(run=raising(KeyboardInterrupt())),
+    "inexact": opened_with(details=INEXACT),
     "negated": negated,
     "unfetched": opened_with(fetch=raising(ValueError("lost"))),
 }
@@ -86,9 +93,11 @@ def registry() -> Registry:
 
 
 @pytest.fixture(autouse=True)
-def quick_rates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roofline, "MATRIX", {"cpu": 64})
-    monkeypatch.setattr(roofline, "COPIED_BYTES", 2**16)
+def fast_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peaks that no machine reaches, so that no latency is below its bound."""
+    for module in (group, peaks):
+        monkeypatch.setattr(module, "torch_peak", lambda dtype, setup: Peak("FP32", 4, 1e15))
+    monkeypatch.setattr(group, "copy_rate", lambda device: 1e15)
 
 
 def latency(registry: Registry, results: Path, *arguments: str) -> Result:
@@ -101,6 +110,17 @@ def latency(registry: Registry, results: Path, *arguments: str) -> Result:
 def records(results: Path) -> dict[str, Record]:
     found = [read_record(path) for path in sorted((results / "latency").glob("*.json"))]
     return {record.config["runtime"]: record for record in found}
+
+
+def test_what_a_session_doubts_makes_it_invalid(registry: Registry, tmp_path: Path) -> None:
+    result = latency(registry, tmp_path, "--runtime", "inexact")
+    assert result.exit_code == 0, result.output
+    metrics = records(tmp_path)["inexact"].metrics
+    assert (metrics["arithmetic_error"], metrics["arithmetic_agreement"]) == (0.32, 0.8)
+    assert metrics["verdict"] == "INVALID"
+    assert "its logits are 32% off" in metrics["reasons"]
+    assert "inexact: its logits are 32% off" in result.output
+    assert "32.00%" in result.output
 
 
 def test_a_fresh_network_is_timed_and_recorded(registry: Registry, tmp_path: Path) -> None:
@@ -125,8 +145,36 @@ def test_a_fresh_network_is_timed_and_recorded(registry: Registry, tmp_path: Pat
     assert len(arrays["seconds"]) == len(arrays["block"]) == metrics["samples"]
     assert 1e3 * np.mean(arrays["seconds"]) == pytest.approx(metrics["mean_ms"])
     assert metrics["verdict"] in result.output
-    assert "roofline: " in result.output
+    assert metrics["bound_precision"] == "FP32"
+    assert "roofline of eager: " in result.output
     assert record.path.name in result.output
+
+
+def test_each_runtime_has_the_bound_of_its_own_precision(tmp_path: Path) -> None:
+    def fails(setup: Setup) -> Peak:
+        raise SegbenchError("The engine has no kernels.")
+
+    peaks = {
+        "fast": lambda setup: Peak("INT8", 1, 1e15),
+        "slow": lambda setup: Peak("BF16", 2, 1.0),
+        "none": fails,
+    }
+    runtimes = [Runtime(name, "A stand-in", EAGER.open, peak=peaks[name]) for name in peaks]
+    registry = Registry.of([TINY], [tiny_dataset()], [EAGER, *runtimes])
+    asked = [word for name in peaks for word in ("--runtime", name)]
+    result = latency(registry, tmp_path, *asked)
+    assert result.exit_code == 0, result.output
+    fast, slow, none = (records(tmp_path)[name].metrics for name in peaks)
+    assert (fast["bound_precision"], slow["bound_precision"]) == ("INT8", "BF16")
+    assert slow["gbyte"] == pytest.approx(2 * fast["gbyte"])
+    assert fast["roofline_multiple"] > 1
+    assert not any("roofline" in reason for reason in fast["reasons"])
+    assert slow["roofline_multiple"] < 1
+    assert slow["verdict"] == "INVALID"
+    assert any("roofline" in reason for reason in slow["reasons"])
+    assert none.get("bound_ms") is None
+    assert none["verdict"] == "INVALID"
+    assert any("The engine has no kernels" in reason for reason in none["reasons"])
 
 
 def test_runtimes_share_a_session_and_the_first_is_the_baseline(

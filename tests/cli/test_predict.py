@@ -191,3 +191,14 @@ def test_short_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     result = predict("in")
     assert result.exit_code == 1
     assert "Out of memory with a batch of 1 at" in result.output
+
+
+def test_links_to_one_picture_and_skipped_files() -> None:
+    Path("in/link.png").symlink_to("frame2.png")
+    Path("in/._frame2.png").touch()
+    Path("in/other.avif").touch()
+    result = predict("in", "--as", "color")
+    assert result.exit_code == 0, result.output
+    assert "Skipped 2 files: ._frame2.png, other.avif" in " ".join(result.output.split())
+    assert np.array_equal(read("out/link.png"), read("out/frame2.png"))
+    assert len(list(Path("out").iterdir())) == 3

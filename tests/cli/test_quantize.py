@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
+from segbench.int8 import arithmetic
 from segbench.int8.layer_costs import Costing
 from segbench.plugins import Registry
 from segbench.records.record import Record, config_hash, read_record
@@ -61,6 +62,19 @@ def test_evaluate_calibrates_on_training_frames(checkpoint: str) -> None:
     assert fewer.config_hash != coarse.config_hash
     kept = fewer.provenance["quantization"]["kept_float"]
     assert set(fewer.provenance["quantization"]["layers"]) == LAYERS - set(kept)
+
+
+def test_an_engine_off_its_graph_is_recorded_and_said(
+    checkpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = evaluate(checkpoint, "--runtime", "onnx-int8", "--keep-float", "none")
+    assert sound.metrics["arithmetic_error"] < 0.06
+    assert sound.metrics["arithmetic_agreement"] > 0.9
+    monkeypatch.setattr(arithmetic, "LARGEST_ERROR", -1.0)
+    command = ("evaluate", "--checkpoint", checkpoint, "--dataset", "tiny", "--keep-float", "none")
+    result = segbench(*command, "--runtime", "onnx-int8")
+    assert result.exit_code == 0
+    assert "Warning: onnx-int8: its logits are" in result.output
 
 
 def test_layers_kept_in_float_are_in_the_configuration(checkpoint: str) -> None:

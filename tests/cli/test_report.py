@@ -96,7 +96,7 @@ def test_a_checkpoint_is_scored_and_drawn_and_leaves_no_record(
     text = Path("a.html").read_text()
     assert "<h1>tiny on tiny train</h1>" in text
     assert "<dt>frames</dt><dd>3</dd>" in text
-    assert text.count("<img alt=") == 4
+    assert text.count("<img alt=") == 2 + 3 * 3, "two figures, and three pictures a frame"
     assert "--checkpoint" not in text
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
 
@@ -145,6 +145,18 @@ def test_the_checkpoint_of_another_record_is_refused(trained: Path, tmp_path: Pa
     done = segbench("report", copy, "--output", tmp_path / "a.html", *options)
     assert done.exit_code == 1
     assert "is not the checkpoint that" in done.output
+
+
+@pytest.mark.parametrize("record", [RUN, LATENCY])
+def test_damaged_arrays_are_a_sentence(tmp_path: Path, record: Path) -> None:
+    copy = tmp_path / "record.json"
+    shutil.copy(record, copy)
+    whole = record.with_suffix(".npz").read_bytes()
+    copy.with_suffix(".npz").write_bytes(whole[:200] + bytes(40) + whole[240:])
+    done = segbench("report", copy, "--output", tmp_path / "a.html")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert f"The arrays {copy.with_suffix('.npz')} cannot be read" in done.output
 
 
 def test_a_record_is_drawn_without_torch(tmp_path: Path) -> None:

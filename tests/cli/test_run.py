@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from segbench.cli import main
 from segbench.plugins import Registry
-from segbench.records.record import read_arrays, read_record
+from segbench.records.arrays import read_arrays
+from segbench.records.record import read_record
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import TinyEncoder, locate, tiny_backbone, tiny_dataset, write_tiny
 
@@ -304,3 +305,13 @@ def test_a_tensorboard_folder_that_cannot_be_written_is_named() -> None:
     result = run("--tensorboard", "file")
     assert result.exit_code == 1
     assert "--tensorboard file" in result.output
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_split_of_ignored_pixels_alone_is_refused_before_the_training(split: str) -> None:
+    for path in Path("data/tiny", split).glob("*.label.png"):
+        PIL.Image.fromarray(np.full((32, 64), 11, np.uint8)).save(path)
+    result = run("--data-root", "data", "--epochs", "1", "--output", "out")
+    assert result.exit_code == 1
+    assert f"the split {split!r} of tiny are ignored pixels" in " ".join(result.output.split())
+    assert not Path("out").exists()

@@ -14,6 +14,7 @@ from PIL import Image
 from segbench.cli import main
 from segbench.cli.score_tables import means
 from segbench.scoring.score import Score as Scored
+from tests.pngs import without_rows
 
 NAMES = ("frankfurt_000000_000001", "frankfurt_000000_000002", "munster_000003_000019")
 
@@ -206,3 +207,31 @@ def test_imports_no_torch(root: Path, predictions: Path) -> None:
 def test_a_single_frame_has_no_interval() -> None:
     figures = dict.fromkeys(("miou", "fw_iou", "pixel_accuracy", "mean_accuracy"), 0.5)
     assert "mIoU 0.5000 (no interval: one frame), " in means(Scored({}, 1, figures, None))
+
+
+def test_palette_predictions_are_read_as_indices(score: Score, predictions: Path) -> None:
+    plain = score()
+    for path in predictions.iterdir():
+        picture = Image.open(path).convert("P")
+        picture.putpalette([0, 90, 200] * 256)
+        picture.save(path)
+    assert score().output == plain.output
+
+
+def test_predictions_in_a_linked_folder_are_found(score: Score, predictions: Path) -> None:
+    plain = score()
+    elsewhere = predictions.rename(predictions.with_name("elsewhere"))
+    predictions.mkdir()
+    (predictions / "linked").symlink_to(elsewhere)
+    (elsewhere / "cycle").symlink_to(predictions)
+    assert score().output == plain.output
+
+
+def test_a_prediction_or_a_label_without_its_last_rows_is_not_scored(
+    score: Score, root: Path, predictions: Path
+) -> None:
+    instances = next(root.rglob(f"{NAMES[0]}*_instanceIds.png"))
+    prediction = predictions / f"{NAMES[1]}_pred.png"
+    for path in (instances, prediction):
+        path.write_bytes(without_rows(path.read_bytes(), 2))
+    assert_clear(score(), "At fault (2)", str(instances), str(prediction), "14 of 16 rows")

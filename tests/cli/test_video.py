@@ -285,3 +285,19 @@ def wait_for_a_frame(process: subprocess.Popen) -> None:
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline, "no frame was written"
         time.sleep(0.05)
+
+
+def test_a_colon_in_a_name_is_no_protocol() -> None:
+    write_video(Path("drive:1.mp4").absolute(), 3)
+    result = segbench(
+        "video", "drive:1.mp4", "--checkpoint", "c.safetensors", "--output", "seen:1.mp4"
+    )
+    assert result.exit_code == 0, result.output
+    assert len(read_video(Path("seen:1.mp4").absolute()).images) == 3
+
+
+def test_a_fifo_does_not_hang() -> None:
+    os.mkfifo("fifo.mp4")
+    result = video("fifo.mp4")
+    assert result.exit_code == 1
+    assert "neither a file nor a folder" in result.output

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from segbench.errors import DataError, MissingDeviceError
+from segbench.latency import peaks
 from segbench.plugins import Item, Registry
 from segbench.testing import check_backbone, check_dataset, check_runtime
-from segbench.types import Backbone, Dataset, InputConvention, Runtime, Setup
+from segbench.types import Backbone, Dataset, InputConvention, Peak, Runtime, Setup
 from segbench_plugins.datasets.camvid.score import CamVid
 from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.runtimes.pytorch.session import TorchSession
@@ -25,6 +26,14 @@ REGISTRY = Registry.load()
 def eight_streets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough frames for every split, drawn in no time."""
     monkeypatch.setattr(streets, "FRAMES", 8)
+
+
+@pytest.fixture(autouse=True)
+def small_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peaks on the smallest of convolutions, each run as rarely as may be."""
+    monkeypatch.setattr(peaks, "CONVOLUTIONS", {"cpu": (peaks.Convolution(8, 3, (4, 4)),)})
+    monkeypatch.setattr(peaks, "MATRIX", {"cpu": 16})
+    monkeypatch.setattr(peaks, "SECONDS", 0.0)
 
 
 def names(items: tuple[Item, ...]) -> list[str]:
@@ -228,4 +237,11 @@ def test_a_runtime_that_takes_any_device_is_noticed() -> None:
 
     runtime = Runtime("faulty", "Faulty", open=on_the_cpu)
     with pytest.raises(AssertionError, match="no-such-device"):
+        check_runtime(runtime)
+
+
+@pytest.mark.parametrize("peak", [Peak("", 4, 1e9), Peak("INT8", 0, 1e9), Peak("FP32", 4, 0.0)])
+def test_a_peak_that_bounds_nothing_is_noticed(peak: Peak) -> None:
+    runtime = replace(REGISTRY.runtime("eager"), peak=lambda setup: peak)
+    with pytest.raises(AssertionError, match="peak"):
         check_runtime(runtime)

@@ -226,3 +226,39 @@ def test_a_folder_with_labels_alone_lists_its_frames(data_root: Path) -> None:
     assert len(frames) == 15
     assert not frames[0].image.exists()
     assert cityscapes.read_cityscapes_label(frames[0]).shape == (1024, 2048)
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        (camvid, ("train/a.PNG", "trainannot/a.Png")),
+        (
+            cityscapes,
+            (
+                "leftImg8bit/train/ulm/ulm_1_2_leftImg8bit.PNG",
+                "gtFine/train/ulm/ulm_1_2_gtFine_labelIds.PNG",
+                "gtFine/train/ulm/ulm_1_2_gtFine_instanceIds.PNG",
+            ),
+        ),
+        (kitti, ("training/image_2/um_000001.PNG", "training/gt_image_2/um_road_000001.PNG")),
+    ],
+)
+def test_suffixes_may_be_in_capitals_and_macos_files_are_no_frames(
+    tmp_path: Path, module, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.with_name(f"._{path.name}").touch()
+    (frame,) = module.frames(tmp_path, "train")
+    found = [frame.image, frame.label, frame.instances][: len(names)]
+    assert found == [tmp_path / name for name in names]
+
+
+def test_a_split_of_unread_formats_names_them(tmp_path: Path) -> None:
+    for place in ("train", "trainannot"):
+        (tmp_path / place).mkdir()
+    (tmp_path / "train" / "a.avif").touch()
+    with pytest.raises(DataError, match=r"Skipped 1 file: a\.avif"):
+        camvid.frames(tmp_path, "train")

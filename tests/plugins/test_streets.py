@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from segbench.data.check import check
+from segbench.data.frames import labelled_frames
+from segbench.errors import DataError
 from segbench.records.record import read_records
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Dataset
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
+from segbench_plugins.datasets.streets import draw_missing
 from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.datasets.streets.scene import draw_scene
 from segbench_plugins.datasets.streets.write import split_of
@@ -25,26 +29,74 @@ def dataset(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     return dataset
 
 
-def test_it_is_drawn_once_whatever_the_data_root(dataset: Dataset, own_cache: Path) -> None:
+def draw(dataset: Dataset, split: str, limit: int | None = None) -> list[Path]:
+    """Have the frames of a split drawn and list all files that the folder then has."""
+    folder = dataset.locate(Path("nowhere"))
+    labelled_frames(dataset, folder, split, limit)
+    return sorted(folder.rglob("*.png"))
+
+
+def test_what_is_asked_for_is_drawn_once_whatever_the_data_root(
+    dataset: Dataset, own_cache: Path
+) -> None:
     folder = dataset.locate(Path("nowhere"))
     assert own_cache in folder.parents
-    written = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
-    assert len(written) == 3 * 8
     assert dataset.locate(Path("elsewhere")) == folder
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")} == written
+    assert len(dataset.frames(folder, "train")) == 6
+    assert not list(folder.rglob("*.png"))
+    drawn = {path: path.stat().st_mtime_ns for path in draw(dataset, "train", limit=2)}
+    assert len(drawn) == 3 * 2
+    assert len(draw(dataset, "train")) == 3 * 6
+    assert {path: path.stat().st_mtime_ns for path in drawn} == drawn
+
+
+def test_a_file_that_was_deleted_is_drawn_again(dataset: Dataset) -> None:
+    before = {path: path.read_bytes() for path in draw(dataset, "train")}
+    for path in list(before)[::4]:
+        path.unlink()
+    assert {path: path.read_bytes() for path in draw(dataset, "train")} == before
+
+
+def test_many_frames_are_drawn_by_several_processes_alike(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = {path: path.read_bytes() for path in draw(dataset, "train")}
+    for path in alone:
+        path.unlink()
+    monkeypatch.setattr(draw_missing, "CHUNK", 3)
+    assert {path: path.read_bytes() for path in draw(dataset, "train")} == alone
 
 
 def test_two_runs_may_draw_it_at_once(dataset: Dataset) -> None:
     with ThreadPoolExecutor(2) as pool:
-        one, other = pool.map(dataset.locate, [Path("a"), Path("b")])
+        one, other = pool.map(draw, [dataset] * 2, ["train"] * 2)
     assert one == other
-    assert [path.name for path in one.parent.iterdir()] == [one.name]
+    assert len(one) == 3 * 6
+    folder = dataset.locate(Path("nowhere"))
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_data_check_draws_it_and_finds_it_whole(dataset: Dataset) -> None:
+    checked = check(dataset, dataset.locate(Path("nowhere")))
+    assert checked.whole
+    assert {split: len(found) for split, found in checked.splits.items()} == {
+        "train": 6,
+        "val": 1,
+        "test": 1,
+    }
+
+
+def test_a_cache_that_cannot_be_written_is_named(dataset: Dataset) -> None:
+    folder = dataset.locate(Path("nowhere"))
+    (folder / "leftImg8bit").write_text("in the way")
+    with pytest.raises(DataError, match="SEGBENCH_CACHE"):
+        labelled_frames(dataset, folder, "train")
 
 
 def test_every_split_has_images_labels_and_instances(dataset: Dataset) -> None:
     folder = dataset.locate(Path("nowhere"))
     for split in dataset.splits:
-        for frame in dataset.frames(folder, split):
+        for frame in labelled_frames(dataset, folder, split):
             assert frame.image.is_file()
             assert frame.instances is not None
             assert frame.instances.is_file()

@@ -8,10 +8,12 @@ import PIL.Image
 import pytest
 
 from segbench.data.check import Checked, check
+from segbench.errors import DataError
 from segbench.types import Dataset
 from segbench_plugins.datasets.camvid import plugin as camvid
 from segbench_plugins.datasets.cityscapes import plugin as cityscapes
 from segbench_plugins.datasets.kitti import plugin as kitti
+from tests.pngs import without_rows
 
 (CAMVID,) = camvid.segbench_datasets()
 (CITYSCAPES,) = cityscapes.segbench_datasets()
@@ -145,3 +147,33 @@ def test_labels_without_images_are_named_one_by_one(data_root: Path) -> None:
     found = faults(check(CITYSCAPES, folder, ["val"]))
     assert len(found) == 15
     assert all("_leftImg8bit.png" in message for message in found.values())
+
+
+def test_a_split_of_ignored_pixels_alone_is_named(folder: Path) -> None:
+    for name in "ab":
+        write_png(folder / "valannot" / f"{name}.png", (6, 8), 11)
+    assert check(CAMVID, folder).whole
+    write_png(folder / "valannot" / "c.png", (6, 8), 11)
+    (message,) = check(CAMVID, folder).absent
+    assert "'val' of camvid are ignored pixels" in message
+
+
+def test_an_unknown_split_is_refused_with_the_nearest_name(folder: Path) -> None:
+    with pytest.raises(DataError, match="Did you mean 'test'"):
+        check(CAMVID, folder, ["tesst"])
+
+
+def test_skipped_files_are_named_and_are_no_frames(folder: Path) -> None:
+    for name in ("train/._a.png", "trainannot/._a.png", "val/d.avif"):
+        (folder / name).touch()
+    checked = check(CAMVID, folder)
+    assert checked.whole
+    assert {path.name for path in checked.skipped} == {"._a.png", "d.avif"}
+
+
+@pytest.mark.parametrize("missing", [1, 6])
+def test_rows_that_are_missing_are_a_fault(folder: Path, missing: int) -> None:
+    for place in ("val", "valannot"):
+        path = folder / place / "b.png"
+        path.write_bytes(without_rows(path.read_bytes(), missing))
+    assert faults(check(CAMVID, folder))["b"].count(f"{6 - missing} of 6 rows") == 2

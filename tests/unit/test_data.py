@@ -1,5 +1,6 @@
 """The cache of decoded frames: right, keyed by content, safe under races."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from segbench.data.frames import (
     cached_split,
+    check_some_labelled,
     fingerprint,
     labelled_frames,
     read_image,
@@ -109,3 +111,28 @@ def test_shrinking_is_antialiased() -> None:
     stripes = np.zeros((8, 8, 3), np.uint8)
     stripes[:, ::2] = 200
     assert abs(int(resize_image(stripes, (4, 4))[2, 2, 0]) - 100) < 30
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path, suffix: str) -> None:
+    levels = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    PIL.Image.fromarray(levels).save(tmp_path / f"a.{suffix}")
+    assert np.array_equal(read_image(tmp_path / f"a.{suffix}")[..., 0], levels >> 8)
+
+
+def test_a_split_of_ignored_pixels_alone_is_refused(folder: Path) -> None:
+    frames = labelled_frames(TINY, folder, "val")
+    void = np.full(SIZE, 11, np.uint8)
+    PIL.Image.fromarray(void).save(str(frames[0].label))
+    check_some_labelled(TINY, "val", frames)
+    PIL.Image.fromarray(void).save(str(frames[1].label))
+    with pytest.raises(DataError, match="'val' of tiny are ignored pixels"):
+        check_some_labelled(TINY, "val", frames)
+
+
+def test_a_fifo_is_a_missing_file(folder: Path) -> None:
+    (image, *_) = (frame.image for frame in labelled_frames(TINY, folder, "val"))
+    image.unlink()
+    os.mkfifo(image)
+    with pytest.raises(DataError, match="1 files missing"):
+        labelled_frames(TINY, folder, "val")

@@ -1,10 +1,12 @@
 """What a device can do, and how many threads an engine gets."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from segbench import device
-from segbench.device import cpu_has_bfloat16, training_dtype
+from segbench.device import cpu_extensions, cpu_has_bfloat16, training_dtype
 from segbench.errors import SegbenchError
 
 CPU = torch.device("cpu")
@@ -21,6 +23,28 @@ def test_auto_trains_in_16_bits_where_the_cpu_computes_in_them(
 
 def test_torch_knows_whether_this_cpu_has_bfloat16() -> None:
     assert cpu_has_bfloat16() in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "extensions"),
+    [
+        ("flags\t\t: fpu sse4_2 avx avx2 fma", ("AVX2",)),
+        ("flags\t\t: avx2 avx512f avx512_bf16 avx512_vnni", ("AVX2", "AVX-512", "VNNI", "BF16")),
+        ("flags\t\t: avx2 avx_vnni amx_tile amx_int8", ("AVX2", "AVX-VNNI", "AMX")),
+        ("Features\t: fp asimd asimddp i8mm bf16", ("DOTPROD", "I8MM", "BF16")),
+        ("model name\t: a CPU", ()),
+    ],
+)
+def test_vector_extensions_are_read_from_what_linux_lists(
+    line: str, extensions: tuple[str, ...], tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\n{line}\nbugs\t\t: none\n")
+    assert cpu_extensions(cpuinfo) == extensions
+
+
+def test_a_system_that_lists_no_extensions_has_none_known(tmp_path: Path) -> None:
+    assert cpu_extensions(tmp_path / "missing") == ()
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,22 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from segbench.analysis.rank import leaderboard
-from segbench.pages.heat_map import HeatRow, heat_map
-from segbench.pages.leaderboard import leaderboard_page
-from segbench.pages.leaderboard_points import distinctions, pareto_picture, points
-from segbench.pages.leaderboard_table import shared
+from segbench.pages import leaderboard as pages
+from segbench.pages.leaderboard import (
+    HeatRow,
+    best_rows,
+    heat_map,
+    leaderboard_page,
+    page_columns,
+    rows_a_table,
+    shared,
+)
+from segbench.pages.points import distinctions, pareto_picture, points
 from segbench.records.record import Record
 
 VOID = {"meta", "input", "link", "br"}
@@ -86,7 +94,7 @@ def test_what_all_rows_share_is_said_once() -> None:
     records = [scored(0.5), timed(9.0), scored(0.6, backbone="vgg16", height=176)]
     (rows,) = leaderboard(records).values()
     assert shared(rows) == {"timed": "model", "decoder": "bilinear"}
-    assert "In all rows: timed model; decoder bilinear." in html(*records)
+    assert "In all rows: decoder bilinear; timed model." in html(*records)
     assert shared(rows[:1]) == {}
 
 
@@ -152,17 +160,75 @@ def test_an_interval_stands_under_the_miou_but_under_no_other_score_or_frame() -
 
 
 def test_a_heat_map_has_all_classes_and_blanks_for_what_is_undefined() -> None:
-    table = ElementTree.fromstring(
-        heat_map([HeatRow("a", "", {"Sky": 1.0, "Road": None}), HeatRow("b", "", {"Car": 0.5})])
+    first, second = (
+        HeatRow("a", "", {"Sky": 1.0, "Road": None}),
+        HeatRow("b", "", {"Car": 0.5, "Sky": "odd"}),
     )
-    lines = [["".join(cell.itertext()) for cell in line] for line in table.iter("tr")]
-    assert lines == [
-        ["", "Sky", "Road", "Car"],
-        ["a", "1.000", "", ""],
-        ["b", "", "", "0.500"],
-    ]
-    tints = [cell.get("style") for cell in table.iter("td") if cell.get("style")]
-    assert tints == ["--tint: 45%", "--tint: 22%"]
+    assert heat_map([first, second]) == {
+        "classes": ["Sky", "Road", "Car"],
+        "rows": [
+            (first, [("1.000", 45), ("", None), ("", None)]),
+            (second, [("", None), ("", None), ("0.500", 22)]),
+        ],
+    }
+
+
+def test_a_heat_map_stands_in_the_page() -> None:
+    known = replace(scored(0.5), per_class={"iou": {"Sky": 1.0, "Road": None}})
+    assert '<td style="--tint: 45%">1.000</td><td></td>' in html(known)
+    assert "IoU of each class" not in html(scored(0.5))
+
+
+def test_networks_that_no_setting_tells_apart_are_told_by_their_checkpoints() -> None:
+    ((row,),) = leaderboard([scored(0.5, checkpoint_sha256="0123456789", seed=0)]).values()
+    twin = row | {"checkpoint_sha256": "abcdefghi"}
+    assert distinctions([row, twin]) == ["checkpoint 0123456", "checkpoint abcdefg"]
+    assert distinctions([row, twin | {"seed": 1}]) == ["seed 0", "seed 1"]
+
+
+def test_a_table_says_why_networks_share_a_rank() -> None:
+    tables = leaderboard([scored(0.5), scored(0.6, backbone="vgg16")])
+    said = "share a rank, the faster first"
+    assert said not in leaderboard_page(tables, [], "results")
+    ((title, rows),) = tables.items()
+    alike = {title: [row | {"rank": 1} for row in rows]}
+    assert said in leaderboard_page(alike, [], "results")
+
+
+def test_what_decides_comes_first() -> None:
+    (rows,) = leaderboard([scored(0.5), timed(9.0), scored(0.6, backbone="vgg16")]).values()
+    heads = [column.header for column in page_columns(rows)]
+    assert heads[:5] == ["rank", "backbone", "runtime", "score", "p50 ms"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "most"), [([], 0), ([3], 3), ([10, 10], 10), ([60, 3], 20), ([30, 30], 10)]
+)
+def test_tables_share_the_rows_of_a_page(
+    monkeypatch: pytest.MonkeyPatch, lengths: list[int], most: int
+) -> None:
+    monkeypatch.setattr(pages, "MOST_ROWS", 23)
+    found = rows_a_table(lengths)
+    assert sum(min(found, length) for length in lengths) <= 23
+    assert most * 0.85 <= found <= most
+
+
+def test_a_long_table_keeps_its_front_and_says_what_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = []
+    for n in range(6):
+        backbone = f"net{n}"
+        records += [scored(0.9 - n / 100, backbone=backbone), timed(20.0, backbone=backbone)]
+    records += [scored(0.5, backbone="fast"), timed(5.0, backbone="fast")]
+    (rows,) = leaderboard(records).values()
+    kept = ["net0", "net1", "fast"]
+    assert [row["backbone"] for row in best_rows(rows, 2)] == kept
+    assert "rows: the best scores" not in html(*records)
+    monkeypatch.setattr(pages, "MOST_ROWS", 2)
+    text = html(*records)
+    assert "3 of 7 rows: the best scores and the Pareto fronts." in text
+    assert text.count("<tbody data-row=") == 3
 
 
 def test_the_picture_for_a_readme_stands_alone() -> None:

@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench.pages.axes import linear_axis, log_axis
-from segbench.pages.pareto import Key, Point, pareto_front, pareto_plot
+from segbench.pages.pareto import (
+    LETTER,
+    Key,
+    Point,
+    linear_axis,
+    log_axis,
+    near_front,
+    pareto_front,
+    pareto_plot,
+)
+from segbench.pages.shell import render
 from segbench.plugins import Registry
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -83,16 +92,20 @@ def test_every_score_lies_on_the_axis(scores: list[float]) -> None:
     assert 0 < len(axis.ticks) < 20
 
 
+def plot(points: list[Point], key: Key = KEY) -> ElementTree.Element:
+    return ElementTree.fromstring(render("plot.svg", plot=pareto_plot(points, key, "mIoU")))
+
+
 def drawn(points: list[Point]) -> list[ElementTree.Element]:
     """The points of a plot in the order of drawing."""
-    root = ElementTree.fromstring(pareto_plot(points, KEY, "mIoU"))
+    root = plot(points)
     return [g for g in root.iter(f"{SVG}g") if g.get("class", "").startswith("point")]
 
 
 def test_a_point_has_its_backbones_colour_its_runtimes_mark_and_its_details() -> None:
     points = [
         Point(20, 0.6, "vgg16", "eager", details="one\n<two>"),
-        Point(10, 0.5, "mobilenet", "onnx", verdict="INVALID"),
+        Point(10, 0.58, "mobilenet", "onnx", verdict="INVALID"),
         Point(30, 0.7, "mobilenet", "eager"),
     ]
     fast, middle, slow = drawn(points)
@@ -105,7 +118,7 @@ def test_a_point_has_its_backbones_colour_its_runtimes_mark_and_its_details() ->
 def test_a_point_without_a_verdict_is_neither_hollow_nor_in_the_front() -> None:
     (point,) = drawn([Point(10, 0.9, "vgg16", "eager", verdict=None)])
     assert point.get("class") == "point series-2"
-    root = ElementTree.fromstring(pareto_plot([Point(10, 0.9, "vgg16", "eager", None)], KEY, ""))
+    root = plot([Point(10, 0.9, "vgg16", "eager", None)])
     fronts = [path.get("d") for path in root.iter(f"{SVG}path") if path.get("class") == "front"]
     assert fronts == ["M-8 0H8"], "only the legend's"
 
@@ -113,18 +126,92 @@ def test_a_point_without_a_verdict_is_neither_hollow_nor_in_the_front() -> None:
 def test_every_built_in_runtime_has_a_mark_of_its_own() -> None:
     runtimes = sorted(runtime.name for runtime in Registry.load().runtimes)
     key = Key(("vgg16",), runtimes)
-    svg = pareto_plot([Point(10, 0.9, "vgg16", name) for name in runtimes], key, "mIoU")
-    points = [g for g in ElementTree.fromstring(svg) if g.get("class") == "point series-1"]
+    svg = plot([Point(10, 0.9, "vgg16", name) for name in runtimes], key)
+    points = [g for g in svg if g.get("class") == "point series-1"]
     assert len({point[0].get("d") for point in points}) == len(runtimes)
 
 
 def test_the_front_passes_through_valid_points_alone() -> None:
     valid, doubted = Point(20, 0.6, "vgg16", "eager"), Point(10, 0.9, "vgg16", "eager", "INVALID")
     x, y = drawn([valid, doubted])[1].get("transform", "")[10:-1].split()
-    root = ElementTree.fromstring(pareto_plot([valid, doubted], KEY, "mIoU"))
+    root = plot([valid, doubted])
     front = next(path for path in root.iter(f"{SVG}path") if path.get("class") == "front")
-    assert front.get("d") == f"M{x} 300H{x}V{y}H548"
+    assert front.get("d") == f"M{x} 320H{x}V{y}H628"
 
 
 def test_without_a_valid_point_there_is_no_front_but_a_plot() -> None:
     assert len(drawn([Point(10, 0.9, "vgg16", "eager", "INVALID")])) == 1
+
+
+def test_near_the_front_is_within_a_tenth_of_the_best_score() -> None:
+    front = places((5, 0.6), (10, 0.7))
+    near = places((6, 0.54), (20, 0.64))
+    far = places((7, 0.52), (30, 0.62))
+    assert near_front([*far, *near, *front]) == [front[0], near[0], front[1], near[1]]
+
+
+def test_an_invalid_point_that_is_fast_and_poor_is_not_near() -> None:
+    valid, poor = Point(20, 0.6), Point(1, 0.1, verdict="INVALID")
+    assert near_front([valid, poor]) == [valid]
+    assert near_front([poor]) == [poor]
+
+
+def test_what_lies_far_below_the_front_is_counted_and_leaves_the_range_to_the_rest() -> None:
+    good = [Point(10, 0.60, "vgg16", "onnx"), Point(20, 0.63, "vgg16", "eager")]
+    old = Point(15, 0.2, "vgg16", "eager")
+    assert len(drawn([*good, old])) == 2
+    texts = [text.text for text in plot([*good, old]).iter(f"{SVG}text")]
+    assert "1 of 3 points are outside, far below the front." in texts
+    assert "0.60" in texts
+    assert "0.2" not in texts
+    assert not any("outside" in (text.text or "") for text in plot(good).iter(f"{SVG}text"))
+
+
+def labels(points: list[Point]) -> list[str | None]:
+    texts = [point.find(f"{SVG}text") for point in drawn(points)]
+    return [None if text is None else text.text for text in texts]
+
+
+def test_points_are_labelled_by_what_differs() -> None:
+    assert labels([Point(10, 0.6, "vgg16", "onnx"), Point(90, 0.63, "vgg16", "eager")]) == [
+        "onnx",
+        "eager",
+    ]
+    assert labels([Point(10, 0.6, "vgg16", "onnx"), Point(90, 0.63, "mobilenet", "eager")]) == [
+        "vgg16 onnx",
+        "mobilenet eager",
+    ]
+
+
+def test_a_label_without_room_is_left_out_and_the_fronts_come_first() -> None:
+    crowd = [Point(10, 0.6 - n / 2000, "vgg16", ("eager", "onnx")[n % 2]) for n in range(9)]
+    found = labels(crowd)
+    assert found[0] == "eager"
+    assert None in found
+
+
+@given(
+    st.lists(
+        st.builds(
+            Point,
+            st.floats(1, 9),
+            st.floats(0.5, 0.6),
+            st.just("vgg16"),
+            st.sampled_from(KEY.runtimes),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_no_label_covers_another(points: list[Point]) -> None:
+    boxes = []
+    for mark in pareto_plot(points, KEY, "mIoU")["marks"]:
+        if mark.label is not None:
+            width = LETTER * len(mark.label.text)
+            share = {"start": 0.0, "middle": 0.5, "end": 1.0}[mark.label.anchor]
+            left, base = mark.x + mark.label.x - share * width, mark.y + mark.label.y
+            boxes.append((left, base - 10, left + width, base))
+    for n, one in enumerate(boxes):
+        for other in boxes[:n]:
+            apart = one[2] <= other[0] or other[2] <= one[0]
+            assert apart or one[3] <= other[1] or other[3] <= one[1]

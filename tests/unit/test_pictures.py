@@ -1,5 +1,6 @@
 """Pictures of every kind become the RGB that a viewer shows; what cannot be is named."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,45 @@ def test_an_input_that_gives_nothing_is_refused(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=sentence):
         find_pictures([given])
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_damaged_exif_and_a_large_colour_profile_do_not_matter(tmp_path: Path, suffix: str) -> None:
+    picture = PIL.Image.new("RGB", (8, 8), RED)
+    options = {"exif": b"Exif\0\0no TIFF", "icc_profile": bytes(3_000_000)}
+    (first, *_) = colours(save(tmp_path / f"a.{suffix}", picture, **options))
+    assert np.abs(np.array(first) - RED).max() <= 3
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp"])
+def test_a_picture_over_the_limit_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    path = save(tmp_path / f"a.{suffix}", PIL.Image.new("RGB", (30, 30)))
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 400)
+    monkeypatch.setattr("segbench.data.png.MAX_PIXELS", 800)
+    with pytest.raises(DataError, match="limit of"):
+        read_photo(path)
+
+
+def test_what_is_no_file_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png cannot be read"):
+        read_photo(tmp_path / "a.png")
+
+
+def test_two_links_to_one_picture_are_two_pictures(tmp_path: Path) -> None:
+    save(tmp_path / "x.png", PIL.Image.new("L", (1, 1)))
+    links = [tmp_path / "in" / name for name in ("a.png", "b.png")]
+    (tmp_path / "in").mkdir()
+    for link in links:
+        link.symlink_to(tmp_path / "x.png")
+    (tmp_path / "again").symlink_to(tmp_path / "in")
+    assert find_pictures([str(tmp_path / "in"), str(tmp_path / "again")]) == links
+
+
+def test_a_folder_of_skipped_pictures_names_them(tmp_path: Path) -> None:
+    for name in ("a.avif", "b.jp2", "._c.png"):
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=r"Skipped 3 files: \._c\.png, a\.avif, b\.jp2"):
+        find_pictures([str(tmp_path)])

@@ -1,5 +1,6 @@
 """Finding and reading prediction files, and everything that can be wrong with them."""
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -109,3 +110,30 @@ def test_bad_files_are_named(tmp_path: Path, spoil: Callable[[Path], object], me
     spoil(path)
     with pytest.raises(DataError, match=rf"bad\.png.*{message}"):
         read_prediction(path)
+
+
+def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", "a_1.png")
+    predictions = tmp_path / "predictions"
+    write(predictions, "real/a_2.png")
+    (predictions / "linked").symlink_to(tmp_path / "elsewhere")
+    (predictions / "same").symlink_to(predictions / "real")
+    (predictions / "real" / "cycle").symlink_to(predictions)
+    matched = match_predictions(frames("a_1", "a_2"), predictions)
+    assert matched.faults == ()
+    assert len(matched.pairs) == 2
+
+
+def test_files_of_macos_and_unread_formats_are_skipped_and_said(tmp_path: Path) -> None:
+    write(tmp_path, "a_1.png")
+    (tmp_path / "._a_1.png").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "a_1.avif").touch()
+    matched = match_predictions(frames("a_1"), tmp_path)
+    assert [path.name for path in matched.skipped] == ["._a_1.png", "a_1.avif"]
+    assert matched.faults == ()
+
+
+def test_a_fifo_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png cannot be read"):
+        read_prediction(tmp_path / "a.png")

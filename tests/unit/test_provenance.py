@@ -167,19 +167,27 @@ def test_the_source_is_looked_at_once(checkout: Path) -> None:
     assert source_state(checkout) == before
 
 
+def test_a_checkout_that_git_calls_unsafe_is_told_with_the_remedy(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    assert source_state(checkout) == (None, None)
+    assert f"git config --global --add safe.directory {checkout}\n" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
-def test_cores_are_those_the_process_may_use(tmp_path: Path) -> None:
-    quota = tmp_path / "cpu.max"
-    affinity = len(os.sched_getaffinity(0))
-    assert usable_cores(quota) == affinity
-    quota.write_text("max 100000\n")
-    assert usable_cores(quota) == affinity
-    quota.write_text("150000 100000\n")
-    assert usable_cores(quota) == 1
-    quota.write_text("50000 100000\n")
-    assert usable_cores(quota) == 1
-    quota.write_text("99900000 100000\n")
-    assert usable_cores(quota) == affinity
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [(None, 1000), ("max 100000\n", 1000), ("150000 100000\n", 1), ("50000 100000\n", 1)],
+)
+def test_cores_are_those_the_process_may_use(tmp_path: Path, quota: str | None, cores: int) -> None:
+    groups = tmp_path / "groups"
+    groups.write_text("0::/\n")
+    if quota is not None:
+        (tmp_path / "cpu.max").write_text(quota)
+    assert usable_cores(groups, tmp_path) == min(cores, len(os.sched_getaffinity(0)))
 
 
 def test_the_cpu_has_a_name() -> None:

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segbench.errors import RecordError
+from segbench.records.arrays import read_arrays
 from segbench.records.record import (
     Record,
     config_hash,
     find_record,
-    read_arrays,
     read_record,
     read_records,
     write_record,

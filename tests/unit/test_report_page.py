@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from segbench.pages import figures
-from segbench.pages.frame_figure import View, frame_rows
-from segbench.pages.report import report_page
-from segbench.pages.report_facts import facts
-from segbench.pages.report_sections import (
+from segbench.pages.figures import View, frame_rows
+from segbench.pages.report import (
     class_section,
     confusion_section,
+    facts,
     frame_section,
     latency_section,
     learning_section,
+    report_page,
 )
 from segbench.records.arrays import Samples, ScoredFrames
 from segbench.records.record import Record
@@ -126,16 +126,34 @@ def test_figures_bear_any_name_and_data() -> None:
         figures.latency_histogram(np.array([0.5])),
         figures.latency_over_time(np.array([0.5])),
         frame_rows([lone], FRAMES.classes, ((1, 2, 3),) * 3),
-        frame_rows([lone], FRAMES.classes, ((1, 2, 3),) * 3, stacked=True),
     ):
         width, height = size(figures.as_png(figure))
         assert width == pytest.approx(figures.DPI * figure.get_figwidth(), abs=1)
         assert height > 100
 
 
+def record(**metrics: Any) -> Record:
+    config = {"runtime": ODD, "backbone": ODD, "height": 2, "width": 2}
+    return Record("run", config, metrics, {"cpu": ODD})
+
+
 def test_everything_on_the_page_is_escaped() -> None:
     sections = [class_section(FRAMES), confusion_section(FRAMES), frame_section(FRAMES)]
-    page = report_page(ODD, {ODD: ODD}, [ODD], sections)
+    page = report_page(record(verdict="INVALID", reasons=[ODD]), sections)
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert page.count("<img alt=") == 2
+
+
+def test_frames_are_small_pictures_with_a_legend() -> None:
+    truth = np.zeros((360, 480), np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (360, 480, 3), np.uint8)
+    views = [View(name, 0.5, image, truth, truth) for name in FRAMES.ids]
+    section = frame_section(FRAMES, views, ((0, 0, 255), (0, 255, 0), (9, 9, 9)))
+    assert [len(plate.pictures) for plate in section.plates] == [3, 3]
+    page = report_page(record(), [section])
+    assert page.count('src="data:image/webp;base64,') == 6
+    assert '<li style="--color: #0000ff">road</li>' in page
+    assert "never</li>" not in page
+    plain_png = image.size  # noise cannot be packed without loss
+    assert len(page) < 6 * plain_png / 3

@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 
 from segbench.errors import DataError
 from segbench.progress import Reporter
-from segbench_plugins.datasets.cityscapes.frames import (
-    cityscapes_frames,
-    read_cityscapes_label,
-)
+from segbench_plugins.datasets.cityscapes.frames import cityscapes_frames, read_cityscapes_label
 from segbench_plugins.datasets.cityscapes.labels import LABELS, TRAIN_LABELS
 from segbench_plugins.datasets.kitti.birds_eye import read_calibration, to_birds_eye
 from segbench_plugins.datasets.kitti.score import read_ground_truth

@@ -15,13 +15,14 @@ LAST, CONTIGUOUS = torch.channels_last, torch.contiguous_format
     ("model", "dtype", "device", "expected"),
     [
         (DEPTHWISE, torch.bfloat16, "cpu", LAST),
-        (DEPTHWISE, torch.float32, "cpu", CONTIGUOUS),
+        (DEPTHWISE, torch.float32, "cpu", LAST),
+        (DEPTHWISE, torch.float32, "cuda", CONTIGUOUS),
         (DENSE, torch.bfloat16, "cpu", CONTIGUOUS),
         (DENSE, torch.float16, "cuda", LAST),
         (DENSE, torch.float32, "cuda", CONTIGUOUS),
     ],
 )
-def test_channels_last_is_for_16_bits_where_it_helps(
+def test_channels_last_is_used_where_it_helps(
     model: nn.Module, dtype: torch.dtype, device: str, expected: torch.memory_format
 ) -> None:
     assert weight_format(model, dtype, torch.device(device)) == expected

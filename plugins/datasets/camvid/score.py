@@ -39,6 +39,8 @@ COLORS = (
     (0, 128, 192),
 )
 VOID = len(CLASSES)
+LABEL_COLORS = (*COLORS, (0, 0, 0))
+"""Those of a label's values: the classes', then void's."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class CamVid:
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """The frame's confusion matrix; DataError for a wrong size or a value above 11."""
-        label = read_indices(label_path(frame), largest=VOID)
+        label = read_indices(label_path(frame), VOID, LABEL_COLORS)
         label, prediction = at_label_scale(label, prediction, label_scale)
         if (largest := prediction.max()) > VOID:
             raise DataError(f"the prediction has the value {largest}, but CamVid's are 0 to {VOID}")

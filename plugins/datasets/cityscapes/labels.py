@@ -67,6 +67,9 @@ LABELS = (
 )
 """Label ids 0-33, each at the index of its id; the licence plate (-1) is in no label PNG."""
 
+LABEL_COLORS = tuple(label.color for label in LABELS)
+"""The colour of each label id."""
+
 TRAIN_LABELS = tuple(label for label in LABELS if not label.ignored)
 """The 19 evaluated classes, in train-id order."""
 

@@ -13,23 +13,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.layouts import label_path, read_picture
+from segbench.data.layouts import label_path, read_values
 from segbench.errors import DataError
 from segbench.scoring.confusion import CONFUSION, at_label_scale, pair_counts
 from segbench.types import IGNORED, Counts, Frame
 
 from .labels import (
+    LABEL_COLORS,
     LABELS,
     TRAIN_LABELS,
     Label,
     train_ids_from_label_ids,
 )
-from .summary import (
-    EVALUATED,
-    IDS_OF,
-    INSTANCE_CATEGORIES,
-    summarise,
-)
+from .summary import EVALUATED, IDS_OF, INSTANCE_CATEGORIES, summarise
 
 __all__ = ["LABELS", "TRAIN_LABELS", "Cityscapes", "Label", "train_ids_from_label_ids"]
 
@@ -138,7 +134,7 @@ def _by(shape: tuple[int, ...]) -> str:
 
 
 def _read(path: Path) -> NDArray[Any]:
-    truth = np.asarray(read_picture(path))
+    truth = read_values(path, len(LABELS) - 1, LABEL_COLORS)
     if truth.ndim != 2:
         raise DataError(f"{path} has several channels, but ground truth has one.")
     if truth.max() >= len(LABELS) * _PER_LABEL:

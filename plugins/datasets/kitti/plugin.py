@@ -11,8 +11,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from segbench.data.layouts import find_folder, known_split, label_path, read_colors
-from segbench.errors import DataError
+from segbench.data.layouts import (
+    find_folder,
+    known_split,
+    label_path,
+    no_frames,
+    pngs_in,
+    read_colors,
+)
 from segbench.hookspecs import hookimpl
 from segbench.recipes import MODERN, SEED
 from segbench.types import IGNORED, Augmentation, ClassMap, Dataset, Frame
@@ -23,7 +29,7 @@ URL = "https://www.cvlibs.net/datasets/kitti/eval_road.php (data_road.zip)"
 SPLITS = ("train", "val", "labelled", "test")
 SIZES = ((375, 1242), (376, 1241), (370, 1226), (374, 1238), (370, 1224))
 LABEL_COLORS = {(255, 0, 0): 0, (255, 0, 255): 1, (0, 0, 0): IGNORED}
-FRAME_NAME = re.compile(r"(um|umm|uu)_(?:road_)?(\d{6})\.png")
+FRAME_NAME = re.compile(r"(um|umm|uu)_(?:road_)?(\d{6})")
 
 
 def locate(root: Path) -> Path:
@@ -38,27 +44,25 @@ def frames(folder: Path, split: str) -> tuple[Frame, ...]:
     """
     known_split(split, SPLITS)
     part = folder / ("testing" if split == "test" else "training")
-    numbers = {
-        match.groups()
-        for place in (part / "image_2", part / "gt_image_2")
-        for path in place.glob("*.png")
-        if (match := FRAME_NAME.fullmatch(path.name))
-    }
+    images, labels = pngs_in(part / "image_2"), pngs_in(part / "gt_image_2")
+    matches = map(FRAME_NAME.fullmatch, images.keys() | labels.keys())
+    numbers = {match.groups() for match in matches if match}
     if split in ("train", "val"):
         numbers = {(c, n) for c, n in numbers if (int(n) % 5 == 0) == (split == "val")}
     if not numbers:
-        raise DataError(f"No frames of the split {split!r} in {part}.")
-    return tuple(_frame(part, category, number, split) for category, number in sorted(numbers))
+        raise no_frames(split, part / "image_2", part / "gt_image_2")
 
+    def frame(category: str, number: str) -> Frame:
+        name, stem = f"{category}_road_{number}", f"{category}_{number}"
+        label = labels.get(name, part / "gt_image_2" / f"{name}.png")
+        return Frame(
+            id=name,
+            image=images.get(stem, part / "image_2" / f"{stem}.png"),
+            label=None if split == "test" else label,
+            calibration=part / "calib" / f"{stem}.txt",
+        )
 
-def _frame(part: Path, category: str, number: str, split: str) -> Frame:
-    name = f"{category}_road_{number}"
-    return Frame(
-        id=name,
-        image=part / "image_2" / f"{category}_{number}.png",
-        label=None if split == "test" else part / "gt_image_2" / f"{name}.png",
-        calibration=part / "calib" / f"{category}_{number}.txt",
-    )
+    return tuple(frame(category, number) for category, number in sorted(numbers))
 
 
 def read_label(frame: Frame) -> ClassMap:

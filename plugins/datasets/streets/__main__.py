@@ -46,4 +46,4 @@ def make_streets(out: Path, frames: int, size: Size | None, seed: int, layout: s
 
 
 if __name__ == "__main__":
-    make_streets(prog_name="python -m segbench_plugins.datasets.streets.plugin")
+    make_streets(prog_name="python -m segbench_plugins.datasets.streets")

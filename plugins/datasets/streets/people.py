@@ -5,16 +5,7 @@ import numpy as np
 from segbench.types import Color
 
 from .canvas import Canvas
-from .paint import (
-    COATS,
-    DARK,
-    METALS,
-    SKINS,
-    jitter,
-    paint,
-    pick,
-    tint,
-)
+from .paint import COATS, DARK, METALS, SKINS, jitter, paint, pick, tint
 
 
 def person(

@@ -1,40 +1,54 @@
 """Streets: scenes drawn by segbench itself, with Cityscapes' 19 classes and layout.
 
-They need no download: the frames are drawn once into the user's cache. Unlike a benchmark's, the
-labels of test are there too.
+They need no download: a frame is drawn into the user's cache when it is first needed. Unlike a
+benchmark's, the labels of test are there too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from segbench.cache import cache_dir
-from segbench.errors import DataError
+from segbench.data.layouts import known_split
 from segbench.hookspecs import hookimpl
 from segbench.progress import Reporter
 from segbench.recipes import MODERN, SEED
-from segbench.types import Augmentation, Dataset
+from segbench.types import Augmentation, Dataset, Frame
 
-from ..cityscapes.frames import cityscapes_frames, read_cityscapes_label
+from ..cityscapes.frames import CITYSCAPES_SPLITS, read_cityscapes_label
 from ..cityscapes.score import TRAIN_LABELS, Cityscapes
+from .draw_missing import draw_missing
+from .write import cityscapes_files, split_of
 
 SIZE = (128, 256)
 FRAMES = 640
 VERSION = 1
+DRAWN_WITH = 0
+"""The seed of the scenes."""
 
 
 def locate(root: Path) -> Path:
-    """The drawn frames in the user's cache, whatever the data root; they are drawn when missing."""
-    folder = cache_dir("streets") / f"v{VERSION}-{FRAMES}x{SIZE[0]}x{SIZE[1]}"
-    if not folder.is_dir():
-        from .write import write_streets
+    """The folder of drawn frames in the user's cache, whatever the data root."""
+    return cache_dir("streets", f"v{VERSION}-{FRAMES}x{SIZE[0]}x{SIZE[1]}")
 
-        try:
-            write_streets(folder, FRAMES, SIZE, 0, "cityscapes", Reporter())
-        except DataError:
-            if not folder.is_dir():  # another run may have been faster
-                raise
-    return folder
+
+def frames(folder: Path, split: str) -> tuple[Frame, ...]:
+    """The frames of a split, drawn or not."""
+    known_split(split, CITYSCAPES_SPLITS)
+    return tuple(
+        Frame(image.name.removesuffix("_leftImg8bit.png"), image, label, instances)
+        for image, label, instances in (
+            cityscapes_files(folder, DRAWN_WITH, number)
+            for number in range(FRAMES)
+            if split_of(number) == split
+        )
+    )
+
+
+def prepare(folder: Path, frames: Sequence[Frame], reporter: Reporter) -> None:
+    """Draw those of the frames that are not there."""
+    numbers = [int(frame.id.rpartition("_")[2]) for frame in frames]
+    draw_missing(folder, numbers, SIZE, DRAWN_WITH, reporter)
 
 
 @hookimpl
@@ -60,7 +74,8 @@ def segbench_datasets() -> Iterator[Dataset]:
             "seed": replace(SEED, size=SIZE),
         },
         locate=locate,
-        frames=cityscapes_frames,
+        frames=frames,
+        prepare=prepare,
         read_label=read_cityscapes_label,
         benchmark=Cityscapes(),
         sizes=(SIZE,),

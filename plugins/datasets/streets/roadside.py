@@ -3,16 +3,7 @@
 import numpy as np
 
 from .canvas import LEAFY, ROUGH, Canvas
-from .paint import (
-    COATS,
-    DARK,
-    FOLIAGE,
-    METALS,
-    jitter,
-    paint,
-    pick,
-    tint,
-)
+from .paint import COATS, DARK, FOLIAGE, METALS, jitter, paint, pick, tint
 
 RED, YELLOW, GREEN = (236, 44, 36), (246, 190, 44), (56, 214, 122)
 

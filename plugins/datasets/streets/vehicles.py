@@ -14,16 +14,7 @@ from .body import (
     windows,
 )
 from .canvas import Canvas
-from .paint import (
-    COATS,
-    DARK,
-    GLASS,
-    METALS,
-    jitter,
-    paint,
-    pick,
-    tint,
-)
+from .paint import COATS, DARK, GLASS, METALS, jitter, paint, pick, tint
 
 SEDAN: Outline = (
     (0, 0.2),

@@ -53,14 +53,24 @@ def write_streets(
         raise DataError(f"Cannot write {folder} ({error}); name another folder.") from None
 
 
-def write_cityscapes(folder: Path, scene: Scene, seed: int, number: int) -> None:
-    """One frame of the city "streets": image, labelIds (8 bits) and instanceIds (16 bits)."""
+def cityscapes_files(folder: Path, seed: int, number: int) -> tuple[Path, Path, Path]:
+    """Where a frame's image, labelIds and instanceIds lie in ``folder``."""
     split, name = split_of(number), f"streets_{seed:06d}_{number:06d}"
     images = folder / "leftImg8bit" / split / "streets"
     labels = folder / "gtFine" / split / "streets"
-    _save(scene.image, images / f"{name}_leftImg8bit.png")
-    _save(scene.label_ids, labels / f"{name}_gtFine_labelIds.png")
-    _save(scene.instance_ids, labels / f"{name}_gtFine_instanceIds.png")
+    return (
+        images / f"{name}_leftImg8bit.png",
+        labels / f"{name}_gtFine_labelIds.png",
+        labels / f"{name}_gtFine_instanceIds.png",
+    )
+
+
+def write_cityscapes(folder: Path, scene: Scene, seed: int, number: int) -> None:
+    """One frame of the city "streets": image, labelIds (8 bits) and instanceIds (16 bits)."""
+    image, label, instances = cityscapes_files(folder, seed, number)
+    _save(scene.image, image)
+    _save(scene.label_ids, label)
+    _save(scene.instance_ids, instances)
 
 
 def write_kitti(folder: Path, scene: Scene, seed: int, number: int) -> None:

@@ -1,15 +1,18 @@
 """OpenVINO on CPUs, in FP32 and INT8; it loads the graphs that ONNX Runtime does."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from segbench.hookspecs import hookimpl
-from segbench.types import Runtime, Session, Setup
+from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
+    from segbench.int8 import Profile
+    from segbench.onnx.peak import Form
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
 
@@ -27,21 +30,42 @@ def open_fp32(model: "FCN8s", setup: Setup) -> Session:
 
 
 def open_int8(model: "FCN8s", setup: Setup) -> Session:
-    """The very network that the runtime ``onnx-int8`` runs on a CPU."""
-    from segbench.int8 import quantize_onnx
+    """The very network of ``onnx-int8``; where the CPU saturates, one that cannot."""
+    from segbench.device import int8_saturates
+    from segbench.int8 import quantize_onnx, with_arithmetic
 
     from .session import OpenVinoSession
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fcn8s.onnx"
-        details = {"quantization": quantize_onnx(model, path, setup, "unsigned")}
-        return OpenVinoSession(path, setup, "int8", details)
+        profile: Profile = "unsaturated" if int8_saturates() else "unsigned"
+        details = {"quantization": quantize_onnx(model, path, setup, profile)}
+        session = OpenVinoSession(path, setup, "int8", details)
+        return with_arithmetic(session, path, setup)
+
+
+def peak_fp32(setup: Setup) -> Peak:
+    """In FP32."""
+    return Peak("FP32", 4, _rate("fp32", setup))
+
+
+def peak_int8(setup: Setup) -> Peak:
+    """In INT8."""
+    return Peak("INT8", 1, _rate("unsigned", setup))
+
+
+def _rate(form: "Form", setup: Setup) -> float:
+    from segbench.onnx.peak import onnx_rate
+
+    from .session import OpenVinoSession
+
+    return onnx_rate(partial(OpenVinoSession, precision="int8"), setup, form)
 
 
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
     """``openvino`` and ``openvino-int8``."""
-    yield Runtime("openvino", "OpenVINO, FP32, CPU", open_fp32, REQUIRES)
+    yield Runtime("openvino", "OpenVINO, FP32, CPU", open_fp32, REQUIRES, peak=peak_fp32)
     yield Runtime(
         name="openvino-int8",
         summary="OpenVINO, INT8, CPU",
@@ -49,5 +73,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
         requires=REQUIRES,
         calibrates=True,
         fp16="onnx-fp16",
+        peak=peak_int8,
         precision="int8",
     )

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from segbench.hookspecs import hookimpl
-from segbench.types import Arithmetic, Runtime, Session, Setup
+from segbench.types import Arithmetic, Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
@@ -18,6 +18,13 @@ def open_session(dtype: str, model: "FCN8s", setup: Setup) -> Session:
     from .session import TorchSession
 
     return TorchSession(model, setup, getattr(torch, dtype))
+
+
+def peak(dtype: str, setup: Setup) -> Peak:
+    """PyTorch's own, in ``dtype``."""
+    from segbench.latency.peaks import torch_peak
+
+    return torch_peak(dtype, setup)
 
 
 @hookimpl
@@ -34,5 +41,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
             summary=f"PyTorch eager, {precision.upper()}, CUDA or CPU",
             open=partial(open_session, dtype),
             requires=("torch",),
+            peak=partial(peak, dtype),
             precision=precision,
         )

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from segbench.device import nvidia_driver_is_here
 from segbench.hookspecs import hookimpl
-from segbench.types import Runtime, Session, Setup
+from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
@@ -43,7 +44,16 @@ def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
 
     target = target_to_run(setup)
     onnx, about = onnx_graph(model, precision, setup)
-    return TrtSession(cached_engine(target, onnx), target, setup, precision, about)
+    session = TrtSession(cached_engine(target, onnx), target, setup, precision, about)
+    if precision != "int8":
+        return session
+
+    from segbench.int8 import with_arithmetic
+
+    with TemporaryDirectory() as folder:
+        graph = Path(folder) / "fcn8s.onnx"
+        graph.write_bytes(onnx)
+        return with_arithmetic(session, graph, setup)
 
 
 def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
@@ -68,6 +78,23 @@ def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Ma
     return {**built, **engine.details(), **about}
 
 
+def peak(precision: Precision, setup: Setup) -> Peak:
+    """In engines of the same precision."""
+    from segbench.onnx.peak import VALUE_BYTES, onnx_rate
+
+    from .cache import cached_engine
+    from .session import TrtSession
+    from .target import target_to_run
+
+    target = target_to_run(setup)
+
+    def open_convolutions(path: Path, setup: Setup) -> Session:
+        return TrtSession(cached_engine(target, path.read_bytes()), target, setup, precision, {})
+
+    rate = onnx_rate(open_convolutions, setup, "signed" if precision == "int8" else precision)
+    return Peak(precision.upper(), VALUE_BYTES[precision.upper()], rate)
+
+
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
     """``trt-fp32``, ``trt-fp16`` and ``trt-int8``."""
@@ -84,5 +111,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export, precision),
             export_options=("compute_capability",),
             fp16="trt-fp16" if precision == "int8" else None,
+            peak=partial(peak, precision),
             precision=precision,
         )

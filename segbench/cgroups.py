@@ -1,0 +1,47 @@
+"""How much CPU time Linux control groups leave to this process."""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+OWN_GROUPS = Path("/proc/self/cgroup")
+MOUNT = Path("/sys/fs/cgroup")
+
+
+def cpu_quota(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> float | None:
+    """The CPUs that this process may keep busy, by the tightest quota of its group and its parents.
+
+    Both versions of control groups are read. None where no quota is set.
+    """
+    quotas = [quota for folder in _folders(own_groups, mount) for quota in _quotas(folder)]
+    return min(quotas, default=None)
+
+
+def _folders(own_groups: Path, mount: Path) -> Iterator[Path]:
+    """The groups' folders up to the roots; inside a container only the roots may be there."""
+    try:
+        lines = own_groups.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            roots = [mount, mount / "unified"]
+        elif "cpu" in controllers.split(","):
+            roots = [mount / controllers, mount / "cpu"]
+        else:
+            continue
+        group = PurePosixPath(path.lstrip("/"))
+        for root in roots:
+            yield from (root / part for part in (group, *group.parents))
+
+
+def _quotas(folder: Path) -> Iterator[float]:
+    """In version 2 one file has the quota and the period, in version 1 each has its own."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        try:
+            text = " ".join((folder / name).read_text(encoding="utf-8") for name in names)
+            quota, period = map(int, text.split())
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+        if quota > 0:
+            yield quota / period
