@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,11 +76,13 @@ def leaderboard_page(tables: Tables, records: Collection[Record], results: str) 
 
 
 def rows_a_table(lengths: Sequence[int]) -> int:
-    """How many rows each table may show, so that all together show at most about MOST_ROWS."""
-    most = max(lengths, default=0)
-    while most > 1 and sum(min(most, length) for length in lengths) > MOST_ROWS:
-        most = most * 9 // 10
-    return most
+    """The most rows that each table may show so that all show at most MOST_ROWS, but at least 1."""
+
+    def shown(most: int) -> int:
+        return sum(min(most, length) for length in lengths)
+
+    longest = max(lengths, default=1)
+    return max(1, bisect_right(range(longest + 1), MOST_ROWS, key=shown) - 1)
 
 
 def shared(rows: Sequence[Row]) -> dict[str, str]:
