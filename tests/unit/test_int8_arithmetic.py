@@ -14,6 +14,7 @@ from segbench import device
 from segbench.fcn8s import FCN8s
 from segbench.int8 import quantize_onnx
 from segbench.int8.arithmetic import doubts, with_arithmetic
+from segbench.int8.profiles import _sums_of_two_largest
 from segbench.onnx.session import OnnxSession
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
@@ -171,6 +172,12 @@ def quantised_weights(path: Path) -> dict[str, np.ndarray]:
         for tensor in graph.initializer
         if tensor.name.endswith(".weight_quantized")
     }
+
+
+def test_the_range_of_a_channel_by_hand() -> None:
+    weight = np.array([[3, -1, 2, 1], [-5, 1, -4, 2], [0, 7, -1, 0]], np.float32)
+    assert _sums_of_two_largest(weight.reshape(3, 2, 2, 1)).tolist() == [5, 9, 7]
+    assert _sums_of_two_largest(weight[:, :2, None, None]).tolist() == [3, 5, 7]
 
 
 def test_no_two_weights_saturate(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
