@@ -204,7 +204,7 @@ def _origin(distribution: Distribution) -> Origin:
     try:
         name, release = distribution.metadata["Name"], distribution.metadata["Version"]
     except Exception:  # files may be damaged in as many ways as there are
-        name = release = None
+        name = release = ""
     folder = getattr(distribution, "_path", None)
     unnamed = folder.name.split("-")[0] if folder is not None else "unknown"
     return Origin(str(name or unnamed), str(release or "unknown"))
