@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.data.draw import legend, overlay
+from segbench.data.frames import labelled_frames
 from segbench.fcn8s import FCN8s
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.plugins import Registry
@@ -114,7 +115,7 @@ def test_int8_is_calibrated_on_training_frames_of_the_data_set() -> None:
 def test_streets_are_scored_as_evaluate_scores_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streets, "FRAMES", 16)
     path = checkpoint("streets", 19)
-    frames = STREETS.frames(STREETS.locate(Path()), "val")
+    frames = labelled_frames(STREETS, STREETS.locate(Path()), "val")
     images = [frame.image for frame in frames]
     options = ("--checkpoint", path, "--output", "out", "--as", "overlay", "--as", "ids")
     assert segbench("predict", *images, *options).exit_code == 0
