@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from segbench.data.frames import png
+from segbench.data import png
 from segbench.data.layouts import read_picture
 from segbench.plugins import Registry
 from segbench.scoring.bootstrap import bootstrap_miou
