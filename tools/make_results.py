@@ -28,6 +28,12 @@ latencies, and an `.npz` beside a record holds its confusion matrices or samples
 [docs/records.md](../docs/records.md) defines every figure. `leaderboard.csv` has all columns, and
 `leaderboard.html` is a page to download and open: it sorts, filters and plots the same rows.
 
+How the records were chosen: the best training of each network on each dataset, with a score on
+every runtime that was tried; the newest VALID latency of each network, runtime and machine. Removed
+were trainings that a better one replaced, INVALID latencies that were measured again, and latencies
+with a roofline that is now known to be wrong (FP32's rate for an INT8 engine, or a rate above the
+machine's). Tables of machines with *unknown extensions* are of records from before these were written down.
+
 """
 
 

@@ -17,8 +17,8 @@ from segbench.records.arrays import ScoredFrames
 from segbench.records.record import read_record
 from tests.browser.conftest import OpenPage
 
-RESULTS = Path(__file__).parents[2] / "results"
-RUN = RESULTS / "run" / "20261124T165555Z-509bfdfdce66.json"
+RECORDS = Path(__file__).parents[1] / "records"
+RUN = RECORDS / "run" / "20261124T165555Z-509bfdfdce66.json"
 ODD = "<script>document.title = 'taken'</script>"
 
 

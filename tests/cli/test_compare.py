@@ -15,12 +15,12 @@ from segbench.cli import main
 from segbench.cli.compare_settings import values
 from segbench.records.record import Record, write_record
 
-RESULTS = Path(__file__).parents[2] / "results"
-EAGER = RESULTS / "run" / "20261124T165555Z-509bfdfdce66.json"
-INT8 = RESULTS / "evaluate" / "20261124T182333Z-23ab97ef5c7e.json"
-FP32 = RESULTS / "evaluate" / "20261124T171940Z-ab186ea4fa73.json"
-LATENCY = RESULTS / "latency" / "20261124T182705Z-fbec14d36d8e.json"
-FASTER = RESULTS / "latency" / "20261124T182705Z-81ff62ba8c66.json"
+RECORDS = Path(__file__).parents[1] / "records"
+EAGER = RECORDS / "run" / "20261124T165555Z-509bfdfdce66.json"
+INT8 = RECORDS / "evaluate" / "20261124T182333Z-23ab97ef5c7e.json"
+FP32 = RECORDS / "evaluate" / "20261124T171940Z-ab186ea4fa73.json"
+LATENCY = RECORDS / "latency" / "20261124T182705Z-fbec14d36d8e.json"
+FASTER = RECORDS / "latency" / "20261124T182705Z-81ff62ba8c66.json"
 
 
 def segbench(*arguments: str | Path) -> Result:
@@ -60,11 +60,11 @@ def test_a_record_and_itself() -> None:
 
 def test_two_results_folders(tmp_path: Path) -> None:
     written = tmp_path / "board.csv"
-    options = ("--results", str(RESULTS), "--format", "csv", "--output", str(written))
+    options = ("--results", str(RECORDS), "--format", "csv", "--output", str(written))
     assert CliRunner().invoke(main, ["leaderboard", *options]).exit_code == 0
     lines = written.read_text().splitlines(keepends=True)
     written.write_text("".join(line for line in lines if "vgg16" not in line))
-    done = segbench(RESULTS, written)
+    done = segbench(RECORDS, written)
     assert done.exit_code == 0, done.output
     assert "miou of camvid test" in done.output
     assert "+0.0000" in done.output
@@ -229,9 +229,9 @@ def test_of_long_lists_what_differs_is_shown(tmp_path: Path) -> None:
     ("a", "b", "why"),
     [
         (EAGER, LATENCY, "compare two scores"),
-        (EAGER, RESULTS, "two records or two leaderboards"),
-        (RESULTS, RESULTS / "run", "There is no record in"),
-        (EAGER, RESULTS / "run" / "none.json", "does not exist"),
+        (EAGER, RECORDS, "two records or two leaderboards"),
+        (RECORDS, RECORDS / "run", "There is no record in"),
+        (EAGER, RECORDS / "run" / "none.json", "does not exist"),
         (EAGER, EAGER.with_suffix(".npz"), "is not a segbench record"),
     ],
 )

@@ -14,10 +14,10 @@ from segbench.plugins import Registry
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
-RESULTS = Path(__file__).parents[2] / "results"
-RUN = RESULTS / "run" / "20261124T165555Z-509bfdfdce66.json"
-KITTI = RESULTS / "run" / "20261124T164424Z-048666fd5103.json"
-LATENCY = RESULTS / "latency" / "20261124T182705Z-08161077dab9.json"
+RECORDS = Path(__file__).parents[1] / "records"
+RUN = RECORDS / "run" / "20261124T165555Z-509bfdfdce66.json"
+KITTI = RECORDS / "run" / "20261124T164424Z-048666fd5103.json"
+LATENCY = RECORDS / "latency" / "20261124T182705Z-08161077dab9.json"
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
 
 
@@ -107,8 +107,8 @@ def test_a_checkpoint_is_scored_and_drawn_and_leaves_no_record(
         ((RUN, "--split", "val"), "go with a checkpoint"),
         ((LATENCY, "--checkpoint", "a.safetensors"), "A latency has no frames to draw"),
         ((RUN.with_suffix(".npz"),), "is not a weights file"),
-        ((RESULTS / "none.json",), "does not exist"),
-        ((RESULTS,), "is a directory"),
+        ((RECORDS / "none.json",), "does not exist"),
+        ((RECORDS,), "is a directory"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_in_a_sentence(
