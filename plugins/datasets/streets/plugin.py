@@ -63,12 +63,12 @@ def segbench_datasets() -> Iterator[Dataset]:
             "modern": replace(
                 MODERN,
                 size=SIZE,
-                batch_size=8,
-                epochs=13,
+                batch_size=4,
+                epochs=6,
                 lr=3e-3,
                 encoder_lr_scale=1.0,
                 augmentation=Augmentation(
-                    scale=(0.9, 1.6), flip=True, brightness=(-15.0, 15.0), contrast=(0.9, 1.1)
+                    scale=(0.9, 1.4), flip=True, brightness=(-15.0, 15.0), contrast=(0.9, 1.1)
                 ),
             ),
             "seed": replace(SEED, size=SIZE),
