@@ -32,8 +32,8 @@ How the records were chosen: the best training of each network on each dataset, 
 every runtime that was tried; the newest VALID latency of each network, runtime and machine. Removed
 were trainings that a better one replaced, INVALID latencies that were measured again, and latencies
 with a roofline that is now known to be wrong (FP32's rate for an INT8 engine, or a rate above the
-machine's). Tables of machines with *unknown extensions* are of records from before these were written
-down.
+machine's). Tables of *unknown extensions* are of records from before these were
+written down.
 
 """
 
