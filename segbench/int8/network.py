@@ -14,10 +14,9 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from segbench.cache import cache_dir
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
-from segbench.files import draft_of
+from segbench.files import cache_dir, draft_of
 from segbench.inference.calibration import digest
 from segbench.int8.choice import choose_method, costly_layers
 from segbench.int8.layer_costs import Costing

@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from segbench.device.cpu import usable_cores
 from segbench.int8.profiles import Ranges, tensors_to_measure
 from segbench.onnx.session import DISABLED_OPTIMIZERS, execute_as_written
 from segbench.progress import Reporter
-from segbench.records.provenance import usable_cores
 
 BINS = 2048
 """Over both signs, of the first batch's range; more where a later batch has larger values."""

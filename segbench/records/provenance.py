@@ -16,8 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from segbench.cgroups import MOUNT, OWN_GROUPS, cpu_quota
-from segbench.microarchitecture import microarchitecture
+from segbench.device import cpu_extensions, output_of
+from segbench.device.cpu import cpu_model, usable_cores
+from segbench.device.microarchitecture import microarchitecture
 from segbench.plugins import Item, Registry, required_versions
 from segbench.progress import Reporter
 from segbench.types import Runtime, Session
@@ -47,8 +48,6 @@ def provenance(
     distributions they require are recorded with those in ``packages``. A long job calls
     ``source_state`` as it starts, so that a commit made meanwhile is not taken for its own.
     """
-    from segbench.device import cpu_extensions
-
     commit, dirty = source_state()
     required = {name for item in plugins for name in required_versions(item)}
     return {
@@ -131,26 +130,6 @@ def tuning_variables(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def cpu_model() -> str:
-    """The processor's name as its maker gives it, else its architecture."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return named[1].strip() if named else platform.processor() or platform.machine()
-
-
-def usable_cores(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
-    """How many CPUs this process may keep busy: its affinity, or its container's quota if less."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    quota = cpu_quota(own_groups, mount)
-    return cores if quota is None else max(1, min(cores, int(quota)))
-
-
 def _gpu() -> dict[str, Any]:
     """The CUDA device, if this process has used torch; torch is not imported to find out."""
     torch = sys.modules.get("torch")
@@ -176,12 +155,3 @@ def _version(distribution: str) -> str | None:
         return version(distribution)
     except Exception:  # not installed, or its metadata is damaged in one of many ways
         return None
-
-
-def output_of(*command: str) -> str | None:
-    """What a command prints, stripped; None when it fails or is not there."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

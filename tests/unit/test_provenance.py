@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 
 import segbench
 from segbench.device import cpu_extensions
-from segbench.microarchitecture import microarchitecture
+from segbench.device.cpu import cpu_model, usable_cores
+from segbench.device.microarchitecture import microarchitecture
 from segbench.plugins import Registry
 from segbench.records.provenance import (
-    cpu_model,
     provenance,
     source_state,
     tuning_variables,
-    usable_cores,
     without_folders,
 )
 from segbench.types import Runtime

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segbench.cache import cache_dir
 from segbench.data.layouts import known_split
+from segbench.files import cache_dir
 from segbench.hookspecs import hookimpl
 from segbench.progress import Reporter
 from segbench.recipes import MODERN, SEED
