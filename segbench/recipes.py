@@ -34,4 +34,4 @@ SEED = Recipe(
     schedule="plateau",
     patience=3,
 )
-"""The original project's training on Cityscapes; early stop ends it long before 100 epochs."""
+"""The original project's training; early stop ends it long before 100 epochs."""

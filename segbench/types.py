@@ -189,6 +189,38 @@ class Doubtful(Protocol):
         ...
 
 
+@runtime_checkable
+class Configurable(Protocol):
+    """A benchmark with options, for ``segbench score -o KEY=VALUE``."""
+
+    @property
+    def options(self) -> Mapping[str, tuple[str, ...]]:
+        """The values that each option takes, the default first."""
+        ...
+
+    def with_options(self, chosen: Mapping[str, str]) -> Benchmark:
+        """The benchmark with these options, whose keys and values are valid."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Rows of figures by name: fractions, counts of frames, or None for what is undefined."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Mapping[str, tuple[float | int | None, ...]]
+
+
+@runtime_checkable
+class Tabular(Protocol):
+    """A benchmark that reports more than the IoU and accuracy of each class."""
+
+    def tables(self, summary: Mapping[str, Any]) -> Sequence[ScoreTable]:
+        """Tables of ``summarise``'s result; one titled "class" adds columns to the class table."""
+        ...
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Road scenes with labels.
@@ -229,7 +261,7 @@ class Calibration:
     ``images`` are uint8 (N, H, W, 3) at the network's input size. ``held_back_images`` and
     ``held_back_labels`` (class maps of that size, or None where the network was never trained)
     are other training frames, on which ways of calibrating are compared. ``frames`` and ``source``
-    ("camvid train") go into the record.
+    ("mine train") go into the record.
     """
 
     source: str
@@ -309,7 +341,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class Runtime:
-    """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
+    """An engine to run FCN8s on; ``name`` carries the precision, as in "onnx-int8".
 
     ``precision`` is what it computes the encoder in; a score in 16 bits or INT8 holds only for
     the kind of device that it was measured on, one in FP32 (or more) for all.

@@ -38,5 +38,5 @@ def evaluate(registry: Registry, dataset_name: str, runtime_name: str, **given: 
         **given,
     )
     record = evaluate_checkpoint(chosen, registry, Reporter())
-    print_record(read_record(record))
+    print_record(read_record(record), chosen.dataset.benchmark)
     click.echo(record)

@@ -39,8 +39,8 @@ def predict(registry: Registry, runtime_name: str, **given: Any) -> None:
     a PNG of the same name in --output; where --as is given several times, in a subfolder for each.
 
     overlay and side-by-side have a legend below the picture. color and ids have exactly the
-    picture's size: the palette's colours, and what segbench score takes (official label ids, for
-    KITTI Road the probability of road).
+    picture's size: the palette's colours, and what segbench score takes (official label
+    ids, or the probability of the second of two classes).
 
     A picture that cannot be read is skipped, and the exit code is 1.
     """

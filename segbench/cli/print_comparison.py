@@ -6,7 +6,7 @@ from rich.table import Table
 from segbench.analysis.compare import Difference, Latencies, Scores, compare
 from segbench.analysis.compare_settings import differing_config, differing_provenance
 from segbench.cli.compare_settings import print_settings
-from segbench.cli.score_tables import show
+from segbench.cli.print_scores import show
 from segbench.records.facts import record_name
 from segbench.records.record import Record
 from segbench.text import counted, printable

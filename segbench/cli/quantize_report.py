@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     type=click.Choice(["unsigned", "unsaturated", "signed"]),
     default="unsigned",
     show_default=True,
-    help="unsigned: CPUs; unsaturated: OpenVINO on CPUs without VNNI; signed: TensorRT.",
+    help="unsigned: exact INT8 on CPUs; unsaturated: CPUs without VNNI; signed: GPUs.",
 )
 @click.option("--frames", type=options.COUNT, help="Held-back frames to score on; default all.")
 @options.calibration_frames

@@ -120,7 +120,7 @@ def run(
             reporter.say(f"{backbone.name} on {dataset.name}, seed {number}: {error.message}")
             failed += 1
             continue
-        print_record(read_record(record))
+        print_record(read_record(record), dataset.benchmark)
         click.echo(record)
     if failed:
         raise SegbenchError(f"{failed} of {len(combinations)} runs failed, as said above.")

@@ -56,8 +56,8 @@ def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> d
     """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; give what there is to say of it.
 
     "unsigned" is for ONNX Runtime on x86 CPUs, "unsaturated" for engines without exact INT8 kernels
-    on those that saturate, "signed" for TensorRT. The input and output are
-    those of ``export_onnx``. The details, JSON values, name the ``profile``, the calibration
+    on those that saturate, "signed" for engines on GPUs. The input and output are those of
+    ``export_onnx``. The details, JSON values, name the ``profile``, the calibration
     ``method``, the ``scores`` of all methods (mIoU on held-back frames, or null), the ``source``
     and the ``frames`` calibrated on, the quantised ``layers``, the ``float_layers`` and which of
     these were ``kept_float``, as told or for their cost. Raises SegbenchError without

@@ -1,7 +1,7 @@
 """The ranges of activations on calibration images, found in three ways in one pass.
 
 "min-max" takes every value. "percentile" leaves out one value in ten thousand. "entropy" is the
-range that loses the least information (Migacz, "8-bit Inference with TensorRT", GTC 2017).
+range that loses the least information (Migacz, GTC 2017, session S7310).
 """
 
 import io

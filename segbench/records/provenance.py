@@ -9,7 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -25,7 +25,7 @@ from segbench.types import Runtime, Session
 
 SOURCE = Path(__file__).parents[2]
 TUNING = re.compile(
-    "(OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|MALLOC|THP|TORCH|PYTORCH|CUDA|NVIDIA|ORT|OPENVINO)_.+"
+    "(OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|MALLOC|THP|TORCH|PYTORCH|CUDA|NVIDIA|ORT)_.+"
     "|LD_PRELOAD|GLIBC_TUNABLES"
 )
 """Names of environment variables that change how fast libraries are, or what they compute."""
@@ -65,7 +65,7 @@ def provenance(
         **_gpu(),
         "engine": engine,
         "arithmetic": next((item.precision for item in plugins if isinstance(item, Runtime)), None),
-        "environment": tuning_variables(os.environ),
+        "environment": tuning_variables(os.environ, required),
         "versions": {name: _version(name) for name in sorted({"segbench", *required, *packages})},
         "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
         "dataset_fingerprint": dataset_fingerprint,
@@ -121,12 +121,18 @@ def without_folders(argument: str) -> str:
     return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]
 
 
-def tuning_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that are set and tune the libraries below; paths without their folders."""
+def tuning_variables(
+    environment: Mapping[str, str], packages: Iterable[str] = ()
+) -> dict[str, str]:
+    """The variables that are set and tune libraries; paths without their folders.
+
+    They are those of ``TUNING``, and those that start with the name of one of ``packages``.
+    """
+    prefixes = {re.sub(r"\W", "_", package).upper() for package in packages}
     return {
         name: without_folders(value)
         for name, value in sorted(environment.items())
-        if TUNING.fullmatch(name)
+        if TUNING.fullmatch(name) or name.partition("_")[0] in prefixes
     }
 
 

@@ -80,8 +80,8 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
 def read_prediction(path: Path, palette: bool = False) -> NDArray[np.uint8]:
     """The values (H, W) of a PNG with a single channel of 8 bits; DataError for any other file.
 
-    With ``palette`` a palette PNG is read as its indices, whatever its colours, as the official
-    Cityscapes tool does.
+    With ``palette`` a palette PNG is read as its indices, whatever its colours, as official
+    tools do.
     """
     data = read_file(path)
     try:

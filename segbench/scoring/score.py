@@ -5,7 +5,7 @@ do NumPy's sums. Counts are added in the order of the frames, so the score does 
 number of workers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from segbench.data.layouts import provide
 from segbench.data.skipped import skipped_sentence
-from segbench.errors import DataError, SegbenchError
+from segbench.errors import DataError, SegbenchError, unknown_name
 from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_miou
 from segbench.scoring.confusion import CONFUSION, add_counts, summary
 from segbench.scoring.predictions import match_predictions, read_prediction
-from segbench.types import Benchmark, Counts, Dataset, Doubtful, Frame
+from segbench.types import Benchmark, Configurable, Counts, Dataset, Doubtful, Frame
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,19 @@ class Tally:
         )
 
 
-def with_options(dataset: Dataset, **options: Any) -> Dataset:
-    """The data set with these fields of its benchmark set; None leaves a field as it is.
-
-    SegbenchError for a field that the benchmark does not have.
-    """
-    wanted = {name: value for name, value in options.items() if value is not None}
-    for name in wanted:
-        if not hasattr(dataset.benchmark, name):
-            raise SegbenchError(f"{dataset.name} has no choice of {name}: leave that option out.")
-    benchmark: Any = dataset.benchmark
-    return replace(dataset, benchmark=replace(benchmark, **wanted)) if wanted else dataset
+def with_options(dataset: Dataset, chosen: Mapping[str, str]) -> Dataset:
+    """The dataset with its benchmark's options set; SegbenchError for an unknown key or value."""
+    if not chosen:
+        return dataset
+    benchmark = dataset.benchmark
+    offered = benchmark.options if isinstance(benchmark, Configurable) else {}
+    for key, value in chosen.items():
+        if key not in offered:
+            raise SegbenchError(unknown_name(f"option of {dataset.name}", key, offered))
+        if value not in offered[key]:
+            raise SegbenchError(unknown_name(f"{key} of {dataset.name}", value, offered[key]))
+    assert isinstance(benchmark, Configurable)
+    return replace(dataset, benchmark=benchmark.with_options(chosen))
 
 
 def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Frame]:

@@ -220,6 +220,12 @@ def test_torch_is_asked_for_the_card_only_where_it_is_loaded(
         assert gpu() == ["A card", *known, "13.0"]
 
 
+def test_variables_named_like_a_required_package_are_recorded() -> None:
+    environment = {"FAST_ENGINE_CACHE": "1", "FAST": "1", "OTHER_CACHE": "1"}
+    assert tuning_variables(environment, ["fast"]) == {"FAST_ENGINE_CACHE": "1", "FAST": "1"}
+    assert tuning_variables(environment) == {}
+
+
 def test_the_cpu_is_named_with_what_engines_use_of_it() -> None:
     registry = Registry.of(runtimes=[RUNTIME])
     made = provenance(datetime.now(UTC), [], registry, [RUNTIME], engine="none")
