@@ -42,7 +42,7 @@ PROTOCOL = (
 @click.option(
     "--backbone", "backbones", multiple=True, help="Of fresh weights; repeatable; default: vgg16."
 )
-@click.option("--decoder", type=click.Choice(["bilinear", "seed"]), help="Of fresh weights.")
+@click.option("--decoder", type=click.Choice(["bilinear", "transposed"]))
 @click.option(
     "--dataset",
     help="Of fresh weights: its classes, and the frames to calibrate and compare on; "

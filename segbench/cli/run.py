@@ -45,7 +45,7 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     help="First weights of the encoder; FILE is a safetensors file or a torch state dict.",
 )
 @click.option(
-    "--recipe", type=click.Choice(["modern", "seed"]), default="modern", show_default=True
+    "--recipe", type=click.Choice(["modern", "original"]), default="modern", show_default=True
 )
 @click.option("--epochs", type=options.COUNT, help="Default: the recipe's, as for all below.")
 @click.option("--size", type=options.SIZE, help="The network's input, as it is scored.")
@@ -60,7 +60,10 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     "--precision", type=click.Choice(["fp32", "fp16", "bf16", "auto"]), help="Training's."
 )
 @click.option(
-    "--decoder", type=click.Choice(["bilinear", "seed"]), default="bilinear", show_default=True
+    "--decoder",
+    type=click.Choice(["bilinear", "transposed"]),
+    default="bilinear",
+    show_default=True,
 )
 @options.label_scale
 @click.option("--seed", type=SEED, default=0, show_default=True)

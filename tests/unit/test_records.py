@@ -257,3 +257,12 @@ def test_arrays_that_are_missing_or_damaged_are_said(tmp_path: Path) -> None:
     path.with_suffix(".npz").unlink()
     with pytest.raises(RecordError, match=r"The arrays .* cannot be read"):
         read_arrays(path)
+
+
+def test_older_names_of_recipe_and_decoder_are_read(tmp_path: Path) -> None:
+    today = CONFIG | {"recipe": "original", "decoder": "transposed"}
+    older = CONFIG | {"recipe": "seed", "decoder": "seed"}
+    path = tmp_path / "older.json"
+    path.write_text(json.dumps(as_json(config=older)), encoding="utf-8")
+    assert read_record(path).config == today
+    assert config_hash(today) == config_hash(older) != config_hash(CONFIG)
