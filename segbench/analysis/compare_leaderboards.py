@@ -15,8 +15,14 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from segbench.analysis.compare import Latencies, Scores, compare
-from segbench.analysis.compare_settings import Setting, differing_config, differing_provenance
+from segbench.analysis.compare import (
+    Latencies,
+    Scores,
+    Setting,
+    compare,
+    differing_config,
+    differing_provenance,
+)
 from segbench.analysis.rank import NETWORK, Row, leaderboard
 from segbench.errors import SegbenchError
 from segbench.records.facts import record_name

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from segbench.analysis.compare import Difference, Latencies, Scores
+from segbench.analysis.compare import Difference, Latencies, Scores, Setting
 from segbench.analysis.compare_leaderboards import (
     Leaderboard,
     Matched,
@@ -14,16 +14,16 @@ from segbench.analysis.compare_leaderboards import (
     match_latencies,
     match_scores,
 )
-from segbench.analysis.compare_settings import Setting
 from segbench.analysis.rank import Row
-from segbench.cli.compare_settings import print_settings, values
 from segbench.cli.print_comparison import (
     MORE,
     NO_INTERVAL,
     cells,
     new_console,
     new_table,
+    print_settings,
     ratio_cells,
+    values,
     verdict,
 )
 from segbench.text import printable

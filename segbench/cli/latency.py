@@ -8,7 +8,7 @@ import click
 
 from segbench.cli import options
 from segbench.errors import InterruptedRun, SegbenchError
-from segbench.latency.queries import SCENARIOS, SCOPES
+from segbench.latency.timing import SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record

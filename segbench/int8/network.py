@@ -18,8 +18,7 @@ from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.files import cache_dir, draft_of
 from segbench.inference.calibration import digest
-from segbench.int8.choice import choose_method, costly_layers
-from segbench.int8.layer_costs import Costing
+from segbench.int8.layer_costs import Costing, choose_method, costly_layers, held_back_confusions
 from segbench.int8.profiles import (
     Profile,
     Ranges,
@@ -28,7 +27,6 @@ from segbench.int8.profiles import (
     write_quantized,
 )
 from segbench.int8.ranges import measure_ranges
-from segbench.int8.score import held_back_confusions
 from segbench.onnx.graph import compare_with_eager, export_onnx
 from segbench.scoring.confusion import mean_iou
 from segbench.types import Calibration, Setup

@@ -14,20 +14,18 @@ from segbench.inference.networks import FRESH_DATASET, Network
 from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.peaks import torch_peak
-from segbench.latency.queries import (
-    GROUP_SECONDS,
-    Scenario,
-    Scope,
-    query_of,
-    session_output,
-)
 from segbench.latency.roofline import Roofline, copy_rate, work_of
 from segbench.latency.timing import (
+    GROUP_SECONDS,
     Query,
+    Scenario,
+    Scope,
     Timings,
     WarmUp,
     expected_rounds,
     measure_in_turns,
+    query_of,
+    session_output,
     warm_up,
 )
 from segbench.plugins import Registry

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.analysis import compare as records
-from segbench.analysis.compare_settings import Setting
+from segbench.analysis.compare import Setting
 from segbench.cli import main
-from segbench.cli.compare_settings import values
+from segbench.cli.print_comparison import values
 from segbench.records.record import Record, write_record
 
 RECORDS = Path(__file__).parents[1] / "records"

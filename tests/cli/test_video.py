@@ -25,8 +25,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import InputConvention
 from segbench.video import stages as video_stages
-from segbench.video.orientation import orientation_of
-from segbench.video.read import Still
+from segbench.video.read import Still, orientation_of
 from segbench_plugins.backbones.mobilenet import segbench_backbones
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import PALETTE, TinyEncoder, tiny_backbone, tiny_dataset

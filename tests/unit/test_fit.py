@@ -12,8 +12,7 @@ from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter
 from segbench.training.fit import fit, loss_of
-from segbench.training.optimizer import class_weights, make_optimizer
-from segbench.training.schedule import should_stop
+from segbench.training.optimizer import class_weights, make_optimizer, should_stop
 from segbench.training.state import BEST, LAST, Epoch, Job
 from segbench.training.validation import Validation, Validator
 from segbench.types import IGNORED, InputConvention, Recipe

@@ -17,8 +17,7 @@ from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.inference.networks import fresh_network
 from segbench.int8 import export_quantized, network, quantize_onnx
-from segbench.int8.choice import choose_method, costly_layers
-from segbench.int8.layer_costs import Costing, LayerCost, decibels
+from segbench.int8.layer_costs import Costing, LayerCost, choose_method, costly_layers, decibels
 from segbench.int8.profiles import Profile
 from segbench.int8.ranges import _coarse, batches, measure_ranges
 from segbench.int8.report import worst_first
