@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segbench.data.frames import read_image, resize_image
 from segbench.data.layouts import provide
-from segbench.errors import DataError, Failed, SegbenchError, reraise
+from segbench.errors import DataError, SegbenchError, kept
 from segbench.plugins import Registry
 from segbench.types import Dataset, Session, Size
 
@@ -108,14 +108,14 @@ def compare(
     reference: Session,
     images: NDArray[np.uint8],
     batch_size: int,
-    failed: Failed = reraise,
-) -> dict[str, Agreement]:
+) -> dict[str, Agreement | Exception]:
     """Each session's agreement with the logits of ``reference``.
 
     Sessions take exactly ``batch_size`` images, so the last batch starts again at the first.
-    ``failed`` is told of a session that raises; the others go on without it.
+    Of a session that raises the error is returned; the others go on without it.
     """
     found = {name: Agreement() for name in sessions}
+    errors: dict[str, Exception] = {}
     for start in range(0, len(images), batch_size):
         batch = images[np.arange(start, start + batch_size) % len(images)]
         expected = reference.fetch(reference.run(reference.prepare(batch)))
@@ -124,11 +124,11 @@ def compare(
             try:
                 output = session.fetch(session.run(session.prepare(batch)))
             except Exception as error:
-                failed(name, error)
+                errors[name] = kept(error)
                 del found[name]
             else:
                 found[name].add(output, expected)
-    return found
+    return errors | found
 
 
 def _frames(dataset: Dataset, data_root: Path, size: Size) -> NDArray[np.uint8]:

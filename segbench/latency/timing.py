@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import Failed, reraise
+from segbench.errors import kept
 from segbench.types import Session
 
 Clock = Callable[[], float]
@@ -101,19 +101,19 @@ def measure_in_turns(
     group_seconds: float = 0.0,
     step: Callable[[], object] = lambda: None,
     clock: Clock = time.perf_counter,
-    failed: Failed = reraise,
-) -> dict[str, Timings]:
+) -> dict[str, Timings | Exception]:
     """Time warm queries in turns, block by block, so that a drifting machine hits all alike.
 
     Each is measured for at least ``min_seconds`` and 64 samples, though never for more than six
     times ``min_seconds``. A sample is one query; with ``group_seconds`` it is the mean of as many
     as take about so long, waited for together. ``step`` is called after each round of turns. A
-    KeyboardInterrupt ends the measuring, once every query has had a turn. ``failed`` is told of a
-    query that raises; the others go on without it.
+    KeyboardInterrupt ends the measuring, once every query has had a turn. Of a query that raises
+    the error is returned; the others go on without it.
     """
     queries = dict(queries)
     group = {name: max(1, round(group_seconds / warm[name].typical)) for name in queries}
     blocks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in queries}
+    errors: dict[str, Exception] = {}
     complete = True
     with _collector_off():
         try:
@@ -124,14 +124,14 @@ def measure_in_turns(
                             _sample(query, 1, clock)
                         blocks[name].append(_block(query, group[name], clock))
                     except Exception as error:
-                        failed(name, error)
+                        errors[name] = kept(error)
                         del queries[name], blocks[name]
                 step()
         except KeyboardInterrupt:
             if not all(blocks.values()):
                 raise
             complete = False
-    return {
+    return errors | {
         name: Timings(warm[name], tuple(blocks[name]), query.phases, group[name], complete)
         for name, query in queries.items()
     }
