@@ -1,4 +1,4 @@
-"""The two recipes that data sets start from, each replacing what fits its own frames."""
+"""The two recipes that datasets start from, each replacing what fits its own frames."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.progress import Reporter
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from segbench.fcn8s import FCN8s
-    from segbench.progress import Reporter
-
 IGNORED = 255
 
 Size = tuple[int, int]
@@ -250,7 +250,7 @@ class Dataset:
     predictions_split: str | None = None
     sizes: tuple[Size, ...] = ()
     published: Mapping[str, int] = field(default_factory=dict)
-    prepare: "Callable[[Path, Sequence[Frame], Reporter], None] | None" = None
+    prepare: Callable[[Path, Sequence[Frame], Reporter], None] | None = None
     requires: tuple[str, ...] = ()
 
 
@@ -280,6 +280,7 @@ class Setup:
     ``segbench.device.cpu_threads``, or what torch has.
     ``calibration`` is there for a runtime that asks for it. ``keep_float`` names the
     layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
+    ``reporter`` shows the progress of what takes long, such as calibrating.
     Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
     ("8.9") names the card that an engine is built for.
     """
@@ -291,6 +292,7 @@ class Setup:
     threads: int | None = None
     calibration: Calibration | None = None
     keep_float: tuple[str, ...] | None = None
+    reporter: Reporter = field(default_factory=Reporter, compare=False, repr=False)
     dynamic: bool = False
     compute_capability: str | None = None
 

@@ -20,16 +20,16 @@ from segbench.progress import Reporter
     help="The runtime whose file to write: onnx, onnx-int8, ...",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--size", type=options.SIZE, help="Default: the size of the training.")
+@click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
 @click.option("--batch-size", type=options.COUNT, default=1, show_default=True)
 @click.option(
     "--output-kind",
     type=click.Choice(["logits", "labels"]),
     default="logits",
     show_default=True,
-    help="labels: the argmax is in the graph.",
+    help="logits, or labels with the argmax inside the graph.",
 )
-@click.option("--dynamic", is_flag=True, help="Leave batch and size open (onnx, onnx-fp16).")
+@click.option("--dynamic", is_flag=True, help="Dynamic batch and image size (onnx, onnx-fp16).")
 @options.calibration_frames
 @options.keep_float
 @click.option(

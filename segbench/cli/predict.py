@@ -16,7 +16,7 @@ from segbench.text import counted
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
 @click.option("--runtime", "runtime_name", default="eager", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Output folder.")
 @click.option(
     "--as",
     "kinds",
@@ -24,7 +24,7 @@ from segbench.text import counted
     multiple=True,
     default=("overlay",),
     show_default=True,
-    help="What to write. Repeatable.",
+    help="What to write (repeatable).",
 )
 @options.opacity
 @options.device

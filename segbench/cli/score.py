@@ -47,7 +47,7 @@ class ScoreCommand(click.Command):
 
 
 @click.command(cls=ScoreCommand)
-@click.option("--dataset", "name", required=True, metavar="NAME", help="The data set.")
+@click.option("--dataset", "name", required=True, metavar="NAME", help="Dataset to score on.")
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
@@ -55,7 +55,7 @@ class ScoreCommand(click.Command):
     help="Folder of prediction PNGs, named like the frames; searched with its subfolders.",
 )
 @options.data_root
-@click.option("--split", help="Which frames.  [default: the data set's own choice]")
+@click.option("--split", help="Split to score.  [default: the dataset's own choice]")
 @click.option(
     "--json",
     "output",
@@ -83,7 +83,7 @@ class ScoreCommand(click.Command):
     default=min(8, os.cpu_count() or 1),
     show_default="one a CPU core, at most 8",
     metavar="N",
-    help="Frames scored side by side.",
+    help="Number of frames scored in parallel.",
 )
 @click.pass_obj
 def score(
@@ -103,7 +103,7 @@ def score(
     label ids, or a probability for a dataset of two classes. Of a palette the indices count.
     """
     if output and not output.parent.is_dir():
-        raise click.BadParameter(f"{output.parent} is no folder.", param_hint="--json")
+        raise click.BadParameter(f"{output.parent} is not a folder.", param_hint="--json")
     dataset = with_options(registry.dataset(name), dict(chosen))
     split = split or dataset.predictions_split or dataset.score_split
     frames = frames_to_score(dataset, dataset.locate(data_root), split)

@@ -40,7 +40,7 @@ def resolve_device(name: str) -> "torch.device":
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda"):
-        raise SegbenchError(f"--device {name!r} is no device; use auto, cpu, cuda or cuda:1.")
+        raise SegbenchError(f"--device {name!r} is not a device; use auto, cpu, cuda or cuda:1.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SegbenchError(
             f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices that "

@@ -1,4 +1,8 @@
-"""What each layer costs in INT8: its noise, and the mIoU lost when it alone is quantised."""
+"""What INT8 costs on held-back training frames, and what that decides.
+
+The mIoU of a graph, of each layer quantised by itself, the choice of ranges, and the layers that
+stay in floating point.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,10 +22,14 @@ from segbench.int8.profiles import (
 )
 from segbench.int8.ranges import batches, session_with_outputs
 from segbench.onnx.session import OnnxSession
-from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_gain
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Calibration, Setup
+
+SNR_FRAMES = 4
+TOLERANCE = 0.002
+"""INT8 may lose so much mIoU on the held-back frames before layers are kept in float."""
+MOST_KEPT = 3
 
 
 def held_back_miou(
@@ -51,9 +59,6 @@ def held_back_confusions(
         for label, prediction in zip(labels[start:], predicted, strict=False):
             matrices.append(confusion_matrix(label, prediction, classes))
     return np.stack(matrices)
-
-
-SNR_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -134,11 +139,6 @@ def decibels(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float |
     return 10 * math.log10(signal / noise) if signal and noise else None
 
 
-TOLERANCE = 0.002
-"""INT8 may lose so much mIoU on the held-back frames before layers are kept in float."""
-MOST_KEPT = 3
-
-
 def choose_method(counted: Mapping[str, NDArray[np.int64] | None]) -> str:
     """The first method, unless another scores better by more than chance.
 
@@ -167,7 +167,7 @@ def costly_layers(costing: Costing, layers: Sequence[str]) -> list[str]:
         return []
     alone = {
         layer: costing.miou([layer])
-        for layer in Reporter().track(layers, len(layers), "costly layers")
+        for layer in costing.setup.reporter.track(layers, len(layers), "costly layers")
     }
     worst = sorted(layers, key=alone.__getitem__)
     while fp32 - scores[-1] > TOLERANCE and len(scores) <= MOST_KEPT:

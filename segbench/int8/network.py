@@ -123,7 +123,9 @@ def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]
     compare = calibration.held_back_labels is not None
     kept = remembered(
         f"{_key(model, calibration, setup.size)}.ranges.json",
-        lambda: measure_ranges(source, calibration.images, setup.batch_size, compare),
+        lambda: measure_ranges(
+            source, calibration.images, setup.batch_size, compare, setup.reporter
+        ),
     )
     return {
         method: {name: (np.float32(low), np.float32(high)) for name, (low, high) in pairs.items()}

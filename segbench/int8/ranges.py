@@ -28,7 +28,7 @@ PERCENTILE = 99.99
 
 
 def measure_ranges(
-    source: Path, images: NDArray[np.uint8], batch_size: int, compare: bool
+    source: Path, images: NDArray[np.uint8], batch_size: int, compare: bool, reporter: Reporter
 ) -> dict[str, Ranges]:
     """Method -> ranges of the FP32 graph at ``source``; "min-max" alone unless ``compare``.
 
@@ -42,7 +42,7 @@ def measure_ranges(
     session = session_with_outputs(source, names)
     starts = range(0, len(images), batch_size)
     inputs = zip(starts, batches(images, batch_size), strict=True)
-    for start, batch in Reporter().track(inputs, len(starts), "calibrate"):
+    for start, batch in reporter.track(inputs, len(starts), "calibrate"):
         for name, output in zip(names, session.run(names, {"images": batch}), strict=True):
             values = output[: len(images) - start]
             low, high = widest.get(name, (values.min(), values.max()))

@@ -23,7 +23,7 @@ from segbench.types import Runtime, Size
 class LatencyOptions:
     """What ``segbench latency`` was asked for, by name, so that another process can do it too.
 
-    Networks are a ``checkpoint`` or ``backbones`` with fresh weights. ``isolated`` says that each
+    Networks are a ``checkpoint`` or ``backbones`` with random weights. ``isolated`` says that each
     runtime has a process of its own; then ``baseline`` is the record of the first.
     """
 
@@ -72,7 +72,7 @@ def check_keep_float(names: Sequence[str], protocol: Protocol, registry: Registr
     """Raise SegbenchError where layers are named and no runtime quantises."""
     quantised = any(registry.runtime(name).calibrates for name in names)
     if protocol.keep_float is not None and not quantised:
-        raise SegbenchError(f"Of {', '.join(names)} none quantises: leave --keep-float out.")
+        raise SegbenchError(f"--keep-float needs an INT8 runtime; {', '.join(names)} is not one.")
 
 
 def _runs_here(runtime: Runtime, device: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whether a runtime gives what eager FP32 gives, on frames of the network's data set."""
+"""Whether a runtime gives what eager FP32 gives, on frames of the network's dataset."""
 
 import math
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ class Agreement:
     def doubts(self, trained: bool) -> list[str]:
         """What is too far from eager FP32.
 
-        A trained network must give the same class to 90% of the pixels. With fresh weights
+        A trained network must give the same class to 90% of the pixels. With random weights
         near-ties make class maps differ, so the logits count: their error may be a quarter of
         their size. Where there are only class maps, half of the pixels must agree.
         """
@@ -94,7 +94,7 @@ class Agreement:
 def samples_to_compare(
     registry: Registry, dataset_name: str, data_root: Path, size: Size
 ) -> Samples:
-    """Four frames of the data set's scored split; seeded noise where they cannot be had."""
+    """Four frames of the dataset's scored split; seeded noise where they cannot be had."""
     try:
         dataset = registry.dataset(dataset_name)
         return Samples(_frames(dataset, data_root, size), f"{dataset.name} {dataset.score_split}")

@@ -174,7 +174,12 @@ def _warm_up(
             if runtime.check:
                 runtime.check(setup)
             if runtime.calibrates:
-                setup = replace(setup, calibration=calibration(), keep_float=protocol.keep_float)
+                setup = replace(
+                    setup,
+                    calibration=calibration(),
+                    keep_float=protocol.keep_float,
+                    reporter=reporter,
+                )
             started = time.perf_counter()
             session = runtime.open(network.model, setup)
             build_s = time.perf_counter() - started

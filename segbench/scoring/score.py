@@ -93,7 +93,7 @@ def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Fram
         raise DataError(f"The split {split!r} of {dataset.name} has no frames in {folder}.")
     if any(frame.label is None for frame in frames):
         raise DataError(
-            f"The split {split!r} of {dataset.name} has no public labels; score another."
+            f"The split {split!r} of {dataset.name} has no public labels; choose another."
         )
     provide(dataset, folder, frames)
     return frames
@@ -115,7 +115,7 @@ def score_predictions(
     workers: int = 1,
     reporter: Reporter | None = None,
 ) -> Score:
-    """Score one PNG for every frame; DataError lists every file at fault, and nothing is scored."""
+    """Score one PNG for every frame; DataError lists all invalid files, and nothing is scored."""
     reporter = reporter or Reporter(quiet=True)
     matched = match_predictions(frames, predictions)
     if matched.skipped:
@@ -130,7 +130,7 @@ def score_predictions(
             tally.add(result)
     if faults:
         lines = "\n  ".join(faults)
-        raise DataError(f"Nothing is scored. At fault ({len(faults)}):\n  {lines}")
+        raise DataError(f"No score computed. {len(faults)} invalid predictions:\n  {lines}")
     benchmark = dataset.benchmark
     doubts = benchmark.doubts(tally.total) if isinstance(benchmark, Doubtful) else ()
     return replace(tally.score(), doubts=tuple(doubts))

@@ -215,7 +215,7 @@ def sound(path: Path, cover: bool = False) -> None:
         (["in.mp4", "--output", "in.mp4"], "is the input"),
         (["in.mp4", "--output", "in.mp4/out.mp4"], "cannot be written to"),
         (["folder"], "give --fps"),
-        (["folder", "--fps", "0"], "is no rate"),
+        (["folder", "--fps", "0"], "'0'"),
         (["folder", "--fps", "5"], "holds no pictures"),
         (["in.mp4", "--keep-float", "x"], "leave --keep-float out"),
     ],

@@ -162,7 +162,7 @@ def test_the_hash_does_not_depend_on_order_or_on_fields_without_a_value(
         ("[" * 100_000, "it is not JSON"),
         ("[]", "it holds no JSON object"),
         ("{}", "schema is missing"),
-        ('{"score": NaN}', "NaN is no JSON number"),
+        ('{"score": NaN}', "NaN"),
         (json.dumps(as_json(schema=2)), "its schema 2 is newer than 1: update segbench"),
         (json.dumps(as_json(kind="lap")), "its kind is 'lap'"),
         (json.dumps(as_json(config=[])), "config has the wrong type"),
