@@ -1,9 +1,10 @@
 """What a user did wrong, in one sentence; everything else is a bug and keeps its traceback."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import NoReturn
+from traceback import clear_frames
+from typing import TypeVar
 
 import click
 
@@ -15,16 +16,15 @@ MEMORY_IS_SHORT = (
     "bad_alloc",
     "bad allocation",
 )
-Failed = Callable[[str, Exception], None]
-"""Told of what failed, by its name, and with what error."""
+ErrorT = TypeVar("ErrorT", bound=Exception)
 
 
 class SegbenchError(click.ClickException):
-    """A problem the user can mend: the message says what is wrong, where, and what to do."""
+    """An error the user can fix: the message says what is wrong, where, and what to do."""
 
 
 class PluginError(SegbenchError):
-    """A plugin is unknown, broken, doubled, or lacks a package it needs."""
+    """A plugin is unknown, broken, ambiguous, or missing a package."""
 
 
 class DataError(SegbenchError):
@@ -58,9 +58,13 @@ def sentence(error: Exception) -> str:
     return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
 
 
-def reraise(name: str, error: Exception) -> NoReturn:
-    """A ``Failed`` that lets nothing fail."""
-    raise error
+def kept(error: ErrorT) -> ErrorT:
+    """The error, to be raised or shown later, without the variables of the frames it went through.
+
+    They may hold an engine's memory, which the next one needs.
+    """
+    clear_frames(error.__traceback__)
+    return error
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -13,7 +13,6 @@ from torch.nn import functional
 from segbench.types import Encoder, InputConvention
 
 STRIDE = 32
-DECODERS = ("bilinear", "seed")
 
 
 class FCN8s(nn.Module):
@@ -21,7 +20,7 @@ class FCN8s(nn.Module):
 
     ``encoder`` is a module that is an ``Encoder``. ``decoder`` "bilinear" is the paper's: two
     learned 2x transposed convolutions that start as bilinear interpolation, then a fixed 8x.
-    "seed" is the 2017 project's: three learned ones (2x, 2x, 8x) that start as noise.
+    "transposed" is the 2017 project's: three learned ones (2x, 2x, 8x) that start as noise.
     """
 
     mean: Tensor
@@ -46,12 +45,12 @@ class FCN8s(nn.Module):
         self.score32 = nn.Conv2d(channels32, classes, 1)
         self.up32 = _upsampling(classes, 2)
         self.up16 = _upsampling(classes, 2)
-        if decoder == "seed":
+        if decoder == "transposed":
             self.up8: nn.Module = _upsampling(classes, 8)
         else:
             self.up8 = nn.Upsample(scale_factor=8, mode="bilinear", align_corners=False)
         for layer in (self.score8, self.score16, self.score32, self.up32, self.up16, self.up8):
-            layer.apply(_start_as_noise if decoder == "seed" else _start_as_the_paper)
+            layer.apply(_start_as_noise if decoder == "transposed" else _start_as_the_paper)
         self.register_buffer("mean", _per_channel(convention.mean), persistent=False)
         self.register_buffer("std", _per_channel(convention.std), persistent=False)
         self.register_buffer("tap_scale", torch.ones(3))

@@ -1,4 +1,7 @@
-"""The two recipes that data sets start from, each replacing what fits its own frames."""
+"""The two recipes that datasets start from, each replacing what fits its own frames."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from segbench.types import Augmentation, Recipe
 
@@ -24,8 +27,8 @@ MODERN = Recipe(
 )
 """What a user of the field would train with today."""
 
-SEED = Recipe(
-    name="seed",
+ORIGINAL = Recipe(
+    name="original",
     size=(256, 512),
     epochs=100,
     batch_size=4,
@@ -34,4 +37,17 @@ SEED = Recipe(
     schedule="plateau",
     patience=3,
 )
-"""The original project's training on Cityscapes; early stop ends it long before 100 epochs."""
+"""The original project's training; early stop ends it long before 100 epochs."""
+
+RENAMED = {"recipe": ("seed", "original"), "decoder": ("seed", "transposed")}
+"""Values of a configuration that older records and checkpoints have under another name."""
+
+
+def current_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with today's names of recipe and decoder."""
+    return {**config, **{k: new for k, (old, new) in RENAMED.items() if config.get(k) == old}}
+
+
+def former_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with the names that older records have, which are part of their hash."""
+    return {**config, **{k: old for k, (old, new) in RENAMED.items() if config.get(k) == new}}

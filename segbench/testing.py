@@ -68,7 +68,7 @@ def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
     levels = [level for color in dataset.palette for level in color]
     assert len(levels) == 3 * classes, "a colour is (red, green, blue)"
     assert all(0 <= level <= 255 for level in levels), "a colour's levels are 0 to 255"
-    assert {"modern", "seed"} <= dataset.recipes.keys(), "recipes has 'modern' and 'seed'"
+    assert {"modern", "original"} <= dataset.recipes.keys(), "recipes has 'modern' and 'original'"
     for name, recipe in dataset.recipes.items():
         assert recipe.name == name, f"the recipe under {name!r} calls itself {recipe.name!r}"
     assert {"train", "val", dataset.score_split} <= set(dataset.splits), (

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.progress import Reporter
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from segbench.fcn8s import FCN8s
-    from segbench.progress import Reporter
-
 IGNORED = 255
 
 Size = tuple[int, int]
@@ -189,6 +189,38 @@ class Doubtful(Protocol):
         ...
 
 
+@runtime_checkable
+class Configurable(Protocol):
+    """A benchmark with options, for ``segbench score -o KEY=VALUE``."""
+
+    @property
+    def options(self) -> Mapping[str, tuple[str, ...]]:
+        """The values that each option takes, the default first."""
+        ...
+
+    def with_options(self, chosen: Mapping[str, str]) -> Benchmark:
+        """The benchmark with these options, whose keys and values are valid."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Rows of figures by name: fractions, counts of frames, or None for what is undefined."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Mapping[str, tuple[float | int | None, ...]]
+
+
+@runtime_checkable
+class Tabular(Protocol):
+    """A benchmark that reports more than the IoU and accuracy of each class."""
+
+    def tables(self, summary: Mapping[str, Any]) -> Sequence[ScoreTable]:
+        """Tables of ``summarise``'s result; one titled "class" adds columns to the class table."""
+        ...
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Road scenes with labels.
@@ -218,7 +250,7 @@ class Dataset:
     predictions_split: str | None = None
     sizes: tuple[Size, ...] = ()
     published: Mapping[str, int] = field(default_factory=dict)
-    prepare: "Callable[[Path, Sequence[Frame], Reporter], None] | None" = None
+    prepare: Callable[[Path, Sequence[Frame], Reporter], None] | None = None
     requires: tuple[str, ...] = ()
 
 
@@ -229,7 +261,7 @@ class Calibration:
     ``images`` are uint8 (N, H, W, 3) at the network's input size. ``held_back_images`` and
     ``held_back_labels`` (class maps of that size, or None where the network was never trained)
     are other training frames, on which ways of calibrating are compared. ``frames`` and ``source``
-    ("camvid train") go into the record.
+    ("mine train") go into the record.
     """
 
     source: str
@@ -248,6 +280,7 @@ class Setup:
     ``segbench.device.cpu_threads``, or what torch has.
     ``calibration`` is there for a runtime that asks for it. ``keep_float`` names the
     layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
+    ``reporter`` shows the progress of what takes long, such as calibrating.
     Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
     ("8.9") names the card that an engine is built for.
     """
@@ -259,6 +292,7 @@ class Setup:
     threads: int | None = None
     calibration: Calibration | None = None
     keep_float: tuple[str, ...] | None = None
+    reporter: Reporter = field(default_factory=Reporter, compare=False, repr=False)
     dynamic: bool = False
     compute_capability: str | None = None
 
@@ -309,7 +343,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class Runtime:
-    """An engine to run FCN8s on; ``name`` carries the precision, as in "trt-int8".
+    """An engine to run FCN8s on; ``name`` carries the precision, as in "onnx-int8".
 
     ``precision`` is what it computes the encoder in; a score in 16 bits or INT8 holds only for
     the kind of device that it was measured on, one in FP32 (or more) for all.

@@ -114,7 +114,7 @@ MODERN = Recipe(
         scale=(0.75, 1.5), flip=True, brightness=(-10, 10), contrast=(0.9, 1.1)
     ),
 )
-SEED = Recipe(name="seed", size=SIZE, epochs=3, batch_size=1, lr=1e-3, schedule="plateau")
+ORIGINAL = Recipe(name="original", size=SIZE, epochs=3, batch_size=1, lr=1e-3, schedule="plateau")
 
 
 def tiny_dataset() -> Dataset:
@@ -123,7 +123,7 @@ def tiny_dataset() -> Dataset:
         summary="coloured halves",
         classes=CLASSES,
         palette=PALETTE,
-        recipes={"modern": MODERN, "seed": SEED},
+        recipes={"modern": MODERN, "original": ORIGINAL},
         locate=locate,
         frames=frames,
         read_label=read_label,

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from segbench.hookspecs import hookimpl
-from segbench.types import Backbone, InputConvention
+from segbench import Backbone, InputConvention, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
-from segbench.hookspecs import hookimpl
-from segbench.types import Backbone, InputConvention
+from segbench import Backbone, InputConvention, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -63,14 +63,14 @@ def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Sessio
 
 def peak(precision: "Precision", setup: Setup) -> Peak:
     """In the precision that ONNX Runtime computes the graph in."""
-    from segbench.onnx.peak import onnx_runtime_peak
+    from segbench.int8.peak import onnx_runtime_peak
 
     return onnx_runtime_peak(precision, setup)
 
 
 def peak_int8(profile: "Profile | None", setup: Setup) -> Peak:
     """The same for a Q/DQ graph."""
-    from segbench.onnx.peak import onnx_runtime_peak
+    from segbench.int8.peak import onnx_runtime_peak
 
     return onnx_runtime_peak(profile or _suiting(setup), setup)
 

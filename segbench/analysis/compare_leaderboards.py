@@ -2,7 +2,7 @@
 
 A leaderboard is a results folder, or what ``segbench leaderboard --format csv`` or ``json`` wrote
 of one. The rows of a folder have records, which are compared as any two are; those of a file have
-their figures alone.
+only figures.
 """
 
 import csv
@@ -15,8 +15,14 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from segbench.analysis.compare import Latencies, Scores, compare
-from segbench.analysis.compare_settings import Setting, differing_config, differing_provenance
+from segbench.analysis.compare import (
+    Latencies,
+    Scores,
+    Setting,
+    compare,
+    differing_config,
+    differing_provenance,
+)
 from segbench.analysis.rank import NETWORK, Row, leaderboard
 from segbench.errors import SegbenchError
 from segbench.records.facts import record_name
@@ -43,7 +49,7 @@ NEEDED = (*dict.fromkeys((*SAME_SCORE, *SAME_LATENCY)), SHA, *sorted(FLOATS))
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Rows, and by name the records that they were made of; a file has rows alone."""
+    """Rows, and by name the records that they were made of; a file has only rows."""
 
     rows: Sequence[Row]
     records: Mapping[str | None, Record] = field(default_factory=dict)
@@ -108,7 +114,7 @@ def read_leaderboard(path: Path) -> list[Row]:
         return [_checked(row) for row in rows]
     except (OSError, ValueError, TypeError, KeyError, RecursionError, csv.Error) as error:
         raise SegbenchError(
-            f"{path} is no leaderboard ({error}); write one with "
+            f"{path} is not a leaderboard ({error}); write one with "
             "`segbench leaderboard --format csv` or `--format json`."
         ) from error
 
@@ -161,7 +167,7 @@ def _typed(row: dict[str, str]) -> Row:
 
 def _checked(row: Any) -> Row:
     if not isinstance(row, dict):
-        raise ValueError("a row is no object")
+        raise ValueError("a row is not an object")
     for name in NEEDED:
         if name not in row:
             raise ValueError(f"column {name!r} is missing")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from segbench.analysis.compare import Difference, Latencies, Scores
+from segbench.analysis.compare import Difference, Latencies, Scores, Setting
 from segbench.analysis.compare_leaderboards import (
     Leaderboard,
     Matched,
@@ -14,16 +14,16 @@ from segbench.analysis.compare_leaderboards import (
     match_latencies,
     match_scores,
 )
-from segbench.analysis.compare_settings import Setting
 from segbench.analysis.rank import Row
-from segbench.cli.compare_settings import print_settings, values
 from segbench.cli.print_comparison import (
     MORE,
     NO_INTERVAL,
     cells,
     new_console,
     new_table,
+    print_settings,
     ratio_cells,
+    values,
     verdict,
 )
 from segbench.text import printable
@@ -102,7 +102,7 @@ def _print_classes(console: Console, pairs: Sequence[Pair]) -> None:
             differing = [row for row in pair.found.classes if row.within_noise is False]
             said = ", ".join(f"{row.name} {cells(row)[2]}" for row in differing)
             console.print(
-                printable(f"Classes, {MORE}, of {_network(pair.a)}: {said or 'none alone'}."),
+                printable(f"Classes, {MORE}, of {_network(pair.a)}: {said or 'none by itself'}."),
                 soft_wrap=True,
             )
             console.print()
@@ -125,7 +125,7 @@ def _print_alone(console: Console, found: Matched, title: Callable[[Row], str]) 
     for side, rows in (("A", found.only_a), ("B", found.only_b)):
         for row in rows:
             console.print(
-                printable(f"In {side} alone: {_network(row)}; {title(row)}"), soft_wrap=True
+                printable(f"Only in {side}: {_network(row)}; {title(row)}"), soft_wrap=True
             )
         if rows:
             console.print()

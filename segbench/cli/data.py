@@ -20,12 +20,12 @@ def data() -> None:
 
 
 @data.command("check")
-@click.option("--dataset", "name", required=True, metavar="NAME", help="The data set.")
+@click.option("--dataset", "name", required=True, metavar="NAME", help="Dataset to check.")
 @options.data_root
 @click.option("--split", "splits", multiple=True, help="Only this split; may be repeated.")
 @click.pass_obj
 def check_command(registry: Registry, name: str, data_root: Path, splits: tuple[str, ...]) -> None:
-    """Decode every file of a data set and name everything that is wrong with it."""
+    """Decode every file of a dataset and list everything that is wrong with it."""
     dataset = registry.dataset(name)
     checked = check(dataset, dataset.locate(data_root), splits, Reporter())
     _print(checked, title=dataset.name)

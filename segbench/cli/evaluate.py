@@ -17,10 +17,10 @@ from segbench.records.record import read_record
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
 @click.option("--dataset", "dataset_name", required=True)
 @click.option("--runtime", "runtime_name", default="eager", show_default=True)
-@click.option("--split", help="Default: the split that the data set is scored on.")
-@click.option("--size", type=options.SIZE, help="Default: the size of the training.")
+@click.option("--split", help="Default: the dataset's scoring split.")
+@click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
 @options.label_scale
-@click.option("--limit", type=options.COUNT, help="Frames; such a record is never ranked.")
+@click.option("--limit", type=options.COUNT, help="Score only the first frames; never ranked.")
 @options.data_root
 @options.device
 @options.calibration_frames
@@ -38,5 +38,5 @@ def evaluate(registry: Registry, dataset_name: str, runtime_name: str, **given: 
         **given,
     )
     record = evaluate_checkpoint(chosen, registry, Reporter())
-    print_record(read_record(record))
+    print_record(read_record(record), chosen.dataset.benchmark)
     click.echo(record)

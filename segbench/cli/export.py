@@ -17,25 +17,25 @@ from segbench.progress import Reporter
     "runtime_name",
     default="onnx",
     show_default=True,
-    help="Whose file: onnx, onnx-int8, trt-int8, ...",
+    help="The runtime whose file to write: onnx, onnx-int8, ...",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--size", type=options.SIZE, help="Default: the size of the training.")
+@click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
 @click.option("--batch-size", type=options.COUNT, default=1, show_default=True)
 @click.option(
     "--output-kind",
     type=click.Choice(["logits", "labels"]),
     default="logits",
     show_default=True,
-    help="labels: the argmax is in the graph.",
+    help="logits, or labels with the argmax inside the graph.",
 )
-@click.option("--dynamic", is_flag=True, help="Leave batch and size open (onnx, onnx-fp16).")
+@click.option("--dynamic", is_flag=True, help="Dynamic batch and image size (onnx, onnx-fp16).")
 @options.calibration_frames
 @options.keep_float
 @click.option(
     "--compute-capability",
     metavar="N.N",
-    help="Build a TensorRT engine for such a card, without one: 8.9 is Ada.",
+    help="Build the engine for another CUDA GPU than this machine's: 8.9 is Ada.",
 )
 @options.data_root
 @click.pass_obj
@@ -44,7 +44,7 @@ def export(registry: Registry, runtime_name: str, **given: Any) -> None:
 
     The ONNX graph is compared with PyTorch by numbers before it is written: in FP32 and FP16 they
     must be equal but for rounding, in INT8 they may not plainly disagree on calibration frames.
-    Of a TensorRT engine, the graph that it is built from is compared.
+    For an engine the ONNX graph that it is built from is compared.
     """
     from segbench.jobs.export import ExportOptions
     from segbench.jobs.export import export as do_export

@@ -8,7 +8,7 @@ import click
 
 from segbench.cli import options
 from segbench.errors import InterruptedRun, SegbenchError
-from segbench.latency.queries import SCENARIOS, SCOPES
+from segbench.latency.timing import SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record
@@ -32,21 +32,24 @@ PROTOCOL = (
     multiple=True,
     default=["eager"],
     show_default=True,
-    help="Repeatable; the others' speed-ups are over the first.",
+    help="Runtime to time (repeatable); speed-ups are relative to the first.",
 )
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
-    help="A trained network; without it, one with seeded fresh weights.",
+    help="Trained network; without it, one with random weights.",
 )
 @click.option(
-    "--backbone", "backbones", multiple=True, help="Of fresh weights; repeatable; default: vgg16."
+    "--backbone",
+    "backbones",
+    multiple=True,
+    help="Backbone to time with random weights (repeatable). Default: vgg16.",
 )
-@click.option("--decoder", type=click.Choice(["bilinear", "seed"]), help="Of fresh weights.")
+@click.option("--decoder", type=click.Choice(["bilinear", "transposed"]))
 @click.option(
     "--dataset",
-    help="Of fresh weights: its classes, and the frames to calibrate and compare on; "
-    "default: 19 classes and streets.",
+    help="With random weights: dataset of the classes and of the frames to calibrate and compare "
+    "on. Default: 19 classes and streets.",
 )
 @options.data_root
 @click.option("--size", type=options.SIZE, help="Default: the checkpoint's, else 256x512.")
@@ -65,32 +68,32 @@ PROTOCOL = (
     type=click.Choice(SCENARIOS),
     default="single-stream",
     show_default=True,
-    help="One query after the other, or throughput.",
+    help="single-stream: latency of one query at a time; offline: throughput.",
 )
 @click.option(
     "--min-seconds",
     type=options.FiniteRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
-    help="Measure each runtime for at least so long, and up to six times as long for 64 samples.",
+    help="Minimum time per runtime; up to six times as long for 64 samples.",
 )
 @options.keep_float
 @click.option(
     "--threads",
     type=options.COUNT,
-    help="Of the CPU, for every engine; default: OMP_NUM_THREADS, else all usable cores.",
+    help="CPU threads of every engine. Default: OMP_NUM_THREADS, else all usable cores.",
 )
 @click.option(
     "--isolate",
     is_flag=True,
-    help="Each runtime in a process of its own: a crash costs only itself, memory is its own.",
+    help="Run each runtime in its own process: isolates crashes and memory.",
 )
 @options.results
 @click.pass_obj
 def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **given: Any) -> None:
     """Measure the latency of FCN8s on runtimes in turns, and write a record for each.
 
-    Beside an INT8 runtime one in FP16 is measured too: INT8 has to be faster than that.
+    INT8 runtimes are measured together with their FP16 counterpart.
     """
     from segbench.cli.print_latencies import print_latencies
     from segbench.device import cpu_threads

@@ -20,7 +20,7 @@ class SizeType(click.ParamType):
         """Parse "352x480" to (352, 480)."""
         height, cross, width = str(value).partition("x")
         if not (cross and height.isdecimal() and width.isdecimal()):
-            self.fail(f"{value!r} is no size; write height x width, such as 360x480.", param, ctx)
+            self.fail(f"{value!r} is not a size; write HxW, such as 360x480.", param, ctx)
         if int(height) == 0 or int(width) == 0:
             self.fail(f"{value!r} is empty; height and width are at least 1.", param, ctx)
         return int(height), int(width)
@@ -35,7 +35,7 @@ class FiniteRange(click.FloatRange):
         """Parse "1e-3" to 0.001."""
         number: float = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value} is no finite number.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
@@ -48,7 +48,7 @@ data_root = click.option(
     envvar="SEGBENCH_DATA",
     default=Path("data"),
     show_default="$SEGBENCH_DATA, else ./data",
-    help="Folder that holds the data sets, or the data set's own folder.",
+    help="Folder of the datasets, or the dataset's own folder.",
 )
 results = click.option(
     "--results",
@@ -72,12 +72,12 @@ opacity = click.option(
     type=FiniteRange(0, 1),
     default=0.5,
     show_default=True,
-    help="Of the colours over the image, 0 to 1.",
+    help="Overlay opacity, 0 to 1.",
 )
 calibration_frames = click.option(
     "--calibration-frames",
     type=COUNT,
-    help="INT8: at most so many training images to measure activations on. Default: 128.",
+    help="INT8: maximum number of training images for calibration. Default: 128.",
 )
 
 
@@ -85,7 +85,7 @@ def _layers(
     ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...] | None:
     if "none" in value and len(value) > 1:
-        raise click.BadParameter("'none' stands alone; leave it out or the other layers.")
+        raise click.BadParameter("'none' excludes other layers; leave one of them out.")
     return () if value == ("none",) else value or None
 
 
@@ -94,6 +94,6 @@ keep_float = click.option(
     multiple=True,
     metavar="LAYER",
     callback=_layers,
-    help="INT8: leave this layer, such as encoder.features.0, in floating point; repeatable. "
-    "'none' puts every encoder layer in 8 bits. Default: the few that cost too much, if any.",
+    help="INT8: keep this layer, such as encoder.features.0, in floating point (repeatable). "
+    "'none' quantises every encoder layer. Default: the few layers that cost too much accuracy.",
 )

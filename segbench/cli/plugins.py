@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from segbench.plugins import Registry
+from segbench.types import Configurable
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.pass_obj
 def plugins(registry: Registry, as_json: bool) -> None:
-    """List every backbone, data set and runtime, and what mends the unusable ones."""
+    """List backbones, datasets and runtimes, and how to fix unusable ones."""
     listing = registry.listing()
     if as_json:
         click.echo(json.dumps([asdict(line) for line in listing], indent=2))
@@ -23,5 +24,9 @@ def plugins(registry: Registry, as_json: bool) -> None:
     for line in listing:
         table.add_row(line.kind, line.name, line.distribution, line.version, line.status)
     Console(markup=False, highlight=False).print(table)
+    for dataset in registry.datasets:
+        if isinstance(dataset.benchmark, Configurable):
+            for key, values in dataset.benchmark.options.items():
+                click.echo(f"Option of {dataset.name}: segbench score -o {key}={'|'.join(values)}")
     for problem in dict.fromkeys(line.problem for line in listing if line.problem):
         click.echo(problem)

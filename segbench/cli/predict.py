@@ -16,7 +16,7 @@ from segbench.text import counted
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
 @click.option("--runtime", "runtime_name", default="eager", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Output folder.")
 @click.option(
     "--as",
     "kinds",
@@ -24,7 +24,7 @@ from segbench.text import counted
     multiple=True,
     default=("overlay",),
     show_default=True,
-    help="What to write. Repeatable.",
+    help="What to write (repeatable).",
 )
 @options.opacity
 @options.device
@@ -39,8 +39,8 @@ def predict(registry: Registry, runtime_name: str, **given: Any) -> None:
     a PNG of the same name in --output; where --as is given several times, in a subfolder for each.
 
     overlay and side-by-side have a legend below the picture. color and ids have exactly the
-    picture's size: the palette's colours, and what segbench score takes (official label ids, for
-    KITTI Road the probability of road).
+    picture's size: the palette's colours, and what segbench score takes (official label
+    ids, or the probability of the second of two classes).
 
     A picture that cannot be read is skipped, and the exit code is 1.
     """

@@ -1,12 +1,22 @@
 """Comparisons as people read them: plain tables, and the verdict in words."""
 
+import json
+from collections.abc import Sequence
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
-from segbench.analysis.compare import Difference, Latencies, Scores, compare
-from segbench.analysis.compare_settings import differing_config, differing_provenance
-from segbench.cli.compare_settings import print_settings
-from segbench.cli.score_tables import show
+from segbench.analysis.compare import (
+    Difference,
+    Latencies,
+    Scores,
+    Setting,
+    compare,
+    differing_config,
+    differing_provenance,
+)
+from segbench.cli.print_scores import show
 from segbench.records.facts import record_name
 from segbench.records.record import Record
 from segbench.text import counted, printable
@@ -124,3 +134,56 @@ def _miou_sentence(row: Difference) -> str:
         return f"a difference of {row.difference:+.4f} is {WITHIN} ({between})."
     higher = "higher" if row.difference > 0 else "lower"
     return f"B is {abs(row.difference):.4f} {higher} than A, {MORE} ({between})."
+
+
+LONGEST_LIST = 44
+"""Characters of a list that is shown whole."""
+FIRST = 3
+"""Entries that are shown of what only one list has."""
+
+
+def print_settings(console: Console, title: str, settings: Sequence[Setting]) -> None:
+    """A row for each setting, in both records; values fold where the terminal is narrow."""
+    console.print()
+    if not settings:
+        console.print(f"The same {title}.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(f"differing {title}", no_wrap=True)
+    table.add_column("A", overflow="fold")
+    table.add_column("B", overflow="fold")
+    for setting in settings:
+        table.add_row(printable(setting.name), *values(setting))
+    console.print(table)
+
+
+def values(setting: Setting) -> tuple[str, str]:
+    """A's value and B's as a line of text each; long lists as what only one of them has."""
+    a, b = setting.a, setting.b
+    if any(isinstance(value, list) and len(_text(value)) > LONGEST_LIST for value in (a, b)):
+        return _beside(a, b), _beside(b, a)
+    return _text(a), _text(b)
+
+
+def _beside(value: Any, other: Any) -> str:
+    """How long a list is, and the first entries that the other one lacks."""
+    if not isinstance(value, list):
+        return _text(value)
+    count = f"{len(value)} {'entry' if len(value) == 1 else 'entries'}"
+    if not isinstance(other, list):
+        return f"{count}: {_first(value)}"
+    own = [entry for entry in value if entry not in other]
+    if own:
+        return f"{count}, only here {_first(own)}"
+    return f"{count} in another order" if len(other) == len(value) else count
+
+
+def _first(entries: Sequence[Any]) -> str:
+    more = ", …" if len(entries) > FIRST else ""
+    return ", ".join(map(_text, entries[:FIRST])) + more
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from segbench.latency.queries import PHASES, SCOPES
+from segbench.latency.timing import PHASES, SCOPES
 from segbench.records.record import Record
 
 Metrics = Mapping[str, Any]

@@ -1,34 +1,42 @@
 """How scores appear on a terminal, whichever command they come from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from segbench.cli.score_tables import means, score_tables, show
 from segbench.records.record import Record
 from segbench.scoring.score import Score
+from segbench.types import Benchmark, ScoreTable, Tabular
 
 
-def print_record(record: Record) -> None:
+def print_record(record: Record, benchmark: Benchmark) -> None:
     """The score of a run or an evaluation, class by class."""
     metrics, config = record.metrics, record.config
     summary = metrics | {"per_class": record.per_class}
     low, high = metrics["miou_low"], metrics["miou_high"]
     interval = None if low is None else (low, high)
-    scale = config["label_scale"]
     title = f"{config['backbone']} on {config['dataset']} {config['split']}"
-    if scale > 1:
-        title += f", labels at 1/{scale}: no official score"
-    print_score(Score(record.official or {}, metrics["frames"], summary, interval), title)
+    title += scale_note(config["label_scale"])
+    score = Score(record.official or {}, metrics["frames"], summary, interval)
+    print_score(score, benchmark, title)
 
 
-def print_score(result: Score, title: str, notes: Iterable[str] = ()) -> None:
-    """Tables of classes, categories and spaces, the means, and what a reader should know."""
+def scale_note(label_scale: int) -> str:
+    """What a title says of a score at reduced size; empty for an official one."""
+    if label_scale == 1:
+        return ""
+    return f", labels at 1/{label_scale}: not comparable with official scores"
+
+
+def print_score(score: Score, benchmark: Benchmark, title: str, notes: Iterable[str] = ()) -> None:
+    """The class table, the benchmark's other tables, the means, and what a reader should know."""
     console = Console(highlight=False)
     console.print(escape(title), style="bold", soft_wrap=True)
-    for table in score_tables(result):
+    for table in score_tables(score, benchmark):
         shown = Table(table.title, box=None, padding=(0, 2, 0, 0))
         for column in table.columns:
             shown.add_column(column, justify="right")
@@ -36,6 +44,49 @@ def print_score(result: Score, title: str, notes: Iterable[str] = ()) -> None:
             shown.add_row(escape(row), *map(show, figures))
         console.print(shown)
         console.print()
-    console.print(means(result), soft_wrap=True)
-    for note in (*result.notes, *notes):
+    console.print(means(score), soft_wrap=True)
+    for note in (*score.notes, *notes):
         console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=True)
+
+
+def score_tables(score: Score, benchmark: Benchmark) -> list[ScoreTable]:
+    """IoU and accuracy of the classes, with the benchmark's columns, then its other tables."""
+    classes = _classes(score.summary)
+    others: Sequence[ScoreTable] = ()
+    if isinstance(benchmark, Tabular) and score.official:
+        others = benchmark.tables(score.official)
+    for table in others:
+        if table.title == classes.title:
+            rows = {name: (*row, *table.rows[name]) for name, row in classes.rows.items()}
+            classes = replace(classes, columns=(*classes.columns, *table.columns), rows=rows)
+    return [classes, *(table for table in others if table.title != classes.title)]
+
+
+def means(score: Score) -> str:
+    """One line of means with the bootstrap interval, or why there is none."""
+    figures = score.summary
+    if score.interval is not None:
+        low, high = score.interval
+        between = f"95% interval over frames {low:.4f} to {high:.4f}"
+    else:
+        between = "no interval: one frame" if score.frames == 1 else "no interval"
+    return (
+        f"mIoU {show(figures['miou'])} ({between}), "
+        f"frequency-weighted IoU {show(figures['fw_iou'])}, "
+        f"pixel accuracy {show(figures['pixel_accuracy'])}, "
+        f"mean accuracy {show(figures['mean_accuracy'])}"
+    )
+
+
+def show(figure: float | int | None) -> str:
+    """Four decimals for a fraction, and "-" for what is undefined."""
+    if figure is None:
+        return "-"
+    return str(figure) if isinstance(figure, int) else f"{figure:.4f}"
+
+
+def _classes(summary: Mapping[str, Any]) -> ScoreTable:
+    iou, accuracy = summary["per_class"]["iou"], summary["per_class"]["accuracy"]
+    rows = {name: (iou[name], accuracy[name]) for name in iou}
+    mean = (summary["miou"], summary["mean_accuracy"])
+    return ScoreTable("class", ("IoU", "accuracy"), rows | {"mean": mean})

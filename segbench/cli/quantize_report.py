@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     type=click.Choice(["unsigned", "unsaturated", "signed"]),
     default="unsigned",
     show_default=True,
-    help="unsigned: CPUs; unsaturated: OpenVINO on CPUs without VNNI; signed: TensorRT.",
+    help="unsigned: exact INT8 on CPUs; unsaturated: CPUs without VNNI; signed: GPUs.",
 )
-@click.option("--frames", type=options.COUNT, help="Held-back frames to score on; default all.")
+@click.option("--frames", type=options.COUNT, help="Held-back frames to score on. Default: all.")
 @options.calibration_frames
 @click.option(
     "--keep-float",
     type=click.IntRange(min=0),
     default=0,
-    help="Also score INT8 with so many of the costliest layers in floating point.",
+    help="Also score INT8 with this many of the costliest layers in floating point.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=Path("quantize-report"),
     show_default=True,
-    help="Folder of report.json, report.csv and report.png.",
+    help="Folder for report.json, report.csv and report.png.",
 )
 @options.data_root
 @click.pass_obj

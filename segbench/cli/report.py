@@ -27,8 +27,8 @@ from segbench.progress import Reporter
     help="With a record: its checkpoint, to draw frames with.",
 )
 @click.option("--runtime", help="With a checkpoint: what to score it on.  [default: eager]")
-@click.option("--split", help="With a checkpoint. Default: the split the data set is scored on.")
-@click.option("--limit", type=options.COUNT, help="With a checkpoint: so many frames.")
+@click.option("--split", help="With a checkpoint. Default: the dataset's scoring split.")
+@click.option("--limit", type=options.COUNT, help="With a checkpoint: number of frames.")
 @options.data_root
 @options.device
 @click.pass_obj
@@ -40,7 +40,7 @@ def report(registry: Registry, **given: Any) -> None:
     frames; with --checkpoint and --data-root these frames are predicted again on the record's
     runtime and drawn. The record of a latency gives its histogram and its percentiles over time.
 
-    A CHECKPOINT is scored on its own data set first, which leaves no record, and its frames are
+    A CHECKPOINT is scored on its own dataset first, which leaves no record, and its frames are
     drawn. Learning curves are in the record of its run.
 
     mIoU of a single frame is the mean over the classes in its ground truth.

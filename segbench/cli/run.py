@@ -42,25 +42,28 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     default="imagenet",
     show_default=True,
     metavar="imagenet|none|FILE",
-    help="First weights of the encoder; FILE is a safetensors file or a torch state dict.",
+    help="Initial encoder weights; FILE is a safetensors file or a torch state dict.",
 )
 @click.option(
-    "--recipe", type=click.Choice(["modern", "seed"]), default="modern", show_default=True
+    "--recipe", type=click.Choice(["modern", "original"]), default="modern", show_default=True
 )
 @click.option("--epochs", type=options.COUNT, help="Default: the recipe's, as for all below.")
-@click.option("--size", type=options.SIZE, help="The network's input, as it is scored.")
+@click.option("--size", type=options.SIZE, help="Network input size.")
 @click.option("--crop", type=options.SIZE, help="Train on random windows of this size.")
 @click.option("--batch-size", type=options.COUNT)
 @click.option("--lr", type=options.FiniteRange(min=0, min_open=True), help="Learning rate.")
 @click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd", "rmsprop"]))
-@click.option("--early-stop/--no-early-stop", default=None, help="Stop when it no longer improves.")
-@click.option("--patience", type=options.COUNT, help="Epochs without improvement before a stop.")
-@click.option("--class-weights/--no-class-weights", default=None, help="Weigh rare classes more.")
+@click.option("--early-stop/--no-early-stop", default=None, help="Stop when mIoU stops improving.")
+@click.option("--patience", type=options.COUNT, help="Epochs without improvement before stopping.")
+@click.option("--class-weights/--no-class-weights", default=None, help="Weight rare classes more.")
 @click.option(
-    "--precision", type=click.Choice(["fp32", "fp16", "bf16", "auto"]), help="Training's."
+    "--precision", type=click.Choice(["fp32", "fp16", "bf16", "auto"]), help="Training precision."
 )
 @click.option(
-    "--decoder", type=click.Choice(["bilinear", "seed"]), default="bilinear", show_default=True
+    "--decoder",
+    type=click.Choice(["bilinear", "transposed"]),
+    default="bilinear",
+    show_default=True,
 )
 @options.label_scale
 @click.option("--seed", type=SEED, default=0, show_default=True)
@@ -69,10 +72,10 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
-    help="Repeat with so many seeds.",
+    help="Number of seeds to run.",
 )
 @options.device
-@click.option("--limit", type=options.COUNT, help="Frames a split; such a run is never ranked.")
+@click.option("--limit", type=options.COUNT, help="Frames per split; such a run is never ranked.")
 @options.results
 @click.option("--output", type=click.Path(path_type=Path), help="Default: runs/<name>.")
 @click.option(
@@ -81,8 +84,8 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     metavar="DIR",
     help="Write curves and sample pictures to DIR/<name of the output> for TensorBoard.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
-@click.option("--force", is_flag=True, help="Repeat a run that has a record.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run.")
+@click.option("--force", is_flag=True, help="Run again although there is a record.")
 @click.pass_obj
 def run(
     registry: Registry,
@@ -120,7 +123,7 @@ def run(
             reporter.say(f"{backbone.name} on {dataset.name}, seed {number}: {error.message}")
             failed += 1
             continue
-        print_record(read_record(record))
+        print_record(read_record(record), dataset.benchmark)
         click.echo(record)
     if failed:
         raise SegbenchError(f"{failed} of {len(combinations)} runs failed, as said above.")

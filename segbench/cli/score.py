@@ -7,16 +7,47 @@ from pathlib import Path
 import click
 
 from segbench.cli import options
-from segbench.cli.print_scores import print_score
+from segbench.cli.print_scores import print_score, scale_note
+from segbench.files import draft_of
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.scoring.score import coverage, frames_to_score, score_predictions, with_options
 
-SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspective", "bev")}
+
+class KeyValue(click.ParamType):
+    """``KEY=VALUE`` as a pair of strings."""
+
+    name = "KEY=VALUE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Parse "encoding=trainids" to ("encoding", "trainids")."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, setting = str(value).partition("=")
+        if not (key and equals and setting):
+            self.fail(f"{value!r} is not of the form KEY=VALUE.", param, ctx)
+        return key, setting
 
 
-@click.command()
-@click.option("--dataset", "name", required=True, metavar="NAME", help="The data set.")
+class ScoreCommand(click.Command):
+    """A command whose error for an unknown option says how a dataset's options are written."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse ``args`` as click does."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise click.UsageError(
+                f"{error.format_message()} Options of a dataset are written -o KEY=VALUE; "
+                "`segbench plugins` lists them.",
+                ctx,
+            ) from error
+
+
+@click.command(cls=ScoreCommand)
+@click.option("--dataset", "name", required=True, metavar="NAME", help="Dataset to score on.")
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
@@ -24,7 +55,7 @@ SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspectiv
     help="Folder of prediction PNGs, named like the frames; searched with its subfolders.",
 )
 @options.data_root
-@click.option("--split", help="Which frames.  [default: the data set's own choice]")
+@click.option("--split", help="Split to score.  [default: the dataset's own choice]")
 @click.option(
     "--json",
     "output",
@@ -37,21 +68,22 @@ SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspectiv
     default=1,
     show_default=True,
     metavar="N",
-    help="Score every N-th pixel each way; such a score is no official one.",
+    help="Score every N-th pixel each way; not comparable with official scores.",
 )
 @click.option(
-    "--encoding",
-    type=click.Choice(["labelids", "trainids"]),
-    help="What Cityscapes predictions hold.  [default: labelids]",
+    "-o",
+    "chosen",
+    type=KeyValue(),
+    multiple=True,
+    help="An option of the dataset's benchmark; `segbench plugins` lists them.",
 )
-@click.option("--space", type=click.Choice(list(SPACES)), help="For KITTI Road.  [default: both]")
 @click.option(
     "--workers",
     type=options.COUNT,
     default=min(8, os.cpu_count() or 1),
     show_default="one a CPU core, at most 8",
     metavar="N",
-    help="Frames scored side by side.",
+    help="Number of frames scored in parallel.",
 )
 @click.pass_obj
 def score(
@@ -62,29 +94,24 @@ def score(
     split: str | None,
     output: Path | None,
     label_scale: int,
-    encoding: str | None,
-    space: str | None,
+    chosen: tuple[tuple[str, str], ...],
     workers: int,
 ) -> None:
     """Score a folder of prediction PNGs, from any system, as the benchmark itself does.
 
-    Cityscapes: label ids, 8-bit, named <city>_<sequence>_<frame>*.png. KITTI Road: probability
-    maps, 8-bit, named like the ground truth. CamVid: class ids 0 to 11, named like the image.
-    Labels may be grey or a palette, whose indices count.
+    Predictions are 8-bit PNGs with one channel, named like the frames: the dataset's official
+    label ids, or a probability for a dataset of two classes. Of a palette the indices count.
     """
     if output and not output.parent.is_dir():
-        raise click.BadParameter(f"{output.parent} is no folder.", param_hint="--json")
-    dataset = with_options(
-        registry.dataset(name), encoding=encoding, spaces=SPACES[space] if space else None
-    )
+        raise click.BadParameter(f"{output.parent} is not a folder.", param_hint="--json")
+    dataset = with_options(registry.dataset(name), dict(chosen))
     split = split or dataset.predictions_split or dataset.score_split
     frames = frames_to_score(dataset, dataset.locate(data_root), split)
     result = score_predictions(dataset, frames, predictions, label_scale, workers, Reporter())
-    scale = f", labels at 1/{label_scale}: no official score" if label_scale > 1 else ""
     note = coverage(dataset, split, result.frames)
-    title = f"{dataset.name} {split}, {result.frames} frames{scale}"
-    print_score(result, title, [note] if note else [])
+    title = f"{dataset.name} {split}, {result.frames} frames{scale_note(label_scale)}"
+    print_score(result, dataset.benchmark, title, [note] if note else [])
     if output:
-        draft = output.with_name(f"{output.name}.tmp")
-        draft.write_text(json.dumps(result.official, indent=2, allow_nan=False) + "\n", "utf-8")
-        draft.replace(output)
+        with draft_of(output) as draft:
+            text = json.dumps(result.official, indent=2, allow_nan=False)
+            draft.write_text(text + "\n", encoding="utf-8")

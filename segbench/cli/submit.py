@@ -20,11 +20,7 @@ from segbench.progress import Reporter
 @options.device
 @click.pass_obj
 def submit(registry: Registry, dataset_name: str, **given: Any) -> None:
-    """Predict the test split and write the files to upload.
-
-    For KITTI Road the server takes those in bev/; perspective/ holds the same maps as the camera
-    sees them.
-    """
+    """Predict the test split and write the files to upload."""
     from segbench.jobs.submit import SubmitOptions
     from segbench.jobs.submit import submit as do_submit
 

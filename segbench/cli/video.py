@@ -27,7 +27,7 @@ class RateType(click.ParamType):
         except (ValueError, ZeroDivisionError):
             rate = Fraction(0)
         if not 0 < rate <= 1000:
-            self.fail(f"{value!r} is no rate; write 25, 29.97 or 30000/1001.", param, ctx)
+            self.fail(f"{value!r} is not a frame rate; write 25, 29.97 or 30000/1001.", param, ctx)
         return rate
 
 
@@ -36,16 +36,16 @@ class RateType(click.ParamType):
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
 @click.option("--runtime", "runtime_name", default="eager", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), required=True, metavar="OUT.mp4")
-@click.option("--fps", type=RateType(), help="Of a folder of frames: how many a second.")
+@click.option("--fps", type=RateType(), help="Frame rate of a folder of frames.")
 @click.option(
     "--start",
     type=options.FiniteRange(min=0),
     default=0.0,
     show_default=True,
     metavar="SECONDS",
-    help="Leave out what comes before.",
+    help="Skip the video before this time.",
 )
-@click.option("--max-frames", type=options.COUNT, help="Stop after so many frames.")
+@click.option("--max-frames", type=options.COUNT, help="Stop after this many frames.")
 @options.opacity
 @options.device
 @options.data_root
@@ -55,9 +55,9 @@ class RateType(click.ParamType):
 def video(registry: Registry, runtime_name: str, **given: Any) -> None:
     """Draw the classes that a checkpoint sees over a video, or over a folder of numbered frames.
 
-    The MP4 has the input's frames, times, size and rotation, and no sound. In a corner stand the
-    measured rate, the runtime and the device. A video of odd height or width keeps its size as
-    H.264 4:4:4, which some players cannot show.
+    The MP4 has the input's frames, times, size and rotation, and no sound. The measured
+    frame rate, the runtime and the device are shown in a corner. A video of odd height or width
+    keeps its size as H.264 4:4:4, which some players cannot show.
 
     Where the input is damaged or cut off the video ends, and the exit code is 1.
 

@@ -1,4 +1,4 @@
-"""Is a data set whole? Every file is really decoded, and everything wrong is named."""
+"""Is a dataset whole? Every file is really decoded, and everything wrong is named."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -41,11 +41,11 @@ class Checked:
 def check(
     dataset: Dataset, folder: Path, splits: Sequence[str] = (), reporter: Reporter | None = None
 ) -> Checked:
-    """Decode and examine every frame of ``splits``, by default of all the data set has.
+    """Decode and examine every frame of ``splits``, by default of all the dataset has.
 
     ``folder`` is what ``dataset.locate`` gives. A split without frames, or with ignored pixels
     alone, is wrong when it was asked for by name, and when training or scoring needs it. DataError
-    for a split that the data set does not know.
+    for a split that the dataset does not know.
     """
     for split in splits:
         known_split(split, dataset.splits)
@@ -146,7 +146,7 @@ def _read_raw(path: Path) -> NDArray[Any]:
 def _odd_size(frame: Frame, size: Size | None, usual: tuple[Size, ...]) -> tuple[str, ...]:
     if size is None or size in usual:
         return ()
-    return (f"{frame.image} is {_by(size)}, but this data set's images are {_list(usual)}.",)
+    return (f"{frame.image} is {_by(size)}, but this dataset's images are {_list(usual)}.",)
 
 
 def _list(sizes: tuple[Size, ...]) -> str:

@@ -17,7 +17,7 @@ DRAWINGS = ("overlay", "side-by-side", "color")
 def drawing(
     kind: str, image: Image, class_map: ClassMap, dataset: Dataset, opacity: float = 0.5
 ) -> Image:
-    """One of DRAWINGS in the data set's colours; ``class_map`` (H, W) is of the image's size.
+    """One of DRAWINGS in the dataset's colours; ``class_map`` (H, W) is of the image's size.
 
     "overlay" is the tinted image, "side-by-side" has the image alone on its left, and both have a
     legend below. "color" is (H, W, 3): the classes alone, black where they are IGNORED.

@@ -18,10 +18,10 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from segbench.cache import cache_dir
 from segbench.data.layouts import provide, read_picture
 from segbench.data.pictures import to_rgb
 from segbench.errors import DataError
+from segbench.files import cache_dir
 from segbench.progress import Reporter
 from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 

@@ -1,4 +1,4 @@
-"""Where data sets keep their files, and how their pictures are read; shared by the plugins.
+"""Where datasets keep their files, and how their pictures are read; shared by the plugins.
 
 Every reader here raises DataError in one sentence that names the file.
 """
@@ -24,10 +24,10 @@ from segbench.types import ClassMap, Color, Dataset, Frame
 def find_folder(
     root: Path, title: str, names: Iterable[str], holds: Iterable[str], url: str
 ) -> Path:
-    """The data set's own folder: ``root``, or one of its subfolders ``names``.
+    """The dataset's own folder: ``root``, or one of its subfolders ``names``.
 
     It is known by holding one of the subfolders ``holds``. Where there is none, the DataError
-    says what was looked for and that ``url`` has the data set.
+    says what was looked for and that ``url`` has the dataset.
     """
     candidates = [root, *(root / name for name in names)]
     for folder in candidates:
@@ -137,7 +137,7 @@ def _undecodable(path: Path, why: str) -> DataError:
 def read_indices(path: Path, largest: int, colors: Sequence[Color] = ()) -> ClassMap:
     """A label picture as uint8 (H, W): one channel of 8 bits with values up to ``largest``.
 
-    A palette picture holds indices, as for the official Cityscapes tool. ``colors`` are the data
+    A palette picture holds indices, as most datasets publish them. ``colors`` are the data
     set's own, in the order of the values: a palette that contradicts them is a DataError.
     """
     picture = read_picture(path)
@@ -189,7 +189,7 @@ def available(dataset: Dataset, folder: Path, split: str) -> tuple[Frame, ...]:
 def provide(
     dataset: Dataset, folder: Path, frames: Sequence[Frame], reporter: Reporter | None = None
 ) -> None:
-    """Make the missing files of ``frames`` where the data set makes its own; call before reading.
+    """Make the missing files of ``frames`` where the dataset makes its own; call before reading.
 
     ``folder`` is what ``dataset.locate`` gives.
     """

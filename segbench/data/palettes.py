@@ -12,7 +12,7 @@ def contradiction(
 ) -> str | None:
     """How a palette's colours contradict its indices, or None.
 
-    They do where all colours in use are ``colors``, those of the values 0, 1, ... of the data set,
+    They do where all colours in use are ``colors``, those of the values 0, 1, ... of the dataset,
     or all are grey levels up to ``largest``, and one stands at an index of another value. A palette
     of a single colour says nothing.
     """
@@ -28,7 +28,7 @@ def contradiction(
     for value, color in enumerate(colors):
         meanings.setdefault(color, set()).add(value)
     greys = {(level, level, level): {level} for level in range(largest + 1)}
-    for kind, values_of in (("in the data set's colours", meanings), ("in grey levels", greys)):
+    for kind, values_of in (("in the dataset's colours", meanings), ("in grey levels", greys)):
         if not shown or not all(color in values_of for color in shown.values()):
             continue
         wrong = [index for index, color in shown.items() if index not in values_of[color]]

@@ -17,7 +17,7 @@ from segbench.types import Calibration, ClassMap, Dataset, Frame, Image, Size
 SPLIT = "train"
 COUNT = 128
 HELD_BACK = 32
-"""At most; of a small data set a fifth is held back."""
+"""At most; of a small dataset a fifth is held back."""
 
 
 def gather(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
 from segbench.inference.weights import check_floating, file_sha256, read_weights
+from segbench.recipes import current_names
 from segbench.types import InputConvention
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
 
     file = read_weights(path, option="--checkpoint")
     try:
-        config = json.loads(file.metadata["segbench"])
+        config = current_names(json.loads(file.metadata["segbench"]))
         convention = InputConvention(**config["convention"])
         backbone, classes, decoder, *_ = (config[key] for key in DESCRIBED)
     except (KeyError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Session x data set -> official scores, through the very code that scores prediction files.
+"""Session x dataset -> official scores, through the very code that scores prediction files.
 
 Logits are resized to the label's size before the argmax. Each frame leaves the benchmark's own
 confusion matrix, from which the sums, the bootstrap interval and later comparisons follow.

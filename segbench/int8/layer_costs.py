@@ -1,8 +1,12 @@
-"""What each layer costs in INT8: its noise, and the mIoU lost when it alone is quantised."""
+"""What INT8 costs on held-back training frames, and what that decides.
+
+The mIoU of a graph, of each layer quantised by itself, the choice of ranges, and the layers that
+stay in floating point.
+"""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +21,44 @@ from segbench.int8.profiles import (
     write_quantized,
 )
 from segbench.int8.ranges import batches, session_with_outputs
-from segbench.int8.score import held_back_miou
+from segbench.onnx.session import OnnxSession
+from segbench.scoring.bootstrap import bootstrap_gain
+from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Calibration, Setup
 
 SNR_FRAMES = 4
+TOLERANCE = 0.002
+"""INT8 may lose so much mIoU on the held-back frames before layers are kept in float."""
+MOST_KEPT = 3
+
+
+def held_back_miou(
+    path: Path, setup: Setup, calibration: Calibration, classes: int
+) -> float | None:
+    """Mean IoU of ``held_back_confusions``; None where nothing is labelled."""
+    matrices = held_back_confusions(path, setup, calibration, classes)
+    return None if matrices is None else mean_iou(matrices.sum(0))
+
+
+def held_back_confusions(
+    path: Path, setup: Setup, calibration: Calibration, classes: int
+) -> NDArray[np.int64] | None:
+    """A matrix (classes, classes + 1) a frame at the network's size.
+
+    The file is executed as written, so that what is chosen by it does not depend on the CPU.
+    """
+    images, labels = calibration.held_back_images, calibration.held_back_labels
+    if images is None or labels is None:
+        return None
+    session = OnnxSession(path, replace(setup, device="cpu"), "int8", exact=True)
+    matrices = []
+    for start in range(0, len(images), setup.batch_size):
+        indices = np.arange(start, start + setup.batch_size) % len(images)
+        found = session.fetch(session.run(session.prepare(images[indices])))
+        predicted = found if setup.output == "labels" else found.argmax(1).astype(np.uint8)
+        for label, prediction in zip(labels[start:], predicted, strict=False):
+            matrices.append(confusion_matrix(label, prediction, classes))
+    return np.stack(matrices)
 
 
 @dataclass(frozen=True)
@@ -99,3 +137,40 @@ def decibels(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float |
     signal = float(np.sum(np.square(wanted, dtype=np.float64)))
     noise = float(np.sum(np.square(found - wanted, dtype=np.float64)))
     return 10 * math.log10(signal / noise) if signal and noise else None
+
+
+def choose_method(counted: Mapping[str, NDArray[np.int64] | None]) -> str:
+    """The first method, unless another scores better by more than chance.
+
+    ``counted`` holds a confusion matrix a held-back frame, the same frames for each method. A
+    range that clips has to earn it: a difference within the 95% bootstrap interval is luck.
+    """
+    best, *others = counted
+    for method in others:
+        before, after = counted[best], counted[method]
+        if before is not None and after is not None:
+            gain = bootstrap_gain(before, after)
+            if gain is not None and gain[0] > 0:
+                best = method
+    return best
+
+
+def costly_layers(costing: Costing, layers: Sequence[str]) -> list[str]:
+    """The few of ``layers`` that have to stay in float for INT8 to score as FP32 does.
+
+    None of them where INT8 loses less than ``TOLERANCE``. Else the layers that lose the most when
+    they alone are quantised are kept one after another until it does, at most ``MOST_KEPT``, and
+    only as many as help.
+    """
+    fp32, scores = costing.miou([]), [costing.miou(layers)]
+    if fp32 - scores[0] <= TOLERANCE:
+        return []
+    alone = {
+        layer: costing.miou([layer])
+        for layer in costing.setup.reporter.track(layers, len(layers), "costly layers")
+    }
+    worst = sorted(layers, key=alone.__getitem__)
+    while fp32 - scores[-1] > TOLERANCE and len(scores) <= MOST_KEPT:
+        kept = worst[: len(scores)]
+        scores.append(costing.miou([layer for layer in layers if layer not in kept]))
+    return worst[: scores.index(max(scores))]

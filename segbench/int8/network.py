@@ -14,13 +14,11 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from segbench.cache import cache_dir
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
-from segbench.files import draft_of
+from segbench.files import cache_dir, draft_of
 from segbench.inference.calibration import digest
-from segbench.int8.choice import choose_method, costly_layers
-from segbench.int8.layer_costs import Costing
+from segbench.int8.layer_costs import Costing, choose_method, costly_layers, held_back_confusions
 from segbench.int8.profiles import (
     Profile,
     Ranges,
@@ -29,7 +27,6 @@ from segbench.int8.profiles import (
     write_quantized,
 )
 from segbench.int8.ranges import measure_ranges
-from segbench.int8.score import held_back_confusions
 from segbench.onnx.graph import compare_with_eager, export_onnx
 from segbench.scoring.confusion import mean_iou
 from segbench.types import Calibration, Setup
@@ -57,8 +54,8 @@ def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> d
     """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; give what there is to say of it.
 
     "unsigned" is for ONNX Runtime on x86 CPUs, "unsaturated" for engines without exact INT8 kernels
-    on those that saturate, "signed" for TensorRT. The input and output are
-    those of ``export_onnx``. The details, JSON values, name the ``profile``, the calibration
+    on those that saturate, "signed" for engines on GPUs. The input and output are those of
+    ``export_onnx``. The details, JSON values, name the ``profile``, the calibration
     ``method``, the ``scores`` of all methods (mIoU on held-back frames, or null), the ``source``
     and the ``frames`` calibrated on, the quantised ``layers``, the ``float_layers`` and which of
     these were ``kept_float``, as told or for their cost. Raises SegbenchError without
@@ -126,7 +123,9 @@ def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]
     compare = calibration.held_back_labels is not None
     kept = remembered(
         f"{_key(model, calibration, setup.size)}.ranges.json",
-        lambda: measure_ranges(source, calibration.images, setup.batch_size, compare),
+        lambda: measure_ranges(
+            source, calibration.images, setup.batch_size, compare, setup.reporter
+        ),
     )
     return {
         method: {name: (np.float32(low), np.float32(high)) for name, (low, high) in pairs.items()}

@@ -36,7 +36,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
 }
 """Weights are symmetric with a scale a channel in all. ONNX Runtime on x86 wants every tensor
-between two operators in 8 bits. TensorRT fuses by itself: it wants Q/DQ at the inputs of
+between two operators in 8 bits. Engines on GPUs fuse by themselves: they want Q/DQ at the inputs of
 convolutions alone, around zero, and no quantised bias. "unsaturated" is "unsigned" with weights
 small enough for CPUs that add products two by two in 16 bits."""
 

@@ -1,7 +1,7 @@
 """The ranges of activations on calibration images, found in three ways in one pass.
 
 "min-max" takes every value. "percentile" leaves out one value in ten thousand. "entropy" is the
-range that loses the least information (Migacz, "8-bit Inference with TensorRT", GTC 2017).
+range that loses the least information (Migacz, GTC 2017, session S7310).
 """
 
 import io
@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from segbench.device.cpu import usable_cores
 from segbench.int8.profiles import Ranges, tensors_to_measure
 from segbench.onnx.session import DISABLED_OPTIMIZERS, execute_as_written
 from segbench.progress import Reporter
-from segbench.records.provenance import usable_cores
 
 BINS = 2048
 """Over both signs, of the first batch's range; more where a later batch has larger values."""
@@ -28,7 +28,7 @@ PERCENTILE = 99.99
 
 
 def measure_ranges(
-    source: Path, images: NDArray[np.uint8], batch_size: int, compare: bool
+    source: Path, images: NDArray[np.uint8], batch_size: int, compare: bool, reporter: Reporter
 ) -> dict[str, Ranges]:
     """Method -> ranges of the FP32 graph at ``source``; "min-max" alone unless ``compare``.
 
@@ -42,7 +42,7 @@ def measure_ranges(
     session = session_with_outputs(source, names)
     starts = range(0, len(images), batch_size)
     inputs = zip(starts, batches(images, batch_size), strict=True)
-    for start, batch in Reporter().track(inputs, len(starts), "calibrate"):
+    for start, batch in reporter.track(inputs, len(starts), "calibrate"):
         for name, output in zip(names, session.run(names, {"images": batch}), strict=True):
             values = output[: len(images) - start]
             low, high = widest.get(name, (values.min(), values.max()))

@@ -59,7 +59,7 @@ def read_json(path: Path) -> Report | None:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SegbenchError(
-            f"{path} is no report of segbench quantize-report; give another --output."
+            f"{path} is not a report of segbench quantize-report; give another --output."
         ) from error
 
 
@@ -86,7 +86,7 @@ def draw_chart(report: Report, path: Path) -> None:
     lost.set_yticks(rows, [cost.layer for cost in costs], fontsize=8)
     lost.set_ylim(len(costs) - 0.5, -0.5)
     lost.axvline(0, color="black", linewidth=0.8)
-    lost.set_xlabel("mIoU lost when it alone is in INT8 (points)")
+    lost.set_xlabel("mIoU lost with only this layer in INT8 (points)")
     noise.set_xlabel("signal to noise of its output (dB)")
     for axes in (lost, noise):
         axes.grid(axis="x", alpha=0.3)

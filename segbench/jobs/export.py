@@ -1,4 +1,4 @@
-"""Write what an engine loads to a file: ONNX, quantised ONNX, a TensorRT engine."""
+"""Write what an engine loads to a file: ONNX, quantised ONNX, an engine's own format."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,31 +1,21 @@
 """Time networks on runtimes and write a record for each."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from segbench.errors import SegbenchError, sentence
 from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.inference.opened import check_runtime
+from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import Measured, Protocol, measure_group
-from segbench.latency.statistics import (
-    block_medians,
-    figures,
-    percentile,
-    speedup,
-    timing_doubts,
-)
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.arrays import latency_samples
-from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
-from segbench.records.record import Record, make_folder, read_record, write_record
+from segbench.records.provenance import provenance, source_state
+from segbench.records.record import Record, make_folder, write_record
 from segbench.types import Runtime, Size
 
 
@@ -33,7 +23,7 @@ from segbench.types import Runtime, Size
 class LatencyOptions:
     """What ``segbench latency`` was asked for, by name, so that another process can do it too.
 
-    Networks are a ``checkpoint`` or ``backbones`` with fresh weights. ``isolated`` says that each
+    Networks are a ``checkpoint`` or ``backbones`` with random weights. ``isolated`` says that each
     runtime has a process of its own; then ``baseline`` is the record of the first.
     """
 
@@ -65,16 +55,6 @@ class Outcome:
     interrupted: bool = False
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """What a speed-up is over; ``paired`` says that it took turns with what is compared."""
-
-    runtime: str
-    medians: NDArray[np.float64]
-    valid: bool
-    paired: bool
-
-
 def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
     """``names`` and, after an INT8 runtime that runs here, the FP16 that it names."""
     wanted = []
@@ -92,7 +72,7 @@ def check_keep_float(names: Sequence[str], protocol: Protocol, registry: Registr
     """Raise SegbenchError where layers are named and no runtime quantises."""
     quantised = any(registry.runtime(name).calibrates for name in names)
     if protocol.keep_float is not None and not quantised:
-        raise SegbenchError(f"Of {', '.join(names)} none quantises: leave --keep-float out.")
+        raise SegbenchError(f"--keep-float needs an INT8 runtime; {', '.join(names)} is not one.")
 
 
 def _runs_here(runtime: Runtime, device: str) -> bool:
@@ -119,27 +99,29 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
         if warning := slow_precision(runtime.precision, device.type):
             reporter.say(f"Warning: {runtime.name}: {warning}")
     outcome = Outcome()
-
-    def failed(runtime: str, error: Exception) -> None:
-        if options.count == 1:
-            raise error
-        outcome.failed += 1
-        bug = not isinstance(error, SegbenchError)
-        hint = " (measure it alone to see where)" if bug else ""
-        reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
-
     try:
         for network in _networks(options, registry):
-            group = measure_group(network, runtimes, options.protocol, registry, reporter, failed)
-            for measured in group:
-                record = _record(measured, group, network, options, registry, started)
-                arrays = measured.timings.arrays()
+            group = measure_group(network, runtimes, options.protocol, registry, reporter)
+            measured = {n: each for n, each in group.items() if isinstance(each, Measured)}
+            for name, error in group.items():
+                if isinstance(error, Exception):
+                    outcome.failed += 1
+                    _report(name, error, options.count, reporter)
+            for record, arrays in _records(measured, network, options, registry, started):
                 outcome.records.append(write_record(record, options.results, arrays))
-            if not all(measured.timings.complete for measured in group):
+            if not all(each.timings.complete for each in measured.values()):
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         outcome.interrupted = True
     return outcome
+
+
+def _report(runtime: str, error: Exception, count: int, reporter: Reporter) -> None:
+    """Say why a runtime has no record; where it is the only one, raise the error."""
+    if count == 1:
+        raise error
+    hint = "" if isinstance(error, SegbenchError) else " (measure it alone to see where)"
+    reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
 
 
 def _networks(options: LatencyOptions, registry: Registry) -> Iterator[Network]:
@@ -154,113 +136,34 @@ def _networks(options: LatencyOptions, registry: Registry) -> Iterator[Network]:
         yield fresh_network(registry, name, options.decoder, options.dataset, options.size)
 
 
-def _record(
-    measured: Measured,
-    group: Sequence[Measured],
+def _records(
+    group: Mapping[str, Measured],
     network: Network,
     options: LatencyOptions,
     registry: Registry,
     started: datetime,
-) -> Record:
-    runtime, session = measured.warm.runtime, measured.warm.session
-    origin = provenance(
-        started,
-        options.argv,
-        registry,
-        plugins=[registry.backbone(network.config["backbone"]), runtime],
-        engine=session.engine,
-    )
-    return Record(
-        kind="latency",
-        config=_config(network, options) | _runtime_config(runtime, options.protocol),
-        metrics=_metrics(measured, _baseline(measured, group, network, options), network, options),
-        provenance=origin | session_details(session),
-    )
-
-
-def _config(network: Network, options: LatencyOptions) -> dict[str, Any]:
-    from segbench.device import resolve_device
-
-    protocol = options.protocol
-    return network.config | {
-        "height": network.size[0],
-        "width": network.size[1],
-        "batch_size": protocol.batch_size,
-        "device": resolve_device(protocol.device).type,
-        "scope": protocol.scope,
-        "scenario": protocol.scenario,
-        "threads": protocol.threads,
-        "isolated": options.isolated or None,
-        "session": options.session,
-    }
-
-
-def _runtime_config(runtime: Runtime, protocol: Protocol) -> dict[str, Any]:
-    """What of the configuration is the runtime's own."""
-    if protocol.keep_float is None or not runtime.calibrates:
-        return {"runtime": runtime.name}
-    return {"runtime": runtime.name, "keep_float": sorted(protocol.keep_float)}
-
-
-def _metrics(
-    measured: Measured, baseline: Baseline | None, network: Network, options: LatencyOptions
-) -> dict[str, Any]:
-    timed = figures(measured.timings, options.protocol.batch_size)
-    agreement, roofline = measured.agreement, measured.roofline
-    reasons = _doubts(measured, network)
-    if baseline and not baseline.valid:
-        reasons.append(f"its baseline {baseline.runtime} is INVALID")
-    return {
-        **timed,
-        **(_speedup(measured, baseline) if baseline else {}),
-        "build_s": measured.warm.build_s,
-        "parameters": network.parameters,
-        "file_mb": measured.warm.session.details.get("file_mb"),
-        "peak_memory_mb": measured.peak_memory_mb,
-        "device_memory_mb": measured.device_memory_mb,
-        "other_cpu": measured.watch.other_cpu,
-        **session_details(measured.warm.session, ARITHMETIC),
-        **(agreement.metrics() if agreement else {}),
-        "compared_on": measured.compared_on,
-        **(roofline.metrics(timed["p50_ms"]) if roofline else {}),
-        "verdict": "INVALID" if reasons else "VALID",
-        "reasons": reasons,
-    }
-
-
-def _doubts(measured: Measured, network: Network) -> list[str]:
-    """What speaks against the runtime's own figures."""
-    agreement, roofline = measured.agreement, measured.roofline
-    p50_ms = 1e3 * percentile(measured.timings.seconds, 50)
-    return [
-        *timing_doubts(measured.timings),
-        *measured.watch.doubts(),
-        *(agreement.doubts(network.trained) if agreement else ()),
-        *(roofline.doubts(p50_ms) if roofline else ()),
-        *measured.warm.session.details.get("doubts", ()),
-        *measured.doubts,
-    ]
-
-
-def _baseline(
-    measured: Measured, group: Sequence[Measured], network: Network, options: LatencyOptions
-) -> Baseline | None:
-    """The first runtime asked for; None for that one itself, or where it failed."""
+) -> Iterator[tuple[Record, Mapping[str, Any]]]:
+    """A record with its arrays for each runtime; speed-ups are over the first one asked for."""
+    first = group.get(options.runtimes[0])
     if options.baseline is not None:
-        record = read_record(options.baseline)
-        samples = latency_samples(record)
-        medians = block_medians({"seconds": samples.seconds, "block": samples.block})
-        valid = record.metrics["verdict"] == "VALID"
-        return Baseline(record.config["runtime"], medians, valid, paired=False)
-    first = group[0]
-    name = first.warm.runtime.name
-    if measured is first or name != options.runtimes[0]:
-        return None
-    medians = block_medians(first.timings.arrays())
-    return Baseline(name, medians, not _doubts(first, network), paired=True)
-
-
-def _speedup(measured: Measured, baseline: Baseline) -> dict[str, Any]:
-    mine = block_medians(measured.timings.arrays())
-    over = speedup(baseline.medians, mine, paired=baseline.paired)
-    return {"baseline": baseline.runtime, **over}
+        baseline: Baseline | None = Baseline.read(options.baseline)
+    else:
+        baseline = Baseline.of(first, network) if first else None
+    for measured in group.values():
+        own = measured is first and options.baseline is None
+        origin = provenance(
+            started,
+            options.argv,
+            registry,
+            plugins=[registry.backbone(network.config["backbone"]), measured.warm.runtime],
+            engine=measured.warm.session.engine,
+        )
+        record = latency_record(
+            measured,
+            None if own else baseline,
+            network,
+            options.protocol,
+            {"isolated": options.isolated or None, "session": options.session},
+            origin,
+        )
+        yield record, measured.timings.arrays()

@@ -50,7 +50,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
     dataset, size = registry.dataset(config["dataset"]), (config["height"], config["width"])
     calibration = gather(dataset, options.data_root, size, reporter, options.calibration_frames)
     scored = held_back(calibration, options.frames)
-    setup = Setup(size, device="cpu", calibration=calibration, keep_float=())
+    setup = Setup(size, device="cpu", calibration=calibration, keep_float=(), reporter=reporter)
     try:
         network = quantized(checkpoint.model, setup, profile)
         with TemporaryDirectory() as folder:

@@ -24,7 +24,7 @@ from segbench.progress import Reporter
 from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
 from segbench.records.facts import kept_float
 from segbench.records.record import Record, read_record
-from segbench.scoring.frame_scores import best_and_worst, frame_miou
+from segbench.scoring.score import best_and_worst, frame_miou
 from segbench.types import Dataset
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Whether a runtime gives what eager FP32 gives, on frames of the network's data set."""
+"""Whether a runtime gives what eager FP32 gives, on frames of the network's dataset."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segbench.data.frames import read_image, resize_image
 from segbench.data.layouts import provide
-from segbench.errors import DataError, Failed, SegbenchError, reraise
+from segbench.errors import DataError, SegbenchError, kept
 from segbench.plugins import Registry
 from segbench.types import Dataset, Session, Size
 
@@ -75,7 +75,7 @@ class Agreement:
     def doubts(self, trained: bool) -> list[str]:
         """What is too far from eager FP32.
 
-        A trained network must give the same class to 90% of the pixels. With fresh weights
+        A trained network must give the same class to 90% of the pixels. With random weights
         near-ties make class maps differ, so the logits count: their error may be a quarter of
         their size. Where there are only class maps, half of the pixels must agree.
         """
@@ -94,7 +94,7 @@ class Agreement:
 def samples_to_compare(
     registry: Registry, dataset_name: str, data_root: Path, size: Size
 ) -> Samples:
-    """Four frames of the data set's scored split; seeded noise where they cannot be had."""
+    """Four frames of the dataset's scored split; seeded noise where they cannot be had."""
     try:
         dataset = registry.dataset(dataset_name)
         return Samples(_frames(dataset, data_root, size), f"{dataset.name} {dataset.score_split}")
@@ -108,14 +108,14 @@ def compare(
     reference: Session,
     images: NDArray[np.uint8],
     batch_size: int,
-    failed: Failed = reraise,
-) -> dict[str, Agreement]:
+) -> dict[str, Agreement | Exception]:
     """Each session's agreement with the logits of ``reference``.
 
     Sessions take exactly ``batch_size`` images, so the last batch starts again at the first.
-    ``failed`` is told of a session that raises; the others go on without it.
+    Of a session that raises the error is returned; the others go on without it.
     """
     found = {name: Agreement() for name in sessions}
+    errors: dict[str, Exception] = {}
     for start in range(0, len(images), batch_size):
         batch = images[np.arange(start, start + batch_size) % len(images)]
         expected = reference.fetch(reference.run(reference.prepare(batch)))
@@ -124,11 +124,11 @@ def compare(
             try:
                 output = session.fetch(session.run(session.prepare(batch)))
             except Exception as error:
-                failed(name, error)
+                errors[name] = kept(error)
                 del found[name]
             else:
                 found[name].add(output, expected)
-    return found
+    return errors | found
 
 
 def _frames(dataset: Dataset, data_root: Path, size: Size) -> NDArray[np.uint8]:

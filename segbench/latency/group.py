@@ -1,33 +1,32 @@
 """One network on several runtimes: sessions opened and warmed, then measured in turns."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from segbench.device import cpu_threads, resolve_device, set_threads
-from segbench.errors import Failed, out_of_memory, sentence, too_large
+from segbench.errors import kept, out_of_memory, sentence, too_large
 from segbench.inference.networks import FRESH_DATASET, Network
 from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.peaks import torch_peak
-from segbench.latency.queries import (
-    GROUP_SECONDS,
-    Scenario,
-    Scope,
-    query_of,
-    session_output,
-)
 from segbench.latency.roofline import Roofline, copy_rate, work_of
 from segbench.latency.timing import (
+    GROUP_SECONDS,
     Query,
+    Scenario,
+    Scope,
     Timings,
     WarmUp,
     expected_rounds,
     measure_in_turns,
+    query_of,
+    session_output,
     warm_up,
 )
 from segbench.plugins import Registry
@@ -35,6 +34,7 @@ from segbench.progress import Reporter
 from segbench.types import Calibration, Runtime, Session, Setup
 
 REFERENCE = "eager"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,69 +89,64 @@ def measure_group(
     protocol: Protocol,
     registry: Registry,
     reporter: Reporter,
-    failed: Failed,
-) -> list[Measured]:
-    """Measure the network on each runtime that can; ``failed`` is told of each that cannot.
+) -> dict[str, Measured | Exception]:
+    """By runtime what was measured of the network, or the error why it could not be.
 
     Memory is read before the reference is opened, so that the reference is no part of it. After
     an interrupt there is neither agreement nor roofline.
     """
     device = resolve_device(protocol.device)
     set_threads(protocol.threads)
-
-    def named(error: Exception) -> Exception:
-        short = out_of_memory(error)
-        return too_large(protocol.batch_size, network.size) if short else error
-
-    def lost(name: str, error: Exception) -> None:
-        failed(name, named(error))
-
-    warm = _warm_up(network, runtimes, protocol, registry, reporter, lost)
-    if not warm:
-        return []
-    timings, watch = _measure(warm, protocol, Watch(device), reporter, lost)
-    warm = {name: warm[name] for name in timings}
-    if not warm:
-        return []
+    opened = _warm_up(network, runtimes, protocol, registry, reporter)
+    timed, watch = _measure(_whole(opened), protocol, Watch(device), reporter)
+    timings = _whole(timed)
+    warm = {name: each for name, each in _whole(opened).items() if name in timings}
     peak, on_device = peak_memory_mb(), device_memory_mb(device)
-    agreements: Mapping[str, Agreement] = {}
-    rooflines: Mapping[str, Roofline] = {}
+    agreements: Mapping[str, Agreement | Exception] = {}
+    rooflines: Mapping[str, Roofline | Exception] = {}
     source = None
-    doubts: dict[str, list[str]] = {name: [] for name in warm}
+    if warm and all(each.complete for each in timings.values()):
+        agreements, source = _compare(network, warm, protocol, registry)
+        rooflines = _rooflines(network, warm, protocol, reporter)
 
-    def no_roofline(name: str, error: Exception) -> None:
-        doubts[name].append(f"its roofline could not be measured: {sentence(named(error))}")
+    def explained(error: Exception) -> Exception:
+        return too_large(protocol.batch_size, network.size) if out_of_memory(error) else error
 
-    def not_compared(name: str, error: Exception) -> None:
-        doubts[name].append(f"not compared with eager FP32: {sentence(named(error))}")
-
-    if all(each.complete for each in timings.values()):
-        dataset = network.config["dataset"] or FRESH_DATASET
-        samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
-        try:
-            agreements = _compare(network, warm, samples.images, protocol, registry, not_compared)
-            source = samples.source
-        except Exception as error:  # the reference's own; what was measured is kept
-            for name in warm:
-                not_compared(name, error)
+    def doubts(name: str) -> Iterator[str]:
+        agreement, roofline = agreements.get(name), rooflines.get(name)
+        if isinstance(agreement, Exception):
+            yield f"not compared with eager FP32: {sentence(explained(agreement))}"
         if source == NOISE and network.trained:
-            for name in warm:
-                doubts[name].append(f"compared on noise: no frames of {dataset} under --data-root")
-        rooflines = _rooflines(network, warm, protocol, reporter, no_roofline)
-    return [
-        Measured(
+            dataset = network.config["dataset"]
+            yield f"compared on noise: no frames of {dataset} under --data-root"
+        if isinstance(roofline, Exception):
+            yield f"its roofline could not be measured: {sentence(explained(roofline))}"
+
+    measured = {
+        name: Measured(
             each,
             timings[name],
             watch,
             peak,
             on_device,
-            agreements.get(name),
+            _whole(agreements).get(name),
             source,
-            rooflines.get(name),
-            tuple(doubts[name]),
+            _whole(rooflines).get(name),
+            tuple(doubts(name)),
         )
         for name, each in warm.items()
-    ]
+    }
+    failed = {
+        name: explained(each)
+        for name, each in {**opened, **timed}.items()
+        if isinstance(each, Exception)
+    }
+    return {runtime.name: (measured | failed)[runtime.name] for runtime in runtimes}
+
+
+def _whole(found: Mapping[str, T | Exception]) -> dict[str, T]:
+    """What did not fail."""
+    return {name: each for name, each in found.items() if not isinstance(each, Exception)}
 
 
 def _warm_up(
@@ -160,8 +155,7 @@ def _warm_up(
     protocol: Protocol,
     registry: Registry,
     reporter: Reporter,
-    failed: Failed,
-) -> dict[str, Warm]:
+) -> dict[str, Warm | Exception]:
     """Open and warm up each runtime; an engine short of memory may say so in its first query."""
 
     @cache
@@ -173,21 +167,26 @@ def _warm_up(
 
     shape = (protocol.batch_size, *network.size, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    warm = {}
+    warm: dict[str, Warm | Exception] = {}
     for runtime in reporter.track(runtimes, len(runtimes), "open and warm up"):
         try:
             setup = _setup(network, protocol)
             if runtime.check:
                 runtime.check(setup)
             if runtime.calibrates:
-                setup = replace(setup, calibration=calibration(), keep_float=protocol.keep_float)
+                setup = replace(
+                    setup,
+                    calibration=calibration(),
+                    keep_float=protocol.keep_float,
+                    reporter=reporter,
+                )
             started = time.perf_counter()
             session = runtime.open(network.model, setup)
             build_s = time.perf_counter() - started
             query = query_of(session, images, protocol.scope, protocol.scenario)
             warmed = warm_up(query, protocol.min_seconds)
         except Exception as error:
-            failed(runtime.name, error)
+            warm[runtime.name] = kept(error)
         else:
             warm[runtime.name] = Warm(runtime, session, build_s, query, warmed)
     return warm
@@ -204,12 +203,10 @@ def _setup(network: Network, protocol: Protocol) -> Setup:
 
 
 def _measure(
-    warm: Mapping[str, Warm],
-    protocol: Protocol,
-    watch: Watch,
-    reporter: Reporter,
-    failed: Failed,
-) -> tuple[dict[str, Timings], Watch]:
+    warm: Mapping[str, Warm], protocol: Protocol, watch: Watch, reporter: Reporter
+) -> tuple[dict[str, Timings | Exception], Watch]:
+    if not warm:
+        return {}, watch
     queries = {name: each.query for name, each in warm.items()}
     warmed = {name: each.warm_up for name, each in warm.items()}
     rounds = expected_rounds(warmed, protocol.min_seconds)
@@ -220,42 +217,39 @@ def _measure(
             protocol.min_seconds,
             GROUP_SECONDS[protocol.scenario],
             step=lambda: step(""),
-            failed=failed,
         )
     return timings, watch
 
 
 def _compare(
-    network: Network,
-    warm: Mapping[str, Warm],
-    images: np.ndarray,
-    protocol: Protocol,
-    registry: Registry,
-    failed: Failed,
-) -> Mapping[str, Agreement]:
+    network: Network, warm: Mapping[str, Warm], protocol: Protocol, registry: Registry
+) -> tuple[Mapping[str, Agreement | Exception], str | None]:
+    """Each runtime's agreement with eager FP32, and what they were compared on."""
+    dataset = network.config["dataset"] or FRESH_DATASET
+    samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
     sessions = {name: each.session for name, each in warm.items()}
     setup = Setup(network.size, protocol.batch_size, protocol.device, threads=protocol.threads)
-    reference = registry.runtime(REFERENCE).open(network.model, setup)
-    return compare(sessions, reference, images, protocol.batch_size, failed)
+    try:
+        reference = registry.runtime(REFERENCE).open(network.model, setup)
+        found = compare(sessions, reference, samples.images, protocol.batch_size)
+    except Exception as error:  # the reference's own; what was measured is kept
+        return dict.fromkeys(warm, error), None
+    return found, samples.source
 
 
 def _rooflines(
-    network: Network,
-    warm: Mapping[str, Warm],
-    protocol: Protocol,
-    reporter: Reporter,
-    failed: Failed,
-) -> dict[str, Roofline]:
+    network: Network, warm: Mapping[str, Warm], protocol: Protocol, reporter: Reporter
+) -> dict[str, Roofline | Exception]:
     work = work_of(network.model, network.size, protocol.batch_size)
     bytes_per_s = copy_rate(resolve_device(protocol.device))
     setup = _setup(network, protocol)
-    rooflines = {}
+    rooflines: dict[str, Roofline | Exception] = {}
     with reporter.steps(len(warm), "measure rooflines", idle=True) as step:
         for name, each in warm.items():
             try:
                 peak = (each.runtime.peak or partial(torch_peak, "float32"))(setup)
             except Exception as error:
-                failed(name, error)
+                rooflines[name] = kept(error)
             else:
                 rooflines[name] = Roofline(work, peak, bytes_per_s)
             step("")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
-from segbench.records.provenance import output_of
+from segbench.device import output_of
 
 if TYPE_CHECKING:
     import torch

@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import Failed, reraise
+from segbench.errors import kept
+from segbench.types import Session
 
 Clock = Callable[[], float]
 
@@ -100,19 +101,19 @@ def measure_in_turns(
     group_seconds: float = 0.0,
     step: Callable[[], object] = lambda: None,
     clock: Clock = time.perf_counter,
-    failed: Failed = reraise,
-) -> dict[str, Timings]:
+) -> dict[str, Timings | Exception]:
     """Time warm queries in turns, block by block, so that a drifting machine hits all alike.
 
     Each is measured for at least ``min_seconds`` and 64 samples, though never for more than six
     times ``min_seconds``. A sample is one query; with ``group_seconds`` it is the mean of as many
     as take about so long, waited for together. ``step`` is called after each round of turns. A
-    KeyboardInterrupt ends the measuring, once every query has had a turn. ``failed`` is told of a
-    query that raises; the others go on without it.
+    KeyboardInterrupt ends the measuring, once every query has had a turn. Of a query that raises
+    the error is returned; the others go on without it.
     """
     queries = dict(queries)
     group = {name: max(1, round(group_seconds / warm[name].typical)) for name in queries}
     blocks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in queries}
+    errors: dict[str, Exception] = {}
     complete = True
     with _collector_off():
         try:
@@ -123,14 +124,14 @@ def measure_in_turns(
                             _sample(query, 1, clock)
                         blocks[name].append(_block(query, group[name], clock))
                     except Exception as error:
-                        failed(name, error)
+                        errors[name] = kept(error)
                         del queries[name], blocks[name]
                 step()
         except KeyboardInterrupt:
             if not all(blocks.values()):
                 raise
             complete = False
-    return {
+    return errors | {
         name: Timings(warm[name], tuple(blocks[name]), query.phases, group[name], complete)
         for name, query in queries.items()
     }
@@ -180,3 +181,64 @@ def _collector_off() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+Scope = Literal["model", "labels", "end-to-end"]
+Scenario = Literal["single-stream", "offline"]
+
+SCOPES = {
+    "model": "input on the device to logits there",
+    "labels": "input on the device to class maps there",
+    "end-to-end": "decoded images on the host to class maps on the host",
+}
+SCENARIOS = ("single-stream", "offline")
+PHASES = ("prepare", "compute", "fetch")
+GROUP_SECONDS = {"single-stream": 0.0, "offline": 0.1}
+"""Offline, so many queries as take about this long are issued before one wait."""
+
+
+def session_output(scope: Scope) -> Literal["logits", "labels"]:
+    """What a session gives for ``scope``: the argmax is in the graph in all but ``model``."""
+    return "logits" if scope == "model" else "labels"
+
+
+def query_of(
+    session: Session,
+    images: NDArray[np.uint8],
+    scope: Scope,
+    scenario: Scenario,
+    clock: Clock = time.perf_counter,
+) -> Query:
+    """The query of ``images``, uint8 (N, H, W, 3).
+
+    End-to-end the phases are waited for one by one and timed; offline they may overlap, so that
+    there are none.
+    """
+    if scope != "end-to-end":
+        inputs = session.prepare(images)
+        session.synchronize()
+
+        def run() -> None:
+            session.run(inputs)
+
+        return Query(run, session.synchronize)
+
+    def whole() -> None:
+        session.fetch(session.run(session.prepare(images)))
+
+    def in_phases() -> tuple[float, float, float]:
+        started = clock()
+        inputs = session.prepare(images)
+        session.synchronize()
+        prepared = clock()
+        outputs = session.run(inputs)
+        session.synchronize()
+        computed = clock()
+        session.fetch(outputs)
+        session.synchronize()
+        fetched = clock()
+        return prepared - started, computed - prepared, fetched - computed
+
+    if scenario == "offline":
+        return Query(whole, session.synchronize)
+    return Query(in_phases, session.synchronize, PHASES)

@@ -19,7 +19,7 @@ from segbench.records.facts import device_name, record_name
 from segbench.records.record import Record
 from segbench.scoring.bootstrap import bootstrap_iou
 from segbench.scoring.confusion import iou, marginals, ratio
-from segbench.scoring.frame_scores import best_and_worst, frame_miou
+from segbench.scoring.score import best_and_worst, frame_miou
 from segbench.types import Color, Image
 
 SHORT = 12

@@ -38,7 +38,7 @@ DERIVED = (
 def load_records(results: Path | str) -> "DataFrame":
     """Every record under the folder ``results``, oldest first, as ``frame_of`` describes.
 
-    A file that is no record is left out, with a warning that says why.
+    A file that is not a record is left out, with a warning that says why.
     """
     records, problems = read_frame(Path(results))
     for problem in problems:

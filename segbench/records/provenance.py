@@ -9,22 +9,23 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from segbench.cgroups import MOUNT, OWN_GROUPS, cpu_quota
-from segbench.microarchitecture import microarchitecture
+from segbench.device import cpu_extensions, output_of
+from segbench.device.cpu import cpu_model, usable_cores
+from segbench.device.microarchitecture import microarchitecture
 from segbench.plugins import Item, Registry, required_versions
 from segbench.progress import Reporter
 from segbench.types import Runtime, Session
 
 SOURCE = Path(__file__).parents[2]
 TUNING = re.compile(
-    "(OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|MALLOC|THP|TORCH|PYTORCH|CUDA|NVIDIA|ORT|OPENVINO)_.+"
+    "(OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|MALLOC|THP|TORCH|PYTORCH|CUDA|NVIDIA|ORT)_.+"
     "|LD_PRELOAD|GLIBC_TUNABLES"
 )
 """Names of environment variables that change how fast libraries are, or what they compute."""
@@ -47,8 +48,6 @@ def provenance(
     distributions they require are recorded with those in ``packages``. A long job calls
     ``source_state`` as it starts, so that a commit made meanwhile is not taken for its own.
     """
-    from segbench.device import cpu_extensions
-
     commit, dirty = source_state()
     required = {name for item in plugins for name in required_versions(item)}
     return {
@@ -66,7 +65,7 @@ def provenance(
         **_gpu(),
         "engine": engine,
         "arithmetic": next((item.precision for item in plugins if isinstance(item, Runtime)), None),
-        "environment": tuning_variables(os.environ),
+        "environment": tuning_variables(os.environ, required),
         "versions": {name: _version(name) for name in sorted({"segbench", *required, *packages})},
         "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
         "dataset_fingerprint": dataset_fingerprint,
@@ -122,33 +121,19 @@ def without_folders(argument: str) -> str:
     return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]
 
 
-def tuning_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that are set and tune the libraries below; paths without their folders."""
+def tuning_variables(
+    environment: Mapping[str, str], packages: Iterable[str] = ()
+) -> dict[str, str]:
+    """The variables that are set and tune libraries; paths without their folders.
+
+    They are those of ``TUNING``, and those that start with the name of one of ``packages``.
+    """
+    prefixes = {re.sub(r"\W", "_", package).upper() for package in packages}
     return {
         name: without_folders(value)
         for name, value in sorted(environment.items())
-        if TUNING.fullmatch(name)
+        if TUNING.fullmatch(name) or name.partition("_")[0] in prefixes
     }
-
-
-def cpu_model() -> str:
-    """The processor's name as its maker gives it, else its architecture."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return named[1].strip() if named else platform.processor() or platform.machine()
-
-
-def usable_cores(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
-    """How many CPUs this process may keep busy: its affinity, or its container's quota if less."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    quota = cpu_quota(own_groups, mount)
-    return cores if quota is None else max(1, min(cores, int(quota)))
 
 
 def _gpu() -> dict[str, Any]:
@@ -176,12 +161,3 @@ def _version(distribution: str) -> str | None:
         return version(distribution)
     except Exception:  # not installed, or its metadata is damaged in one of many ways
         return None
-
-
-def output_of(*command: str) -> str | None:
-    """What a command prints, stripped; None when it fails or is not there."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -20,6 +20,7 @@ import orjson
 from numpy.typing import ArrayLike
 
 from segbench.errors import RecordError
+from segbench.recipes import current_names, former_names
 from segbench.records.schema import KINDS, SCHEMA, problem
 
 # What a configuration leads to, or where it happens to run: not part of what was asked for.
@@ -58,9 +59,12 @@ def config_hash(config: Mapping[str, Any], kind: str = "run") -> str:
     """Twelve hex digits of the SHA-256 of ``config`` as canonical JSON.
 
     Two records with the same hash answer the same question, so the fields in ``OUTCOMES`` are
-    left out. So is what is null: a field that is added later changes no older hash.
+    left out. So is what is null: a field that is added later changes no older hash. Nor does a new
+    name of a recipe or decoder.
     """
-    asked = {k: v for k, v in config.items() if v is not None and k not in OUTCOMES[kind]}
+    asked = {
+        k: v for k, v in former_names(config).items() if v is not None and k not in OUTCOMES[kind]
+    }
     canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
@@ -108,6 +112,7 @@ def read_record(path: Path) -> Record:
         _reject(path, f"it is not JSON: {error}")
     if reason := problem(data):
         _reject(path, reason)
+    data["config"] = current_names(data["config"])
     names = ("kind", "config", "metrics", "provenance", "per_class", "curve", "official", "schema")
     return Record(**{name: data[name] for name in names if name in data}, path=path)
 
@@ -187,4 +192,4 @@ def _parsed(text: bytes) -> Any:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")

@@ -41,7 +41,7 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
     DataError if there is no such folder, it holds no PNG, or none of its PNGs is of these frames.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; name the folder of the predictions.")
+        raise DataError(f"{folder} is not a folder; name the folder of the predictions.")
     folders = list(_folders(folder))
     files = sorted(
         path
@@ -80,14 +80,14 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
 def read_prediction(path: Path, palette: bool = False) -> NDArray[np.uint8]:
     """The values (H, W) of a PNG with a single channel of 8 bits; DataError for any other file.
 
-    With ``palette`` a palette PNG is read as its indices, whatever its colours, as the official
-    Cityscapes tool does.
+    With ``palette`` a palette PNG is read as its indices, whatever its colours, as official
+    tools do.
     """
     data = read_file(path)
     try:
         header = png.read_header(data)
     except ValueError as error:
-        raise DataError(f"{path}: is no PNG") from error
+        raise DataError(f"{path}: is not a PNG") from error
     indexed = palette and header.color_type == png.PALETTE
     if not indexed and (header.depth, header.color_type) != (8, png.GREY):
         given = f"{header.depth}-bit {_COLOR_TYPES.get(header.color_type, 'unknown')}"

@@ -5,7 +5,7 @@ do NumPy's sums. Counts are added in the order of the frames, so the score does 
 number of workers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from segbench.data.layouts import provide
 from segbench.data.skipped import skipped_sentence
-from segbench.errors import DataError, SegbenchError
+from segbench.errors import DataError, SegbenchError, unknown_name
 from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_miou
-from segbench.scoring.confusion import CONFUSION, add_counts, summary
+from segbench.scoring.confusion import CONFUSION, add_counts, iou, ratio, summary
 from segbench.scoring.predictions import match_predictions, read_prediction
-from segbench.types import Benchmark, Counts, Dataset, Doubtful, Frame
+from segbench.types import Benchmark, Configurable, Counts, Dataset, Doubtful, Frame
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,19 @@ class Tally:
         )
 
 
-def with_options(dataset: Dataset, **options: Any) -> Dataset:
-    """The data set with these fields of its benchmark set; None leaves a field as it is.
-
-    SegbenchError for a field that the benchmark does not have.
-    """
-    wanted = {name: value for name, value in options.items() if value is not None}
-    for name in wanted:
-        if not hasattr(dataset.benchmark, name):
-            raise SegbenchError(f"{dataset.name} has no choice of {name}: leave that option out.")
-    benchmark: Any = dataset.benchmark
-    return replace(dataset, benchmark=replace(benchmark, **wanted)) if wanted else dataset
+def with_options(dataset: Dataset, chosen: Mapping[str, str]) -> Dataset:
+    """The dataset with its benchmark's options set; SegbenchError for an unknown key or value."""
+    if not chosen:
+        return dataset
+    benchmark = dataset.benchmark
+    offered = benchmark.options if isinstance(benchmark, Configurable) else {}
+    for key, value in chosen.items():
+        if key not in offered:
+            raise SegbenchError(unknown_name(f"option of {dataset.name}", key, offered))
+        if value not in offered[key]:
+            raise SegbenchError(unknown_name(f"{key} of {dataset.name}", value, offered[key]))
+    assert isinstance(benchmark, Configurable)
+    return replace(dataset, benchmark=benchmark.with_options(chosen))
 
 
 def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Frame]:
@@ -91,7 +93,7 @@ def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Fram
         raise DataError(f"The split {split!r} of {dataset.name} has no frames in {folder}.")
     if any(frame.label is None for frame in frames):
         raise DataError(
-            f"The split {split!r} of {dataset.name} has no public labels; score another."
+            f"The split {split!r} of {dataset.name} has no public labels; choose another."
         )
     provide(dataset, folder, frames)
     return frames
@@ -113,7 +115,7 @@ def score_predictions(
     workers: int = 1,
     reporter: Reporter | None = None,
 ) -> Score:
-    """Score one PNG for every frame; DataError lists every file at fault, and nothing is scored."""
+    """Score one PNG for every frame; DataError lists all invalid files, and nothing is scored."""
     reporter = reporter or Reporter(quiet=True)
     matched = match_predictions(frames, predictions)
     if matched.skipped:
@@ -128,7 +130,7 @@ def score_predictions(
             tally.add(result)
     if faults:
         lines = "\n  ".join(faults)
-        raise DataError(f"Nothing is scored. At fault ({len(faults)}):\n  {lines}")
+        raise DataError(f"No score computed. {len(faults)} invalid predictions:\n  {lines}")
     benchmark = dataset.benchmark
     doubts = benchmark.doubts(tally.total) if isinstance(benchmark, Doubtful) else ()
     return replace(tally.score(), doubts=tuple(doubts))
@@ -155,3 +157,25 @@ def _count_all(
         yield from pool.map(count, pairs)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def frame_miou(confusions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean IoU of each frame (frames,) over the classes in its ground truth.
+
+    ``confusions`` is (frames, C, K). A class that is only predicted counts through the pixels it
+    takes from others. NaN for a frame without a labelled pixel.
+    """
+    present = confusions.sum(-1) > 0
+    return ratio(np.where(present, iou(confusions), 0.0).sum(1), present.sum(1))
+
+
+def best_and_worst(scores: NDArray[np.float64], count: int) -> tuple[list[int], list[int]]:
+    """Indices of at most ``count`` frames each: best first, and worst first.
+
+    No frame is in both; of an odd number of frames the worst get the one in the middle. NaN is
+    neither good nor bad.
+    """
+    order = [int(index) for index in np.argsort(scores, kind="stable") if scores[index] >= 0]
+    half = len(order) // 2
+    worst, best = order[: len(order) - half], order[::-1][:half]
+    return best[:count], worst[:count]

@@ -22,8 +22,7 @@ from segbench.inference.tensors import memory_format, to_device, weight_format
 from segbench.progress import Reporter
 from segbench.scoring.confusion import mean_iou
 from segbench.training.augment import augment
-from segbench.training.optimizer import class_weights, make_optimizer, set_rate
-from segbench.training.schedule import rate, should_stop
+from segbench.training.optimizer import class_weights, make_optimizer, rate, set_rate, should_stop
 from segbench.training.state import Epoch, Job, Learner, load_state, save_state
 from segbench.training.validation import Validation
 from segbench.types import IGNORED

@@ -10,7 +10,7 @@ import torch
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.inference.checkpoint import save_checkpoint
-from segbench.training.schedule import improvements
+from segbench.training.optimizer import improvements
 from segbench.types import Recipe
 
 BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"

@@ -16,7 +16,45 @@ from av.stream import Disposition
 from segbench.data.pictures import pictures_in, read_photo
 from segbench.errors import DataError, SegbenchError
 from segbench.types import Image, Size
-from segbench.video.orientation import UPRIGHT, Matrix, Orientation, orientation_of
+
+Matrix = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """One of the eight ways to lay a picture down, and the matrix that it came from."""
+
+    matrix: Matrix | None = None
+    transposed: bool = False
+    mirrored: bool = False
+    upside_down: bool = False
+
+    def upright(self, stored: Image) -> Image:
+        """A stored picture (H, W, 3) as it is shown."""
+        turned = stored.swapaxes(0, 1) if self.transposed else stored
+        return np.ascontiguousarray(self._flipped(turned))
+
+    def stored(self, upright: Image) -> Image:
+        """The way back."""
+        flipped = self._flipped(upright)
+        return np.ascontiguousarray(flipped.swapaxes(0, 1) if self.transposed else flipped)
+
+    def _flipped(self, image: Image) -> Image:
+        return image[:: -1 if self.upside_down else 1, :: -1 if self.mirrored else 1]
+
+
+UPRIGHT = Orientation()
+
+
+def orientation_of(matrix: Matrix | None) -> Orientation:
+    """The nearest of the eight ways; None is upright."""
+    if matrix is None:
+        return UPRIGHT
+    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+    transposed = abs(b) > abs(a)
+    across, down = (c, b) if transposed else (a, d)
+    return Orientation(matrix, transposed, mirrored=across < 0, upside_down=down < 0)
+
 
 SLACK = 0.3
 """Seconds by which a sound video may end before the time its file promises."""

@@ -11,9 +11,8 @@ from segbench.inference.evaluate import network_logits
 from segbench.inference.opened import Predictor
 from segbench.inference.tensors import class_map, resize_logits
 from segbench.types import Image
-from segbench.video.orientation import Orientation
 from segbench.video.pipeline import Work
-from segbench.video.read import Still
+from segbench.video.read import Orientation, Still
 from segbench.video.write import VideoWriter
 
 SOURCE = "decode"

@@ -10,9 +10,8 @@ import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from segbench.inference.networks import fresh_network
-from segbench.latency.queries import query_of
 from segbench.latency.statistics import percentile
-from segbench.latency.timing import BLOCK_SECONDS, measure_in_turns, warm_up
+from segbench.latency.timing import BLOCK_SECONDS, measure_in_turns, query_of, warm_up
 from segbench.plugins import Registry
 from segbench.types import Setup
 

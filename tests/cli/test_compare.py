@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.analysis import compare as records
-from segbench.analysis.compare_settings import Setting
+from segbench.analysis.compare import Setting
 from segbench.cli import main
-from segbench.cli.compare_settings import values
+from segbench.cli.print_comparison import values
 from segbench.records.record import Record, write_record
 
 RECORDS = Path(__file__).parents[1] / "records"
@@ -68,8 +68,8 @@ def test_two_results_folders(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "miou of camvid test" in done.output
     assert "+0.0000" in done.output
-    assert "In A alone: vgg16 eager 360x480" in done.output
-    assert "In B alone" not in done.output
+    assert "Only in A: vgg16 eager 360x480" in done.output
+    assert "Only in B" not in done.output
 
 
 CONFIG = {"backbone": "tiny", "height": 2, "width": 4, "dataset": "tiny", "split": "val"}
@@ -125,7 +125,7 @@ def test_rows_of_two_folders_are_compared_as_their_records_are(
     (onnx,) = (line for line in lines if line.startswith("tiny onnx 2x4 "))
     assert onnx.endswith("within")
     assert "Classes, more than noise, of tiny onnx" not in done.output
-    assert "In A alone" not in done.output
+    assert "Only in A" not in done.output
 
 
 def test_latencies_of_two_folders_have_intervals_and_say_once_what_holds_of_all(

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import save_checkpoint
-from segbench.jobs import latency as jobs
+from segbench.jobs import latency_record
 from segbench.latency import group, peaks
 from segbench.latency.machine import Watch
 from segbench.plugins import Registry
@@ -193,7 +193,7 @@ def test_runtimes_share_a_session_and_the_first_is_the_baseline(
 def test_who_is_compared_with_an_invalid_baseline_is_invalid(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "timing_doubts", lambda timings: [])
+    monkeypatch.setattr(latency_record, "timing_doubts", lambda timings: [])
     monkeypatch.setattr(Watch, "doubts", lambda self: [])
     for first, verdict in (("negated", "INVALID"), ("again", "VALID")):
         result = latency(registry, tmp_path / first, "--runtime", first, "--runtime", "eager")

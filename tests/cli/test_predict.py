@@ -164,7 +164,7 @@ def test_a_picture_that_cannot_be_read_is_skipped() -> None:
         (["in", "--output", "in"], "is an input; name another --output"),
         (["in", "--output", "tiny.safetensors"], "cannot be written to"),
         (["in", "--output", "tiny.safetensors/deep"], "cannot be written to"),
-        (["in", "--device", "abacus"], "is no device"),
+        (["in", "--device", "abacus"], "'abacus'"),
         (["in", "--opacity", "2"], "--opacity"),
     ],
 )

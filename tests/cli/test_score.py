@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from segbench.cli import main
-from segbench.cli.score_tables import means
+from segbench.cli.print_scores import means
 from segbench.scoring.score import Score as Scored
 from tests.pngs import without_rows
 
@@ -81,7 +81,7 @@ def test_a_json_path_that_cannot_be_written_is_refused_before_scoring(
 ) -> None:
     assert_clear(score("--json", str(tmp_path)), "--json", "is a directory")
     absent = score("--json", str(tmp_path / "absent" / "score.json"))
-    assert_clear(absent, "absent is no folder")
+    assert_clear(absent, "--json", "absent")
     assert "mIoU" not in absent.output
 
 
@@ -108,7 +108,7 @@ def test_workers_change_nothing(score: Score, predictions: Path, tmp_path: Path)
 
 def test_label_scale_is_marked(score: Score, predictions: Path, tmp_path: Path) -> None:
     result = score("--label-scale", "2", "--json", str(tmp_path / "score.json"))
-    assert "labels at 1/2: no official score" in result.output
+    assert "labels at 1/2: not comparable with official scores" in result.output
     assert json.loads((tmp_path / "score.json").read_text())["label_scale"] == 2
     for path in predictions.iterdir():
         Image.fromarray(np.asarray(Image.open(path))[::2, ::2].copy()).save(path)
@@ -128,7 +128,7 @@ def test_every_fault_is_listed_at_once_and_nothing_is_scored(
     result = score("--json", str(tmp_path / "score.json"))
     assert_clear(
         result,
-        "Nothing is scored. At fault (4):",
+        "4 invalid predictions",
         f"{first}: the prediction has the value 34",
         f"{second}: is 8-bit RGB",
         f"{NAMES[2]}: no prediction",
@@ -145,13 +145,16 @@ def test_train_ids_as_label_ids_are_warned_of(score: Score, predictions: Path) -
     warned = score()
     assert warned.exit_code == 0
     assert "Note: All predicted values lie in 0-18" in warned.output
-    stated = score("--encoding", "trainids")
+    stated = score("-o", "encoding=trainids")
     assert "mIoU 1.0000" in stated.output
     assert "train ids" not in stated.output
 
 
 def test_options_of_another_data_set(score: Score) -> None:
-    assert_clear(score("--space", "bev"), "cityscapes has no choice of spaces")
+    assert_clear(score("-o", "space=bev"), "No option of cityscapes named 'space'", "encoding")
+    assert_clear(score("-o", "encoding=trainid"), "Did you mean 'trainids'?")
+    assert_clear(score("-o", "encoding"), "KEY=VALUE")
+    assert_clear(score("--encoding", "trainids"), "-o KEY=VALUE", "segbench plugins")
     assert_clear(score("--split", "test"), "test")
     assert_clear(score("--label-scale", "0"), "--label-scale")
     assert_clear(score(dataset="cityscape"), "Did you mean 'cityscapes'?")
@@ -183,7 +186,7 @@ def test_real_kitti_scores_all_labelled_frames(data_root: Path, tmp_path: Path) 
     assert summary.keys() == {"perspective", "bev"}
     assert summary["bev"]["urban"]["frames"] == 21
     assert summary["perspective"]["um"]["MaxF"] == pytest.approx(1.0)
-    single = real_score(data_root, "kitti", tmp_path, "--space", "bev")
+    single = real_score(data_root, "kitti", tmp_path, "-o", "space=bev")
     assert "bev" in single.output
     assert "background" in single.output
     assert "mIoU 1.0000 (95% interval over frames 1.0000 to 1.0000)" in single.output

@@ -25,8 +25,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import InputConvention
 from segbench.video import stages as video_stages
-from segbench.video.orientation import orientation_of
-from segbench.video.read import Still
+from segbench.video.read import Still, orientation_of
 from segbench_plugins.backbones.mobilenet import segbench_backbones
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import PALETTE, TinyEncoder, tiny_backbone, tiny_dataset
@@ -216,7 +215,7 @@ def sound(path: Path, cover: bool = False) -> None:
         (["in.mp4", "--output", "in.mp4"], "is the input"),
         (["in.mp4", "--output", "in.mp4/out.mp4"], "cannot be written to"),
         (["folder"], "give --fps"),
-        (["folder", "--fps", "0"], "is no rate"),
+        (["folder", "--fps", "0"], "'0'"),
         (["folder", "--fps", "5"], "holds no pictures"),
         (["in.mp4", "--keep-float", "x"], "leave --keep-float out"),
     ],

@@ -168,7 +168,10 @@ class ScoresNothing(CamVid):
         ({"palette": ((0, 0, 0),)}, "one colour a class"),
         ({"palette": ((0, 0, 256),) * 11}, "levels"),
         ({"recipes": {"modern": tiny_dataset().recipes["modern"]}}, "recipes"),
-        ({"recipes": dict.fromkeys(["modern", "seed"], tiny_dataset().recipes["seed"])}, "modern"),
+        (
+            {"recipes": dict.fromkeys(["modern", "original"], tiny_dataset().recipes["original"])},
+            "modern",
+        ),
         ({"score_split": "trial"}, "splits"),
         ({"locate": lambda root: root / "tiny"}, "locate"),
         ({"frames": lambda folder, split: tiny_dataset().frames(folder, "train")}, "in train too"),

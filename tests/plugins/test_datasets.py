@@ -31,7 +31,7 @@ def dataset(request: pytest.FixtureRequest) -> Dataset:
 
 def test_every_dataset_is_complete(dataset: Dataset) -> None:
     assert len(dataset.classes) == len(dataset.palette) == len(dataset.benchmark.ids)
-    assert set(dataset.recipes) == {"modern", "seed"}
+    assert set(dataset.recipes) == {"modern", "original"}
     assert {"train", "val", dataset.score_split} <= set(dataset.splits)
     assert all(recipe.name == name for name, recipe in dataset.recipes.items())
 
@@ -64,13 +64,13 @@ def test_a_frame_without_public_label_says_so(dataset: Dataset) -> None:
 
 
 def test_seed_recipes_are_the_original_projects() -> None:
-    original = dataset_of(kitti).recipes["seed"]
+    original = dataset_of(kitti).recipes["original"]
     assert (original.size, original.batch_size, original.epochs) == ((160, 576), 1, 300)
     assert (original.optimizer, original.lr, original.precision) == ("adam", 1e-4, "fp32")
     assert original.patience is None
     assert original.augmentation.brightness == (-40, 40)
     assert original.augmentation.contrast == (0.8, 1.2)
-    original = dataset_of(cityscapes).recipes["seed"]
+    original = dataset_of(cityscapes).recipes["original"]
     assert (original.size, original.batch_size, original.lr) == ((256, 512), 4, 5e-4)
     assert (original.schedule, original.patience) == ("plateau", 3)
 

@@ -1,4 +1,4 @@
-"""The data set ``streets``: drawn once, and not to be solved by colour and row alone."""
+"""The dataset ``streets``: drawn once, and not to be solved by colour and row alone."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -104,7 +104,7 @@ def test_every_split_has_images_labels_and_instances(dataset: Dataset) -> None:
 
 
 def frames(split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The frames of a split of the whole data set, as the plugin writes them."""
+    """The frames of a split of the whole dataset, as the plugin writes them."""
     for number in range(streets.FRAMES):
         if split_of(number) == split:
             scene = draw_scene(0, number, streets.SIZE)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segbench.cgroups import cpu_quota
+from segbench.device.cpu import cpu_quota
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A small data set with one fault after another: is each one found and named?"""
+"""A small dataset with one fault after another: is each one found and named?"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +71,7 @@ def cut(path: Path) -> None:
                 write_png(f / "val/b.png", (4, 8, 3)),
                 write_png(f / "valannot/b.png", (4, 8)),
             ),
-            "val/b.png is 4x8, but this data set's images are 6x8.",
+            "val/b.png is 4x8, but this dataset's images are 6x8.",
         ),
     ],
     ids=["image", "label", "cut image", "cut label", "label size", "label value", "image size"],

@@ -242,7 +242,7 @@ def test_doubtful_are_only_unstated_train_ids(tmp_path: Path) -> None:
     zeros, roads = np.zeros((2, 2), np.uint8), np.full((2, 2), 26, np.uint8)
     (doubt,) = Cityscapes().doubts(Cityscapes().count(frame, zeros))
     assert "0-18" in doubt
-    assert "--encoding trainids" in doubt
+    assert "-o encoding=trainids" in doubt
     assert not Cityscapes().doubts(Cityscapes().count(frame, roads))
     stated = Cityscapes(encoding="trainids")
     counts = stated.count(frame, zeros)
@@ -254,7 +254,7 @@ def test_doubtful_are_only_unstated_train_ids(tmp_path: Path) -> None:
     ("value", "encoding", "message"),
     [
         (34, "labelids", "value 34, but label ids are 0 to 33"),
-        (255, "labelids", "--encoding trainids"),
+        (255, "labelids", "-o encoding=trainids"),
         (19, "trainids", "value 19, but train ids are 0 to 18 and 255"),
     ],
 )

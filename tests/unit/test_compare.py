@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from segbench.analysis.compare import Latencies, Scores, compare, compare_frames
-from segbench.analysis.compare_settings import differing_config, differing_provenance
+from segbench.analysis.compare import (
+    Latencies,
+    Scores,
+    compare,
+    compare_frames,
+    differing_config,
+    differing_provenance,
+)
 from segbench.errors import SegbenchError
 from segbench.records.arrays import ScoredFrames
 from segbench.records.record import Record, read_record, write_record

@@ -14,7 +14,7 @@ def network(classes: int = 5, decoder: str = "bilinear") -> FCN8s:
     return FCN8s(TinyEncoder(), classes, InputConvention(), decoder).eval()
 
 
-@pytest.mark.parametrize("decoder", ["bilinear", "seed"])
+@pytest.mark.parametrize("decoder", ["bilinear", "transposed"])
 @pytest.mark.parametrize("size", [(64, 64), (33, 95), (1, 1), (100, 64)])
 def test_logits_have_the_size_of_the_image(decoder: str, size: tuple[int, int]) -> None:
     logits = network(7, decoder)(torch.zeros(2, 3, *size))
@@ -33,7 +33,7 @@ def test_score_layers_start_at_zero_and_so_do_logits() -> None:
 
 
 def test_seed_decoder_has_three_transposed_convolutions_that_start_as_noise() -> None:
-    model = network(decoder="seed")
+    model = network(decoder="transposed")
     layers = [model.up32, model.up16, model.up8]
     assert [layer.stride[0] for layer in layers] == [2, 2, 8]
     assert all(0.0003 < layer.weight.std() < 0.0015 for layer in layers)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from segbench.latency.queries import query_of, session_output
+from segbench.latency.timing import query_of, session_output
 
 IMAGES = np.zeros((1, 4, 4, 3), np.uint8)
 TIMES = {"prepare": 1.0, "run": 7.0, "fetch": 2.0}

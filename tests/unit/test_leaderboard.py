@@ -460,7 +460,7 @@ def test_whatever_the_records_each_table_is_ranked_and_of_one_device(
 
 @pytest.fixture
 def tables() -> Tables:
-    odd = scored(0.5, "b", backbone="a|b\n[red]<i>", decoder="seed")
+    odd = scored(0.5, "b", backbone="a|b\n[red]<i>", decoder="transposed")
     return leaderboard([scored(0.625, "a"), odd, timed(12.5, "a")])
 
 
@@ -483,7 +483,7 @@ def test_the_terminal_table_is_aligned(tables: Tables) -> None:
 
     assert CAMVID in title
     assert header.split()[:3] == ["rank", "backbone", "decoder"]
-    for word, line in (("bilinear", first), ("seed", second), ("────────", rule)):
+    for word, line in (("bilinear", first), ("transposed", second), ("────────", rule)):
         assert line[header.index("decoder") :].startswith(word)
     assert "a|b [red]<i>" in second
 

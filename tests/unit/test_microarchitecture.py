@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segbench.microarchitecture import microarchitecture
+from segbench.device.microarchitecture import microarchitecture
 
 
 def x86(vendor: str, family: int, model: int, stepping: int) -> str:

@@ -43,7 +43,7 @@ def test_indices_count(tmp_path: Path, colors: tuple[Color, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("colors", "kind"), [(OWN, "data set's colours"), (GREYS, "grey levels")], ids=["own", "grey"]
+    ("colors", "kind"), [(OWN, "dataset's colours"), (GREYS, "grey levels")], ids=["own", "grey"]
 )
 def test_colours_that_contradict_the_indices_are_said(
     tmp_path: Path, colors: tuple[Color, ...], kind: str

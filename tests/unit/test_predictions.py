@@ -59,7 +59,7 @@ def test_missing_doubled_and_extra_are_all_told(tmp_path: Path) -> None:
 
 
 def test_wrong_folders(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="not a folder"):
         match_predictions(frames("a_1"), tmp_path / "absent")
     with pytest.raises(DataError, match="holds no PNG"):
         match_predictions(frames("a_1"), tmp_path)
@@ -99,8 +99,8 @@ def cut(path: Path) -> None:
         (lambda path: Image.fromarray(GREY).convert("LA").save(path), "8-bit grey with alpha"),
         (lambda path: Image.fromarray(GREY).convert("1").save(path), "is 1-bit grey"),
         (four_bit, "is 4-bit grey"),
-        (lambda path: Image.fromarray(GREY).save(path, "JPEG"), "is no PNG"),
-        (lambda path: path.touch(), "is no PNG"),
+        (lambda path: Image.fromarray(GREY).save(path, "JPEG"), "not a PNG"),
+        (lambda path: path.touch(), "not a PNG"),
         (lambda path: path.mkdir(), "cannot be read"),
         (cut, "cannot be decoded"),
     ],

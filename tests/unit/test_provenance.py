@@ -16,14 +16,13 @@ from hypothesis import strategies as st
 
 import segbench
 from segbench.device import cpu_extensions
-from segbench.microarchitecture import microarchitecture
+from segbench.device.cpu import cpu_model, usable_cores
+from segbench.device.microarchitecture import microarchitecture
 from segbench.plugins import Registry
 from segbench.records.provenance import (
-    cpu_model,
     provenance,
     source_state,
     tuning_variables,
-    usable_cores,
     without_folders,
 )
 from segbench.types import Runtime
@@ -219,6 +218,12 @@ def test_torch_is_asked_for_the_card_only_where_it_is_loaded(
     ):
         monkeypatch.setattr(module, "output_of", lambda *command, told=told: told)
         assert gpu() == ["A card", *known, "13.0"]
+
+
+def test_variables_named_like_a_required_package_are_recorded() -> None:
+    environment = {"FAST_ENGINE_CACHE": "1", "FAST": "1", "OTHER_CACHE": "1"}
+    assert tuning_variables(environment, ["fast"]) == {"FAST_ENGINE_CACHE": "1", "FAST": "1"}
+    assert tuning_variables(environment) == {}
 
 
 def test_the_cpu_is_named_with_what_engines_use_of_it() -> None:

@@ -17,20 +17,22 @@ from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
 from segbench.inference.networks import fresh_network
 from segbench.int8 import export_quantized, network, quantize_onnx
-from segbench.int8.choice import choose_method, costly_layers
-from segbench.int8.layer_costs import Costing, LayerCost, decibels
+from segbench.int8.layer_costs import Costing, LayerCost, choose_method, costly_layers, decibels
 from segbench.int8.profiles import Profile
 from segbench.int8.ranges import _coarse, batches, measure_ranges
 from segbench.int8.report import worst_first
 from segbench.onnx.graph import export_onnx
 from segbench.onnx.session import OnnxSession
 from segbench.plugins import Registry
+from segbench.progress import Reporter
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup
 from segbench_plugins.runtimes.tensorrt.graph import onnx_graph
 
 SIZE = (32, 64)
 LAYERS = ["encoder.to8", "encoder.to16", "encoder.to32"]
+
+QUIET = Reporter(quiet=True)
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:
@@ -236,9 +238,9 @@ def test_ranges_of_a_graph_worked_by_hand(tmp_path: Path) -> None:
     opsets = [helper.make_opsetid("", 20)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
     image = np.array([0, 100, 200], np.uint8).reshape(1, 1, 3, 1).repeat(3, axis=3)
-    (found,) = measure_ranges(path, image, batch_size=1, compare=False).values()
+    (found,) = measure_ranges(path, image, batch_size=1, compare=False, reporter=QUIET).values()
     assert found == {"images": (0, 200), "negative": (-200, 0), "pooled": (-200, 0)}
-    compared = measure_ranges(path, image, batch_size=1, compare=True)
+    compared = measure_ranges(path, image, batch_size=1, compare=True, reporter=QUIET)
     assert list(compared) == ["min-max", "percentile", "entropy"]
     assert compared["min-max"] == found
 
@@ -276,7 +278,7 @@ def test_a_layer_costs_what_it_alone_loses(model: FCN8s, setup: Setup, tmp_path:
     export_onnx(model, source, setup)
     calibration = setup.calibration
     assert calibration is not None
-    ranges = measure_ranges(source, calibration.images, 1, compare=False)["min-max"]
+    ranges = measure_ranges(source, calibration.images, 1, compare=False, reporter=QUIET)["min-max"]
     costing = Costing(source, ranges, "unsigned", setup, calibration, model.classes)
     assert costing.miou([]) == pytest.approx(1.0)
     exact = costing.cost("encoder.to16", 1.0)

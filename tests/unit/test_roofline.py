@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from segbench.int8.peak import Form, onnx_runtime_peak, write_convolutions
 from segbench.latency import peaks, roofline
 from segbench.latency.peaks import Convolution, best_rate, best_seconds, torch_peak
 from segbench.latency.roofline import Roofline, Work, copy_rate, work_of
-from segbench.onnx.peak import Form, onnx_runtime_peak, write_convolutions
 from segbench.types import Peak, Setup
 
 SMALL = Convolution(8, 3, (4, 4))

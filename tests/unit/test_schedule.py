@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench.training.schedule import improvements, rate, should_stop
+from segbench.training.optimizer import improvements, rate, should_stop
 
 
 def test_constant_is_constant() -> None:

@@ -12,9 +12,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from segbench.cache import cache_dir
 from segbench.cli import main
 from segbench.errors import MissingDeviceError, SegbenchError
+from segbench.files import cache_dir
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
 from segbench.types import Setup

@@ -11,9 +11,8 @@ import pytest
 
 from segbench.data.draw import caption
 from segbench.errors import SegbenchError
-from segbench.video.orientation import UPRIGHT, orientation_of
 from segbench.video.pipeline import WAITING, Pipeline
-from segbench.video.read import open_footage
+from segbench.video.read import UPRIGHT, open_footage, orientation_of
 from segbench.video.stages import Rate
 from tests.videos import FAST_START, QUARTER_TURN, pictures, write_video
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from segbench import IGNORED, MODERN, ORIGINAL, ClassMap, Dataset, Frame, hookimpl
 from segbench.data.layouts import (
     find_folder,
     known_split,
@@ -12,9 +13,6 @@ from segbench.data.layouts import (
     pngs_in,
     read_indices,
 )
-from segbench.hookspecs import hookimpl
-from segbench.recipes import MODERN, SEED
-from segbench.types import IGNORED, ClassMap, Dataset, Frame
 
 from .score import CLASSES, COLORS, LABEL_COLORS, VOID, CamVid
 
@@ -63,7 +61,7 @@ def segbench_datasets() -> Iterator[Dataset]:
         palette=COLORS,
         recipes={
             "modern": replace(MODERN, size=(360, 480), epochs=40),
-            "seed": replace(SEED, size=(360, 480)),
+            "original": replace(ORIGINAL, size=(360, 480)),
         },
         locate=locate,
         frames=frames,

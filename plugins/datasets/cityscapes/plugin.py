@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from segbench import MODERN, ORIGINAL, Dataset, Frame, hookimpl
 from segbench.data.layouts import find_folder
-from segbench.hookspecs import hookimpl
-from segbench.recipes import MODERN, SEED
-from segbench.types import Dataset, Frame
 
 from .frames import cityscapes_frames, read_cityscapes_label
 from .score import TRAIN_LABELS, Cityscapes
@@ -35,7 +33,7 @@ def segbench_datasets() -> Iterator[Dataset]:
         palette=tuple(label.color for label in TRAIN_LABELS),
         recipes={
             "modern": replace(MODERN, size=(512, 1024), batch_size=8, epochs=60),
-            "seed": SEED,
+            "original": ORIGINAL,
         },
         locate=locate,
         frames=frames,

@@ -6,9 +6,9 @@ ids follow from instance ids, so the labelIds picture is read only where there a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segbench.data.layouts import label_path, read_values
 from segbench.errors import DataError
 from segbench.scoring.confusion import CONFUSION, at_label_scale, pair_counts
-from segbench.types import IGNORED, Counts, Frame
+from segbench.types import IGNORED, Counts, Frame, ScoreTable
 
 from .labels import (
     LABEL_COLORS,
@@ -42,6 +42,8 @@ AVERAGE_SIZES = {
 }
 """Pixels of an average instance at 1024x2048, published with the benchmark."""
 
+Encoding = Literal["labelids", "trainids"]
+
 # An instance id is label id * 1000 + number; a value below 1000 is a label id.
 _PER_LABEL = 1000
 _AVERAGE_SIZE = np.array([AVERAGE_SIZES.get(label.name, 0.0) for label in LABELS])
@@ -61,10 +63,15 @@ class Cityscapes:
     Predictions hold label ids, or with ``encoding`` "trainids" train ids and 255 for no class.
     """
 
-    encoding: Literal["labelids", "trainids"] = "labelids"
+    encoding: Encoding = "labelids"
     score_name: str = "miou"
     output: Literal["labels", "probability"] = "labels"
     ids: tuple[int, ...] = tuple(label.id for label in TRAIN_LABELS)
+    options: ClassVar[Mapping[str, tuple[str, ...]]] = {"encoding": ("labelids", "trainids")}
+
+    def with_options(self, chosen: Mapping[str, str]) -> "Cityscapes":
+        """The benchmark for predictions of this ``encoding``."""
+        return replace(self, encoding=cast(Encoding, chosen["encoding"]))
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """The frame's matrix of label ids and its weighted sums over instances.
@@ -99,13 +106,26 @@ class Cityscapes:
             return []
         return [
             f"All predicted values lie in 0-{largest}, the range of train ids; "
-            "if they are train ids, score them with --encoding trainids."
+            "if they are train ids, score them with -o encoding=trainids."
         ]
 
     def score(self, summary: Mapping[str, Any]) -> float | None:
         """Mean IoU of the 19 classes."""
         miou: float | None = summary["averageScoreClasses"]
         return miou
+
+    def tables(self, summary: Mapping[str, Any]) -> list[ScoreTable]:
+        """iIoU of the classes, IoU and iIoU of the categories."""
+        classes = {name: (iiou,) for name, iiou in summary["classInstScores"].items()}
+        iou, iiou = summary["categoryScores"], summary["categoryInstScores"]
+        categories = {name: (iou[name], iiou[name]) for name in iou if name != "void"}
+        mean = (summary["averageScoreCategories"], summary["averageScoreInstCategories"])
+        return [
+            ScoreTable(
+                "class", ("iIoU",), classes | {"mean": (summary["averageScoreInstClasses"],)}
+            ),
+            ScoreTable("category", ("IoU", "iIoU"), categories | {"mean": mean}),
+        ]
 
     def submission(
         self, frame: Frame, prediction: NDArray[np.uint8]
@@ -124,7 +144,7 @@ class Cityscapes:
         if ids.max() >= len(LABELS):
             value = prediction[ids >= len(LABELS)].max()
             legal = "train ids are 0 to 18 and 255" if trained else "label ids are 0 to 33"
-            hint = "" if trained else " (for train ids pass --encoding trainids)"
+            hint = "" if trained else " (for train ids pass -o encoding=trainids)"
             raise DataError(f"the prediction has the value {value}, but {legal}{hint}")
         return ids
 

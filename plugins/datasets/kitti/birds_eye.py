@@ -54,7 +54,7 @@ def read_calibration(path: Path) -> Calibration:
     except FileNotFoundError:
         raise DataError(
             f"The calibration {path} is missing: the bird's-eye view needs it; "
-            "put it there or pass --space perspective."
+            "put it there or pass -o space=perspective."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The calibration {path} cannot be read: {error}.") from None

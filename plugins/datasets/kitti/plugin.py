@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from segbench import IGNORED, MODERN, ORIGINAL, Augmentation, ClassMap, Dataset, Frame, hookimpl
 from segbench.data.layouts import (
     find_folder,
     known_split,
@@ -19,9 +20,6 @@ from segbench.data.layouts import (
     pngs_in,
     read_colors,
 )
-from segbench.hookspecs import hookimpl
-from segbench.recipes import MODERN, SEED
-from segbench.types import IGNORED, Augmentation, ClassMap, Dataset, Frame
 
 from .score import KittiRoad
 
@@ -74,8 +72,14 @@ def read_label(frame: Frame) -> ClassMap:
 def segbench_datasets() -> Iterator[Dataset]:
     """Give KITTI Road."""
     jitter = Augmentation(brightness=(-40.0, 40.0), contrast=(0.8, 1.2))
-    seed = replace(
-        SEED, size=(160, 576), epochs=300, batch_size=1, lr=1e-4, schedule="constant", patience=None
+    original = replace(
+        ORIGINAL,
+        size=(160, 576),
+        epochs=300,
+        batch_size=1,
+        lr=1e-4,
+        schedule="constant",
+        patience=None,
     )
     yield Dataset(
         name="kitti",
@@ -84,7 +88,7 @@ def segbench_datasets() -> Iterator[Dataset]:
         palette=((0, 0, 0), (0, 255, 0)),
         recipes={
             "modern": replace(MODERN, size=(384, 1248), batch_size=4, epochs=60),
-            "seed": replace(seed, augmentation=jitter),
+            "original": replace(original, augmentation=jitter),
         },
         locate=locate,
         frames=frames,

@@ -8,9 +8,9 @@ so "below the threshold k/255" means "of a level below k", and integers do.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from segbench.data.layouts import label_path, read_picture
 from segbench.errors import DataError
 from segbench.scoring.confusion import CONFUSION
-from segbench.types import Counts, Frame
+from segbench.types import Counts, Frame, ScoreTable
 
 from .birds_eye import read_calibration, to_birds_eye
 
@@ -45,6 +45,12 @@ class KittiRoad:
     score_name: str = "MaxF"
     output: Literal["labels", "probability"] = "probability"
     ids: tuple[int, ...] = (0, 1)
+    options: ClassVar[Mapping[str, tuple[str, ...]]] = {"space": ("both", "perspective", "bev")}
+
+    def with_options(self, chosen: Mapping[str, str]) -> "KittiRoad":
+        """The benchmark in one ``space`` or in both."""
+        space = chosen["space"]
+        return self if space == "both" else replace(self, spaces=(cast(Space, space),))
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """Histograms of one frame: for each space int64 (2, 256), non-road and road by level.
@@ -78,6 +84,18 @@ class KittiRoad:
     def score(self, summary: Mapping[str, Any]) -> float | None:
         """MaxF over all frames ("urban") in the first of the spaces."""
         return summary[self.spaces[0]].get("urban", {}).get("MaxF")
+
+    def tables(self, summary: Mapping[str, Any]) -> list[ScoreTable]:
+        """The measures of each category of roads, for each space."""
+        return [
+            ScoreTable(
+                space,
+                tuple(next(iter(measures.values()), {})),
+                {category: tuple(figures.values()) for category, figures in measures.items()},
+            )
+            for space, measures in summary.items()
+            if isinstance(measures, dict)
+        ]
 
     def submission(
         self, frame: Frame, prediction: NDArray[np.uint8]
@@ -144,7 +162,7 @@ def _calibration(frame: Frame) -> Path:
     if frame.calibration is None:
         raise DataError(
             f"Frame {frame.id} names no calibration file: the bird's-eye view needs one; "
-            "add one or pass --space perspective."
+            "add one or pass -o space=perspective."
         )
     return frame.calibration
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from segbench.device import usable_cores
+from segbench.device.cpu import usable_cores
 from segbench.errors import DataError
 from segbench.progress import Reporter
 from segbench.types import Size

@@ -8,12 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from segbench.cache import cache_dir
+from segbench import MODERN, ORIGINAL, Augmentation, Dataset, Frame, Reporter, hookimpl
 from segbench.data.layouts import known_split
-from segbench.hookspecs import hookimpl
-from segbench.progress import Reporter
-from segbench.recipes import MODERN, SEED
-from segbench.types import Augmentation, Dataset, Frame
+from segbench.files import cache_dir
 
 from ..cityscapes.frames import CITYSCAPES_SPLITS, read_cityscapes_label
 from ..cityscapes.score import TRAIN_LABELS, Cityscapes
@@ -71,7 +68,7 @@ def segbench_datasets() -> Iterator[Dataset]:
                     scale=(0.9, 1.4), flip=True, brightness=(-15.0, 15.0), contrast=(0.9, 1.1)
                 ),
             ),
-            "seed": replace(SEED, size=SIZE),
+            "original": replace(ORIGINAL, size=SIZE),
         },
         locate=locate,
         frames=frames,

@@ -12,7 +12,7 @@ from segbench.types import Peak, Runtime, Session, Setup
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
     from segbench.int8 import Profile
-    from segbench.onnx.peak import Form
+    from segbench.int8.peak import Form
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
 
@@ -55,7 +55,7 @@ def peak_int8(setup: Setup) -> Peak:
 
 
 def _rate(form: "Form", setup: Setup) -> float:
-    from segbench.onnx.peak import onnx_rate
+    from segbench.int8.peak import onnx_rate
 
     from .session import OpenVinoSession
 

@@ -9,8 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from segbench.cache import cache_dir
-from segbench.files import draft_of
+from segbench.files import cache_dir, draft_of
 
 from .build import OPTIONS, Engine, build_engine
 from .target import Target

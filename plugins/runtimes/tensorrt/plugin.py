@@ -80,7 +80,7 @@ def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Ma
 
 def peak(precision: Precision, setup: Setup) -> Peak:
     """In engines of the same precision."""
-    from segbench.onnx.peak import VALUE_BYTES, onnx_rate
+    from segbench.int8.peak import VALUE_BYTES, onnx_rate
 
     from .cache import cached_engine
     from .session import TrtSession

@@ -3,13 +3,14 @@
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Sequence
 from ctypes.util import find_library
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segbench.device.cpu import usable_cores
 from segbench.errors import SegbenchError
-from segbench.records.provenance import usable_cores
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +40,7 @@ def resolve_device(name: str) -> "torch.device":
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda"):
-        raise SegbenchError(f"--device {name!r} is no device; use auto, cpu, cuda or cuda:1.")
+        raise SegbenchError(f"--device {name!r} is not a device; use auto, cpu, cuda or cuda:1.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SegbenchError(
             f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices that "
@@ -152,3 +153,12 @@ def training_dtype(precision: str, device: "torch.device") -> "torch.dtype":
         else:
             precision = "bf16" if cpu_has_bfloat16() else "fp32"
     return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+
+
+def output_of(*command: str) -> str | None:
+    """What a command prints, stripped; None when it fails or is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,10 +1,33 @@
-"""How much CPU time Linux control groups leave to this process."""
+"""The processor: its name, and how much of it this process may use."""
 
+import os
+import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 OWN_GROUPS = Path("/proc/self/cgroup")
 MOUNT = Path("/sys/fs/cgroup")
+
+
+def cpu_model() -> str:
+    """The processor's name as its maker gives it, else its architecture."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
+
+
+def usable_cores(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
+    """How many CPUs this process may keep busy: its affinity, or its container's quota if less."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = cpu_quota(own_groups, mount)
+    return cores if quota is None else max(1, min(cores, int(quota)))
 
 
 def cpu_quota(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> float | None:

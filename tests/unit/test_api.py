@@ -1,0 +1,103 @@
+"""``import segbench``: the functions do what the commands do, and importing costs nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import segbench
+from segbench.inference.checkpoint import save_checkpoint
+from segbench.jobs.plan import RunOptions, choose_recipe
+from segbench.jobs.run import new_network
+from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+
+SIZE = (32, 64)
+
+
+@pytest.fixture
+def plugins() -> segbench.Registry:
+    eager = segbench.registry().runtime("eager")
+    return segbench.Registry.of([tiny_backbone()], [tiny_dataset()], [eager])
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> Path:
+    write_tiny(tmp_path / "data")
+    return tmp_path / "data"
+
+
+def test_importing_loads_neither_torch_nor_pandas() -> None:
+    code = (
+        "import sys, segbench; segbench.train, segbench.load_records, segbench.Dataset; "
+        "print(*{'torch', 'pandas', 'segbench.jobs'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stdout.strip()
+
+
+def test_what_type_checkers_see_is_what_there_is() -> None:
+    tree = ast.parse(Path(segbench.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        (node.module, alias.asname)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    offered = {
+        (f"segbench.{module}", name)
+        for module, names in segbench.MODULES.items()
+        for name in names.split()
+    }
+    assert seen == offered
+    assert all(hasattr(segbench, name) for _, name in offered)
+    assert {name for _, name in offered} <= set(dir(segbench))
+    with pytest.raises(AttributeError, match="trian"):
+        segbench.trian  # noqa: B018
+
+
+def test_a_network_is_trained_scored_and_ranked(
+    plugins: segbench.Registry, data_root: Path, tmp_path: Path
+) -> None:
+    results = tmp_path / "results"
+    common = {"data_root": data_root, "results": results, "plugins": plugins}
+    trained = segbench.train(
+        "tiny",
+        "tiny",
+        changes={"epochs": 1},
+        weights="none",
+        device="cpu",
+        output=tmp_path / "run",
+        **common,
+    )
+    checkpoint = tmp_path / "run" / "best.safetensors"
+    scored = segbench.evaluate(checkpoint, "tiny", device="cpu", **common)
+    assert scored.metrics["score"] == trained.metrics["score"]
+    records = segbench.load_records(results)
+    assert set(records["kind"]) == {"run", "evaluate"}
+    rows = segbench.leaderboard(records)
+    assert list(rows["score"]) == [scored.metrics["score"]]
+
+
+def test_unknown_names_are_errors_of_the_user(plugins: segbench.Registry, tmp_path: Path) -> None:
+    with pytest.raises(segbench.SegbenchError):
+        segbench.score("no-such", tmp_path, plugins=plugins)
+    with pytest.raises(segbench.SegbenchError):
+        segbench.score("tiny", tmp_path, options={"encoding": "x"}, plugins=plugins)
+
+
+def test_a_checkpoint_of_older_names_is_read(plugins: segbench.Registry, tmp_path: Path) -> None:
+    from segbench.inference.checkpoint import load_checkpoint
+
+    dataset, backbone = tiny_dataset(), tiny_backbone()
+    recipe = choose_recipe(backbone, dataset, "original", {})
+    options = RunOptions(backbone, dataset, recipe, tmp_path, weights="none", decoder="transposed")
+    model, _ = new_network(options)
+    named = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64, "recipe": "seed"}
+    model.decoder = "seed"
+    save_checkpoint(tmp_path / "old.safetensors", model, named)
+    loaded = load_checkpoint(tmp_path / "old.safetensors", plugins)
+    assert loaded.config["decoder"] == loaded.model.decoder == "transposed"
+    assert loaded.config["recipe"] == "original"
