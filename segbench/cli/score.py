@@ -8,6 +8,7 @@ import click
 
 from segbench.cli import options
 from segbench.cli.print_scores import print_score
+from segbench.files import check_writable, write_or_print
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.scoring.score import coverage, frames_to_score, score_predictions, with_options
@@ -74,6 +75,8 @@ def score(
     """
     if output and not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent} is no folder.", param_hint="--json")
+    if output:
+        check_writable(output.parent, "--json")
     dataset = with_options(
         registry.dataset(name), encoding=encoding, spaces=SPACES[space] if space else None
     )
@@ -85,6 +88,5 @@ def score(
     title = f"{dataset.name} {split}, {result.frames} frames{scale}"
     print_score(result, title, [note] if note else [])
     if output:
-        draft = output.with_name(f"{output.name}.tmp")
-        draft.write_text(json.dumps(result.official, indent=2, allow_nan=False) + "\n", "utf-8")
-        draft.replace(output)
+        text = json.dumps(result.official, indent=2, allow_nan=False) + "\n"
+        write_or_print(output, text)

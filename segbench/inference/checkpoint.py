@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
+from segbench.files import draft_of
 from segbench.inference.weights import check_floating, file_sha256, read_weights
 from segbench.types import InputConvention
 
@@ -30,7 +31,7 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, model: "FCN8s", config: Mapping[str, Any]) -> None:
     """Write atomically; ``config`` names ``backbone``, ``dataset``, ``height`` and ``width``."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     described = dict(config) | {
         "classes": model.classes,
@@ -38,9 +39,8 @@ def save_checkpoint(path: Path, model: "FCN8s", config: Mapping[str, Any]) -> No
         "convention": asdict(model.convention),
     }
     state = {key: tensor.contiguous().cpu() for key, tensor in model.state_dict().items()}
-    draft = path.with_name(path.name + ".tmp")
-    save_file(state, draft, metadata={"segbench": json.dumps(described)})
-    draft.replace(path)
+    with draft_of(path) as draft:
+        draft.write_bytes(save(state, metadata={"segbench": json.dumps(described)}))
 
 
 def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError, sentence
+from segbench.files import check_writable
 from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.inference.opened import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
@@ -25,7 +26,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import latency_samples
 from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
-from segbench.records.record import Record, make_folder, read_record, write_record
+from segbench.records.record import Record, read_record, write_record
 from segbench.types import Runtime, Size
 
 
@@ -113,7 +114,7 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     started = datetime.now(UTC)
     source_state()
     device = resolve_device(options.protocol.device)
-    make_folder(options.results / "latency")
+    check_writable(options.results / "latency", "--results")
     runtimes = [registry.runtime(name) for name in options.runtimes]
     for runtime in runtimes:
         if warning := slow_precision(runtime.precision, device.type):
