@@ -95,8 +95,8 @@ def check_writable(folder: Path, option: str = "--output", needed: int = PROBE) 
         ) from error
     if needed > free:
         raise SegbenchError(
-            f"{folder} needs {needed / 1e6:,.0f} MB of space and has {free / 1e6:,.0f}; make room or "
-            f"name another {option}."
+            f"{folder} needs {needed / 1e6:,.0f} MB of space and has {free / 1e6:,.0f}; make room, "
+            f"or name another {option}."
         )
 
 
