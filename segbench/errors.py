@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import click
 
+from segbench.text import lines
+
 MEMORY_IS_SHORT = (
     "out of memory",
     "not enough memory",
@@ -21,6 +23,10 @@ Failed = Callable[[str, Exception], None]
 
 class SegbenchError(click.ClickException):
     """A problem the user can mend: the message says what is wrong, where, and what to do."""
+
+    def format_message(self) -> str:
+        """For the terminal: names in it may hold anything."""
+        return lines(self.message)
 
 
 class PluginError(SegbenchError):

@@ -9,6 +9,7 @@ from segbench.cli.compare_leaderboard_tables import print_leaderboards
 from segbench.cli.print_comparison import print_records
 from segbench.errors import SegbenchError
 from segbench.records.record import read_record, read_records
+from segbench.text import printable
 
 INPUT = click.Path(exists=True, path_type=Path)
 
@@ -54,7 +55,7 @@ def _leaderboard(path: Path) -> Leaderboard:
         return Leaderboard(read_leaderboard(path))
     records, problems = read_records(path)
     for problem in problems:
-        click.echo(f"Warning: {problem}", err=True)
+        click.echo(f"Warning: {printable(problem)}", err=True)
     if not records:
         raise SegbenchError(f"There is no record in {path}: name a results folder.")
     return leaderboard_of(records)

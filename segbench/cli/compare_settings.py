@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from segbench.analysis.compare_settings import Setting
+from segbench.cli.terminal import Console
 from segbench.text import printable
 
 LONGEST_LIST = 44

@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from segbench.cli.terminal import Console, echo
 from segbench.plugins import Registry
 
 
@@ -24,4 +24,4 @@ def plugins(registry: Registry, as_json: bool) -> None:
         table.add_row(line.kind, line.name, line.distribution, line.version, line.status)
     Console(markup=False, highlight=False).print(table)
     for problem in dict.fromkeys(line.problem for line in listing if line.problem):
-        click.echo(problem)
+        echo(problem)

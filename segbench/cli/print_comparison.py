@@ -1,12 +1,12 @@
 """Comparisons as people read them: plain tables, and the verdict in words."""
 
-from rich.console import Console
 from rich.table import Table
 
 from segbench.analysis.compare import Difference, Latencies, Scores, compare
 from segbench.analysis.compare_settings import differing_config, differing_provenance
 from segbench.cli.compare_settings import print_settings
 from segbench.cli.score_tables import show
+from segbench.cli.terminal import Console
 from segbench.records.facts import record_name
 from segbench.records.record import Record
 from segbench.text import counted, printable

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from segbench.cli.score_tables import means, score_tables, show
+from segbench.cli.terminal import Console
 from segbench.records.record import Record
 from segbench.scoring.score import Score
 

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
-from segbench.inference.weights import check_floating, file_sha256, read_weights
-from segbench.types import InputConvention
+from segbench.inference.described import convention_of, described
+from segbench.inference.weights import check_finite, check_floating, file_sha256, read_weights
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
     from segbench.plugins import Registry
-
-DESCRIBED = ("backbone", "classes", "decoder", "dataset", "height", "width")
-"""What a checkpoint says of itself at the least, beside its input convention."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +46,16 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
 
     file = read_weights(path, option="--checkpoint")
     try:
-        config = json.loads(file.metadata["segbench"])
-        convention = InputConvention(**config["convention"])
-        backbone, classes, decoder, *_ = (config[key] for key in DESCRIBED)
-    except (KeyError, TypeError, ValueError) as error:
+        config = described(file.metadata.get("segbench", "{}"))
+        convention = convention_of(config["convention"])
+    except ValueError as error:
         raise SegbenchError(
-            f"{path} holds weights but no segbench configuration; give --checkpoint a file that "
-            "segbench run wrote."
+            f"{path} holds weights but no segbench configuration ({error}); give --checkpoint a "
+            "file that segbench run wrote."
         ) from error
+    backbone = config["backbone"]
     encoder = registry.backbone(backbone).build(convention)
-    model = FCN8s(encoder, classes, convention, decoder)
+    model = FCN8s(encoder, config["classes"], convention, config["decoder"])
     check_floating(file.state, model, path.name)
     try:
         model.load_state_dict(dict(file.state))
@@ -67,6 +64,7 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
             f"{path} does not fit backbone {backbone!r} as it is now; train again or "
             "use the version that wrote it."
         ) from error
+    check_finite(model, path.name)
     return Checkpoint(model.eval(), config, file_sha256(path), count_parameters(model))
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.data.frames import read_image, read_pair, resize_image
+from segbench.errors import SegbenchError
 from segbench.inference.tensors import class_map, resize_logits
 from segbench.progress import Reporter
 from segbench.scoring.predictions import to_uint8_probability
@@ -90,7 +91,13 @@ def predict_logits(session: Session, image: Image, size: Size) -> Tensor:
 def network_logits(session: Session, image: Image, size: Size) -> Tensor:
     """The same at the network's size: (1, classes, h, w)."""
     inputs = session.prepare(resize_image(image, size)[None])
-    return torch.from_numpy(session.fetch(session.run(inputs)))
+    logits = torch.from_numpy(session.fetch(session.run(inputs)))
+    if not torch.isfinite(logits).all():
+        raise SegbenchError(
+            "The network's logits are not finite: its weights, or the precision of its runtime, "
+            "overflow; use a runtime in FP32, or train again with a lower --lr."
+        )
+    return logits
 
 
 def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -> NDArray[np.uint8]:
