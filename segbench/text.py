@@ -28,7 +28,7 @@ def csv_cell(value: object) -> object:
     """``value`` for a CSV: text that a spreadsheet would take for a formula gets an apostrophe."""
     if not isinstance(value, str):
         return value
-    return f"'{printable(value)}" if value.startswith(FORMULA) else printable(value)
+    return f"'{lines(value)}" if value.startswith(FORMULA) else lines(value)
 
 
 def safe(text: str) -> str:

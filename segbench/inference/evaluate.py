@@ -15,7 +15,7 @@ from torch import Tensor
 
 from segbench.data.frames import read_image, read_pair, resize_image
 from segbench.errors import SegbenchError
-from segbench.inference.tensors import class_map, resize_logits
+from segbench.inference.tensors import class_map, class_map_at, resize_logits
 from segbench.progress import Reporter
 from segbench.scoring.predictions import to_uint8_probability
 from segbench.scoring.score import Tally
@@ -101,8 +101,12 @@ def network_logits(session: Session, image: Image, size: Size) -> Tensor:
 
 
 def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -> NDArray[np.uint8]:
-    """What the benchmark scores: the official ids of ``predicted``, or class 1's probability."""
+    """What the benchmark scores: the official ids of ``predicted``, or class 1's probability.
+
+    ``logits`` are (classes, h, w) of any size.
+    """
     if dataset.benchmark.output == "probability":
+        logits = resize_logits(logits[None], predicted.shape)[0]
         return to_uint8_probability(logits.softmax(0)[1].cpu().numpy())
     return np.array(dataset.benchmark.ids, dtype=np.uint8)[predicted]
 
@@ -110,4 +114,4 @@ def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -
 def predict_frame(session: Session, frame: Frame, size: Size) -> tuple[Image, ClassMap]:
     """A frame's image and its class map at the image's size; the frame needs no label."""
     image = read_image(frame.image)
-    return image, class_map(predict_logits(session, image, size))
+    return image, class_map_at(network_logits(session, image, size)[0], image.shape[:2])
