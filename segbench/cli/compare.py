@@ -46,6 +46,8 @@ def _is_leaderboard(path: Path) -> bool:
     """A folder, a CSV file, or a JSON file that holds a list."""
     if path.is_dir() or path.suffix == ".csv":
         return True
+    if not path.is_file():
+        raise SegbenchError(f"{path} is neither a file nor a folder; name a record.")
     with path.open("rb") as file:
         return file.read(64).lstrip().startswith(b"[")
 
