@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import click
 
+from segbench.text import lines
+
 MEMORY_IS_SHORT = (
     "out of memory",
     "not enough memory",
@@ -21,6 +23,10 @@ ErrorT = TypeVar("ErrorT", bound=Exception)
 
 class SegbenchError(click.ClickException):
     """An error the user can fix: the message says what is wrong, where, and what to do."""
+
+    def format_message(self) -> str:
+        """For the terminal: names in it may hold anything."""
+        return lines(self.message)
 
 
 class PluginError(SegbenchError):

@@ -15,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from segbench.text import lines
+
 T = TypeVar("T")
 Step = Callable[[str], None]
 
@@ -30,6 +32,7 @@ class Reporter:
 
     def say(self, message: str) -> None:
         """One line that stays, also at the end of ``log``."""
+        message = lines(message)
         self.console.print(message, highlight=False, markup=False, soft_wrap=True)
         if self.log is not None:
             with self.log.open("a", encoding="utf-8") as file:

@@ -1,6 +1,10 @@
 """What stands in a record may be anything: on a terminal and in a page it is one line of text."""
 
+import re
 from html import escape
+
+MARKDOWN = re.compile(r"([\\`\[\]|])")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def printable(text: str) -> str:
@@ -8,6 +12,23 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def lines(text: str) -> str:
+    """The same for a message of several lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def markdown(text: str) -> str:
+    """``text`` in a cell of a pipe table: no link, picture, code or tag begins in it."""
+    return MARKDOWN.sub(r"\\\1", printable(text)).replace("<", "&lt;")
+
+
+def csv_cell(value: object) -> object:
+    """``value`` for a CSV: text that a spreadsheet would take for a formula gets an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    return f"'{lines(value)}" if value.startswith(FORMULA) else lines(value)
 
 
 def safe(text: str) -> str:

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 
 from segbench.analysis.columns import NARROW, Column, filled
 from segbench.analysis.rank import COLUMNS, Row, Tables
-from segbench.text import printable
+from segbench.text import csv_cell, markdown, printable
 
 LONGEST = 32
 STYLES = {"VALID": "green", "INVALID": "red"}
@@ -24,7 +24,7 @@ def as_csv(tables: Tables) -> str:
     writer.writerow(COLUMNS)
     for row in chain(*tables.values()):
         said = row | {"reasons": "; ".join(map(str, row["reasons"] or ()))}
-        writer.writerow([said[name] for name in COLUMNS])
+        writer.writerow([csv_cell(said[name]) for name in COLUMNS])
     return out.getvalue()
 
 
@@ -41,10 +41,10 @@ def as_markdown(tables: Tables) -> str:
         lines = [
             [column.header for column in columns],
             ["---:" if column.number else ":---" for column in columns],
-            *([_escaped(cell) for cell in line] for line in cells),
+            *([markdown(cell) for cell in line] for line in cells),
         ]
         table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        blocks.append(f"### {_escaped(printable(title))}\n\n{table}")
+        blocks.append(f"### {markdown(title)}\n\n{table}")
     return "\n".join(blocks)
 
 
@@ -75,10 +75,6 @@ def _filled(rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:
     """The columns with a value in some row, and their cells row by row."""
     columns = filled(NARROW, rows)
     return columns, [[printable(column.text(row)) for column in columns] for row in rows]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _cut(text: str) -> str:

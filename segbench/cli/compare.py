@@ -9,6 +9,7 @@ from segbench.cli.compare_leaderboard_tables import print_leaderboards
 from segbench.cli.print_comparison import print_records
 from segbench.errors import SegbenchError
 from segbench.records.record import read_record, read_records
+from segbench.text import printable
 
 INPUT = click.Path(exists=True, path_type=Path)
 
@@ -45,6 +46,8 @@ def _is_leaderboard(path: Path) -> bool:
     """A folder, a CSV file, or a JSON file that holds a list."""
     if path.is_dir() or path.suffix == ".csv":
         return True
+    if not path.is_file():
+        raise SegbenchError(f"{path} is neither a file nor a folder; name a record.")
     with path.open("rb") as file:
         return file.read(64).lstrip().startswith(b"[")
 
@@ -54,7 +57,7 @@ def _leaderboard(path: Path) -> Leaderboard:
         return Leaderboard(read_leaderboard(path))
     records, problems = read_records(path)
     for problem in problems:
-        click.echo(f"Warning: {problem}", err=True)
+        click.echo(f"Warning: {printable(problem)}", err=True)
     if not records:
         raise SegbenchError(f"There is no record in {path}: name a results folder.")
     return leaderboard_of(records)

@@ -3,8 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
-
 from segbench.analysis.compare import Difference, Latencies, Scores, Setting
 from segbench.analysis.compare_leaderboards import (
     Leaderboard,
@@ -26,6 +24,7 @@ from segbench.cli.print_comparison import (
     values,
     verdict,
 )
+from segbench.cli.terminal import Console
 from segbench.text import printable
 
 LONGEST = 40

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from segbench.cli import options
+from segbench.cli.terminal import Console
 from segbench.data.check import Checked, check
 from segbench.data.skipped import skipped_sentence
 from segbench.plugins import Registry

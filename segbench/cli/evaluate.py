@@ -8,6 +8,7 @@ import click
 
 from segbench.cli import options
 from segbench.cli.print_scores import print_record
+from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record
@@ -39,4 +40,4 @@ def evaluate(registry: Registry, dataset_name: str, runtime_name: str, **given: 
     )
     record = evaluate_checkpoint(chosen, registry, Reporter())
     print_record(read_record(record), chosen.dataset.benchmark)
-    click.echo(record)
+    echo(record)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -54,7 +55,7 @@ def export(registry: Registry, runtime_name: str, **given: Any) -> None:
     share = written.file / written.weights
     agreement = written.agreement
     equal = "" if agreement is None else f", {agreement:.1%} of pixels have eager FP32's class"
-    click.echo(
+    echo(
         f"{chosen.output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
         f"{written.weights / 1e6:.1f} MB in FP32{equal}"
     )

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.terminal import echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.latency.timing import SCENARIOS, SCOPES
 from segbench.plugins import Registry
@@ -118,7 +119,7 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
     outcome = latency_isolated(asked, reporter) if isolate else measure(asked, registry, reporter)
     print_latencies([read_record(path) for path in outcome.records])
     for path in outcome.records:
-        click.echo(path)
+        echo(path)
     if outcome.interrupted:
         raise InterruptedRun(f"Interrupted; {len(outcome.records)} records were written.")
     if outcome.failed:

@@ -16,6 +16,7 @@ from segbench.files import draft_of
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.records.frame import frame_of, read_frame
 from segbench.records.record import Record, read_records
+from segbench.text import printable
 
 
 @click.command()
@@ -66,7 +67,7 @@ def leaderboard(results: Path, form: str, output: Path | None, **selection: Any)
     else:
         frame, problems = read_frame(results)
     for problem in problems:
-        click.echo(f"Warning: {problem}", err=True)
+        click.echo(f"Warning: {printable(problem)}", err=True)
     if frame.empty:
         raise SegbenchError(
             f"There is no record in {results}: make one with "

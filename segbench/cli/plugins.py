@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from segbench.cli.terminal import Console, echo
 from segbench.plugins import Registry
 from segbench.types import Configurable
 
@@ -29,4 +29,4 @@ def plugins(registry: Registry, as_json: bool) -> None:
             for key, values in dataset.benchmark.options.items():
                 click.echo(f"Option of {dataset.name}: segbench score -o {key}={'|'.join(values)}")
     for problem in dict.fromkeys(line.problem for line in listing if line.problem):
-        click.echo(problem)
+        echo(problem)

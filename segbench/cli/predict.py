@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.terminal import echo
 from segbench.data.draw import DRAWINGS
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -49,4 +50,4 @@ def predict(registry: Registry, runtime_name: str, **given: Any) -> None:
 
     chosen = PredictOptions(runtime=registry.runtime(runtime_name), **given)
     count = do_predict(chosen, registry, Reporter())
-    click.echo(f"{counted(count, 'picture')} in {chosen.output}")
+    echo(f"{counted(count, 'picture')} in {chosen.output}")

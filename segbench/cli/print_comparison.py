@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from segbench.analysis.compare import (
@@ -17,6 +16,7 @@ from segbench.analysis.compare import (
     differing_provenance,
 )
 from segbench.cli.print_scores import show
+from segbench.cli.terminal import Console
 from segbench.records.facts import record_name
 from segbench.records.record import Record
 from segbench.text import counted, printable

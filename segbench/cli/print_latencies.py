@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-import click
-from rich.console import Console
 from rich.table import Table
 
+from segbench.cli.terminal import Console, echo
 from segbench.latency.timing import PHASES, SCOPES
 from segbench.records.record import Record
 
@@ -37,10 +36,10 @@ def _print_network(records: Sequence[Record]) -> None:
         console.print(_table(records[start : start + abreast]))
     for record in records:
         if line := _roofline(record.metrics):
-            click.echo(f"roofline of {record.config['runtime']}: {line}")
+            echo(f"roofline of {record.config['runtime']}: {line}")
     for record in records:
         for reason in record.metrics["reasons"]:
-            click.echo(f"{record.config['runtime']}: {reason}")
+            echo(f"{record.config['runtime']}: {reason}")
 
 
 def _table(records: Sequence[Record]) -> Table:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from segbench.cli.terminal import Console
 from segbench.records.record import Record
 from segbench.scoring.score import Score
 from segbench.types import Benchmark, ScoreTable, Tabular

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from segbench.cli import options
+from segbench.cli.terminal import Console, echo
 from segbench.jobs.quantize_report import ReportOptions, quantize_report
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -51,7 +51,7 @@ def quantize_report_command(registry: Registry, **given: Any) -> None:
     """
     asked = ReportOptions(**given)
     print_report(quantize_report(asked, registry, Reporter()))
-    click.echo(asked.output / "report.json")
+    echo(asked.output / "report.json")
 
 
 def print_report(report: "Report") -> None:

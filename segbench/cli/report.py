@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -49,4 +50,4 @@ def report(registry: Registry, **given: Any) -> None:
 
     asked = ReportOptions(argv=sys.argv, **given)
     write_report(asked, registry, Reporter())
-    click.echo(asked.output)
+    echo(asked.output)

@@ -10,6 +10,7 @@ import click
 
 from segbench.cli import options
 from segbench.cli.print_scores import print_record
+from segbench.cli.terminal import echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -124,6 +125,6 @@ def run(
             failed += 1
             continue
         print_record(read_record(record), dataset.benchmark)
-        click.echo(record)
+        echo(record)
     if failed:
         raise SegbenchError(f"{failed} of {len(combinations)} runs failed, as said above.")

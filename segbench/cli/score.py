@@ -8,7 +8,7 @@ import click
 
 from segbench.cli import options
 from segbench.cli.print_scores import print_score, scale_note
-from segbench.files import draft_of
+from segbench.files import check_writable, write_or_print
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.scoring.score import coverage, frames_to_score, score_predictions, with_options
@@ -104,6 +104,8 @@ def score(
     """
     if output and not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent} is not a folder.", param_hint="--json")
+    if output:
+        check_writable(output.parent, "--json")
     dataset = with_options(registry.dataset(name), dict(chosen))
     split = split or dataset.predictions_split or dataset.score_split
     frames = frames_to_score(dataset, dataset.locate(data_root), split)
@@ -112,6 +114,5 @@ def score(
     title = f"{dataset.name} {split}, {result.frames} frames{scale_note(label_scale)}"
     print_score(result, dataset.benchmark, title, [note] if note else [])
     if output:
-        with draft_of(output) as draft:
-            text = json.dumps(result.official, indent=2, allow_nan=False)
-            draft.write_text(text + "\n", encoding="utf-8")
+        text = json.dumps(result.official, indent=2, allow_nan=False) + "\n"
+        write_or_print(output, text)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -26,4 +27,4 @@ def submit(registry: Registry, dataset_name: str, **given: Any) -> None:
 
     chosen = SubmitOptions(dataset=registry.dataset(dataset_name), **given)
     count = do_submit(chosen, registry, Reporter())
-    click.echo(f"{count} files in {chosen.output}")
+    echo(f"{count} files in {chosen.output}")

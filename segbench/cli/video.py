@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.terminal import echo
 from segbench.errors import DataError, InterruptedRun
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -70,11 +71,11 @@ def video(registry: Registry, runtime_name: str, **given: Any) -> None:
     frames = counted(made.frames, "frame")
     work = sum(made.seconds.values())
     shares = ", ".join(f"{name} {spent / work:.0%}" for name, spent in made.seconds.items())
-    click.echo(
+    echo(
         f"{chosen.output}: {frames}, {made.rate:.1f} frames/s with "
         f"{chosen.runtime.name}, {made.engine}"
     )
-    click.echo(f"Work: {shares}")
+    echo(f"Work: {shares}")
     if made.interrupted:
         raise InterruptedRun(f"Interrupted: {chosen.output} ends after {frames}.")
     if made.troubles:

@@ -11,6 +11,7 @@ from segbench.types import IGNORED, ClassMap, Color, Dataset, Image
 PAPER = (250, 250, 250)
 INK = (30, 30, 30)
 ERROR = (208, 32, 32)
+ROWS = 256
 DRAWINGS = ("overlay", "side-by-side", "color")
 
 
@@ -44,8 +45,13 @@ def overlay(
     weights[IGNORED] = 0
     tints = np.zeros((256, 3), np.uint16)
     tints[: len(palette)] = np.array(palette, np.uint16) * weight
-    mixed = image * (256 - weights)[class_map][..., None] + tints[class_map]
-    return ((mixed + 128) >> 8).astype(np.uint8)
+    drawn = np.empty(image.shape, np.uint8)
+    for start in range(0, len(image), ROWS):  # 16-bit copies of a few rows, not of the picture
+        rows = slice(start, start + ROWS)
+        here = class_map[rows]
+        mixed = image[rows] * (256 - weights)[here][..., None] + tints[here]
+        drawn[rows] = (mixed + 128) >> 8
+    return drawn
 
 
 def mark_errors(image: Image, truth: ClassMap, predicted: ClassMap) -> Image:

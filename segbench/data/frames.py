@@ -1,32 +1,31 @@
 """Images decoded once: a memory-mapped cache of every split at training size.
 
 The cache lies under the user's cache folder and is keyed by the content of the files and the
-size. It is written beside its place and renamed into it, so two runs may build it at once.
+size.
 """
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from segbench.cache import cache_dir, cached
 from segbench.data.layouts import provide, read_picture
 from segbench.data.pictures import to_rgb
 from segbench.errors import DataError
-from segbench.files import cache_dir
+from segbench.files import check_writable
 from segbench.progress import Reporter
 from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 
 CHUNK = 64
-FORMAT = 2
+FORMAT = 3
 """Goes up when decoding, resizing or a label mapping changes."""
 
 
@@ -138,56 +137,40 @@ def cached_split(
 ) -> Split:
     """The frames at ``size``, decoded unless the cache has them; ``content`` is a fingerprint."""
     place = cache_dir("frames") / f"v{FORMAT}-{dataset.name}-{content}-{size[0]}x{size[1]}"
-    if not place.exists():
-        _decode(dataset, frames, size, place, reporter)
+    cached(place, lambda draft: _decode(dataset, frames, size, draft, reporter), reporter)
     return Split(
         np.load(place / "images.npy", mmap_mode="r"), np.load(place / "labels.npy", mmap_mode="r")
     )
 
 
 def _decode(
-    dataset: Dataset, frames: Sequence[Frame], size: Size, place: Path, reporter: Reporter
+    dataset: Dataset, frames: Sequence[Frame], size: Size, folder: Path, reporter: Reporter
 ) -> None:
     def decode(frame: Frame) -> tuple[Image, ClassMap]:
         image, label = read_pair(dataset, frame)
         return resize_image(image, size), resize_label(label, size)
 
-    needed, free = len(frames) * size[0] * size[1] * 4, shutil.disk_usage(place.parent).free
-    if needed > free:
-        raise DataError(
-            f"The cache of {dataset.name} at {_by(size)} needs {needed / 1e9:.1f} GB, but "
-            f"{place.parent} has {free / 1e9:.1f} GB free; make room, or name another place with "
-            "SEGBENCH_CACHE."
-        )
-    draft = Path(mkdtemp(prefix=f"{place.name}.", suffix=".tmp", dir=place.parent))
-    try:
-        count = len(frames)
-        images = _new_array(draft / "images.npy", (count, *size, 3))
-        labels = _new_array(draft / "labels.npy", (count, *size))
-        with ThreadPoolExecutor() as pool:
-            chunks = (frames[start : start + CHUNK] for start in range(0, count, CHUNK))
-            pairs = chain.from_iterable(pool.map(decode, chunk) for chunk in chunks)
-            tracked = reporter.track(pairs, count, f"decode {dataset.name}")
-            for index, (image, label) in enumerate(tracked):
-                images[index], labels[index] = image, label
-        images.flush()
-        labels.flush()
-        _move_into_place(draft, place)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    count = len(frames)
+    check_writable(cache_dir("frames"), "SEGBENCH_CACHE", count * size[0] * size[1] * 4)
+    folder.mkdir()
+    with (
+        (folder / "images.npy").open("wb") as images,
+        (folder / "labels.npy").open("wb") as labels,
+        ThreadPoolExecutor() as pool,
+    ):
+        _write_header(images, (count, *size, 3))
+        _write_header(labels, (count, *size))
+        chunks = (frames[start : start + CHUNK] for start in range(0, count, CHUNK))
+        pairs = chain.from_iterable(pool.map(decode, chunk) for chunk in chunks)
+        for image, label in reporter.track(pairs, count, f"decode {dataset.name}"):
+            images.write(image.tobytes())
+            labels.write(label.tobytes())
 
 
-def _new_array(path: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-
-
-def _move_into_place(draft: Path, place: Path) -> None:
-    """Rename; when another run was faster its copy, equal to ours, stays."""
-    try:
-        draft.rename(place)
-    except OSError:
-        if not place.exists():
-            raise
+def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    """NumPy's; what follows it is written, not mapped: a full disk is an error then, no SIGBUS."""
+    described: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, described)
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
-from segbench.inference.weights import check_floating, file_sha256, read_weights
-from segbench.recipes import current_names
-from segbench.types import InputConvention
+from segbench.files import draft_of
+from segbench.inference.described import convention_of, described
+from segbench.inference.weights import check_finite, check_floating, file_sha256, read_weights
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
     from segbench.plugins import Registry
-
-DESCRIBED = ("backbone", "classes", "decoder", "dataset", "height", "width")
-"""What a checkpoint says of itself at the least, beside its input convention."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, model: "FCN8s", config: Mapping[str, Any]) -> None:
     """Write atomically; ``config`` names ``backbone``, ``dataset``, ``height`` and ``width``."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     described = dict(config) | {
         "classes": model.classes,
@@ -39,9 +36,8 @@ def save_checkpoint(path: Path, model: "FCN8s", config: Mapping[str, Any]) -> No
         "convention": asdict(model.convention),
     }
     state = {key: tensor.contiguous().cpu() for key, tensor in model.state_dict().items()}
-    draft = path.with_name(path.name + ".tmp")
-    save_file(state, draft, metadata={"segbench": json.dumps(described)})
-    draft.replace(path)
+    with draft_of(path) as draft:
+        draft.write_bytes(save(state, metadata={"segbench": json.dumps(described)}))
 
 
 def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
@@ -50,16 +46,16 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
 
     file = read_weights(path, option="--checkpoint")
     try:
-        config = current_names(json.loads(file.metadata["segbench"]))
-        convention = InputConvention(**config["convention"])
-        backbone, classes, decoder, *_ = (config[key] for key in DESCRIBED)
-    except (KeyError, TypeError, ValueError) as error:
+        config = described(file.metadata.get("segbench", "{}"))
+        convention = convention_of(config["convention"])
+    except ValueError as error:
         raise SegbenchError(
-            f"{path} holds weights but no segbench configuration; give --checkpoint a file that "
-            "segbench run wrote."
+            f"{path} holds weights but no segbench configuration ({error}); give --checkpoint a "
+            "file that segbench run wrote."
         ) from error
+    backbone = config["backbone"]
     encoder = registry.backbone(backbone).build(convention)
-    model = FCN8s(encoder, classes, convention, decoder)
+    model = FCN8s(encoder, config["classes"], convention, config["decoder"])
     check_floating(file.state, model, path.name)
     try:
         model.load_state_dict(dict(file.state))
@@ -68,6 +64,7 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
             f"{path} does not fit backbone {backbone!r} as it is now; train again or "
             "use the version that wrote it."
         ) from error
+    check_finite(model, path.name)
     return Checkpoint(model.eval(), config, file_sha256(path), count_parameters(model))
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.data.frames import read_image, read_pair, resize_image
-from segbench.inference.tensors import class_map, resize_logits
+from segbench.errors import SegbenchError
+from segbench.inference.tensors import class_map, class_map_at, resize_logits
 from segbench.progress import Reporter
 from segbench.scoring.predictions import to_uint8_probability
 from segbench.scoring.score import Tally
@@ -90,12 +91,22 @@ def predict_logits(session: Session, image: Image, size: Size) -> Tensor:
 def network_logits(session: Session, image: Image, size: Size) -> Tensor:
     """The same at the network's size: (1, classes, h, w)."""
     inputs = session.prepare(resize_image(image, size)[None])
-    return torch.from_numpy(session.fetch(session.run(inputs)))
+    logits = torch.from_numpy(session.fetch(session.run(inputs)))
+    if not torch.isfinite(logits).all():
+        raise SegbenchError(
+            "The network's logits are not finite: its weights, or the precision of its runtime, "
+            "overflow; use a runtime in FP32, or train again with a lower --lr."
+        )
+    return logits
 
 
 def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -> NDArray[np.uint8]:
-    """What the benchmark scores: the official ids of ``predicted``, or class 1's probability."""
+    """What the benchmark scores: the official ids of ``predicted``, or class 1's probability.
+
+    ``logits`` are (classes, h, w) of any size.
+    """
     if dataset.benchmark.output == "probability":
+        logits = resize_logits(logits[None], predicted.shape)[0]
         return to_uint8_probability(logits.softmax(0)[1].cpu().numpy())
     return np.array(dataset.benchmark.ids, dtype=np.uint8)[predicted]
 
@@ -103,4 +114,4 @@ def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -
 def predict_frame(session: Session, frame: Frame, size: Size) -> tuple[Image, ClassMap]:
     """A frame's image and its class map at the image's size; the frame needs no label."""
     image = read_image(frame.image)
-    return image, class_map(predict_logits(session, image, size))
+    return image, class_map_at(network_logits(session, image, size)[0], image.shape[:2])

@@ -44,3 +44,17 @@ def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:
 def class_map(logits: Tensor) -> ClassMap:
     """The likeliest class of every pixel, (classes, H, W) to uint8 (H, W)."""
     return logits.argmax(0).to(torch.uint8).cpu().numpy()
+
+
+def class_map_at(logits: Tensor, size: tuple[int, ...]) -> ClassMap:
+    """``class_map`` of ``logits`` (classes, h, w) resized to ``size``, one class after the other.
+
+    So memory does not grow with the number of classes: 10 bytes a pixel.
+    """
+    best = resize_logits(logits[None, :1], size)[0, 0].clone()
+    classes = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
+    for number in range(1, len(logits)):
+        each = resize_logits(logits[None, number : number + 1], size)[0, 0]
+        classes[each > best] = number
+        torch.maximum(best, each, out=best)
+    return classes.cpu().numpy()

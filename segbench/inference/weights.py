@@ -5,13 +5,15 @@ safetensors metadata ``mean``, ``std`` and ``padding``) before the encoder is bu
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from segbench.errors import SegbenchError
+from segbench.inference.described import convention_of
 from segbench.inference.state_dict import (
     describe_mismatch,
     quantised_key,
@@ -23,8 +25,6 @@ from segbench.types import Backbone, InputConvention
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-PADDINGS: dict[str, Literal["symmetric", "same"]] = {"symmetric": "symmetric", "same": "same"}
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,18 @@ def check_floating(state: "Mapping[str, Tensor]", model: "nn.Module", source: st
         )
 
 
+def check_finite(model: "nn.Module", source: str) -> None:
+    """Raise SegbenchError where one of ``model``'s loaded numbers is NaN or infinite."""
+    import torch
+
+    for name, tensor in model.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise SegbenchError(
+                f"The weights {source!r} are not finite: {name!r} holds NaN or infinity; restore "
+                "the file, or train again with a lower --lr."
+            )
+
+
 def weights_label(weights: str) -> str:
     """The name that a record gives ``--weights``: a file's comes with a part of its digest."""
     if weights in ("imagenet", "none"):
@@ -164,23 +176,17 @@ def _convention(
     """The convention in a file's metadata, which a segbench checkpoint keeps as JSON."""
     try:
         if "segbench" in metadata:
-            kept = json.loads(metadata["segbench"])["convention"]
-            return InputConvention(tuple(kept["mean"]), tuple(kept["std"]), kept["padding"])
-        numbers: dict[str, Any] = {
-            key: tuple(float(value) for value in metadata[key].split(","))
+            return convention_of(orjson.loads(metadata["segbench"])["convention"])
+        numbers = {
+            key: [float(value) for value in metadata[key].split(",")]
             for key in ("mean", "std")
             if key in metadata
         }
-    except (KeyError, TypeError, ValueError):
-        numbers = {"mean": ()}
-    padding = PADDINGS.get(metadata.get("padding", default.padding))
-    if any(len(n) != 3 for n in numbers.values()) or padding is None:
-        raise SegbenchError(
-            f"The metadata of {path} is wrong: mean and std want three numbers, padding "
-            "'symmetric' or 'same'."
-        )
-    mean, std = numbers.get("mean", default.mean), numbers.get("std", default.std)
-    return InputConvention(mean, std, padding)
+        padding = metadata.get("padding", default.padding)
+        kept = {"mean": list(default.mean), "std": list(default.std), "padding": padding}
+        return convention_of(kept | numbers)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SegbenchError(f"The metadata of {path} is wrong: {error}.") from error
 
 
 def _load(
@@ -213,6 +219,7 @@ def _load(
             )
     check_floating(state, encoder, loaded.source)
     encoder.load_state_dict({key: state[key] for key in fitting}, strict=False)
+    check_finite(encoder, loaded.source)
     return replace(
         loaded,
         found_under=", ".join(filter(None, (file.wrapper, prefix and f"prefix {prefix}"))) or None,

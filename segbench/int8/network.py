@@ -14,9 +14,10 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from segbench.cache import cache_dir, cached
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
-from segbench.files import cache_dir, draft_of
+from segbench.files import draft_of
 from segbench.inference.calibration import digest
 from segbench.int8.layer_costs import Costing, choose_method, costly_layers, held_back_confusions
 from segbench.int8.profiles import (
@@ -106,12 +107,15 @@ def quantized(model: FCN8s, setup: Setup, profile: Profile) -> Quantized:
     kept = None if setup.keep_float is None else sorted(setup.keep_float)
     asked = (setup.size, setup.batch_size, setup.output, kept, profile)
     key = _key(model, calibration_of(setup), *asked)
-    path, notes = (cache_dir("int8") / f"{key}{suffix}" for suffix in (".onnx", ".json"))
-    if not (path.exists() and notes.exists()):
-        details = _build(model, path, setup, profile)
-        with draft_of(notes) as draft:
-            draft.write_text(json.dumps(details, indent=2) + "\n", encoding="utf-8")
-    return Quantized(key, path, json.loads(notes.read_text(encoding="utf-8")))
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        details = _build(model, folder / "network.onnx", setup, profile)
+        (folder / "details.json").write_text(json.dumps(details, indent=2) + "\n", "utf-8")
+
+    folder = cached(cache_dir("int8") / key, make)
+    details = json.loads((folder / "details.json").read_text("utf-8"))
+    return Quantized(key, folder / "network.onnx", details)
 
 
 def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]:
@@ -181,11 +185,11 @@ def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str
 
 def remembered(name: str, work: Callable[[], Any]) -> Any:
     """The JSON value that ``work`` gives, from the cache once it is there."""
-    place = cache_dir("int8") / name
-    if not place.exists():
-        with draft_of(place) as draft:
-            draft.write_text(json.dumps(work(), default=float), encoding="utf-8")
-    return json.loads(place.read_text(encoding="utf-8"))
+    place = cached(
+        cache_dir("int8") / name,
+        lambda draft: draft.write_text(json.dumps(work(), default=float), "utf-8"),
+    )
+    return json.loads(place.read_text("utf-8"))
 
 
 def _key(model: FCN8s, calibration: Calibration, *asked: Any) -> str:

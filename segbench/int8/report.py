@@ -10,6 +10,7 @@ from typing import Any
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.int8.layer_costs import LayerCost
+from segbench.text import csv_cell
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def write_csv(report: Report, path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(("layer", "precision", "snr_db", "miou_lost"))
         for cost in report.costs:
-            writer.writerow((cost.layer, "int8", cost.snr_db, cost.miou_lost))
-        writer.writerows((name, "float") for name in report.quantization["float_layers"])
+            writer.writerow((csv_cell(cost.layer), "int8", cost.snr_db, cost.miou_lost))
+        writer.writerows((csv_cell(name), "float") for name in report.quantization["float_layers"])
 
 
 def draw_chart(report: Report, path: Path) -> None:

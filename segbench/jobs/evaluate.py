@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from segbench.data.frames import fingerprint, labelled_frames
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import SegbenchError, memory_may_be_short
+from segbench.files import check_writable
 from segbench.inference.calibration import summarise
 from segbench.inference.opened import (
     EngineOptions,
@@ -59,6 +60,7 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
 
     started = datetime.now(UTC)
     source_state()
+    check_writable(options.results / "evaluate", "--results")
     check_runtime(options.runtime, options.device, options.size)
     warn_if_slow(options, reporter)
     checkpoint = load_checkpoint(options.checkpoint, registry)

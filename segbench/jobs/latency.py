@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import SegbenchError, sentence
+from segbench.files import check_writable
 from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.inference.opened import check_runtime
 from segbench.jobs.latency_record import Baseline, latency_record
@@ -15,7 +16,7 @@ from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
-from segbench.records.record import Record, make_folder, write_record
+from segbench.records.record import Record, write_record
 from segbench.types import Runtime, Size
 
 
@@ -93,7 +94,7 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     started = datetime.now(UTC)
     source_state()
     device = resolve_device(options.protocol.device)
-    make_folder(options.results / "latency")
+    check_writable(options.results / "latency", "--results")
     runtimes = [registry.runtime(name) for name in options.runtimes]
     for runtime in runtimes:
         if warning := slow_precision(runtime.precision, device.type):

@@ -1,7 +1,9 @@
 """Each runtime in a process of its own, one after the other, so that a crash costs only itself."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -79,10 +81,19 @@ def _receive(receiver: Connection) -> object:
 def _answer(
     sender: Connection, work: Callable[[LatencyOptions], T], options: LatencyOptions
 ) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         sender.send(work(options))
     except SegbenchError as error:
         sender.send(SegbenchError(error.message))
+
+
+def _end_with_parent() -> None:
+    """A killed parent cannot end this process, whose measurement nobody waits for any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _measure(options: LatencyOptions) -> Outcome:

@@ -45,8 +45,8 @@ def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> 
         check_writable(folder)
     predictor = open_predictor(options, registry, reporter)
 
-    from segbench.inference.evaluate import official_prediction, predict_logits
-    from segbench.inference.tensors import class_map
+    from segbench.inference.evaluate import network_logits, official_prediction
+    from segbench.inference.tensors import class_map_at
 
     dataset, unreadable = predictor.dataset, []
     for path in reporter.track(pictures, len(pictures), "predict"):
@@ -56,8 +56,8 @@ def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> 
             reporter.say(error.message)
             unreadable.append(path)
             continue
-        logits = predict_logits(predictor.session, image, predictor.size)
-        classes = class_map(logits)
+        logits = network_logits(predictor.session, image, predictor.size)[0]
+        classes = class_map_at(logits, image.shape[:2])
         for kind, folder in folders.items():
             if kind == IDS:
                 drawn = official_prediction(dataset, logits, classes)

@@ -15,17 +15,21 @@ from segbench.data.frames import (
 )
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
+from segbench.files import check_writable, locked, sweep
 from segbench.inference.weights import LoadedWeights, build_encoder
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
-from segbench.records.record import Record, config_hash, find_record, make_folder, write_record
+from segbench.records.record import Record, config_hash, find_record, write_record
 from segbench.types import Frame, Setup
 
 if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
     from segbench.training.state import Epoch
+
+FILES = 6
+"""Copies of the weights on disk: two checkpoints, a state with two moments, a draft of one."""
 
 Splits = Mapping[str, tuple[Frame, ...]]
 
@@ -49,7 +53,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         if skipped := skipped_beside(frames):
             reporter.say(skipped_sentence(skipped))
     check_scorable(dataset, splits[dataset.score_split][0], options.label_scale)
-    make_folder(options.results / "run")
+    check_writable(options.results / "run", "--results")
     model, weights = new_network(options)
     prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
     config = configuration(options, prints)
@@ -58,26 +62,39 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         reporter.say(f"skipped: {done} is a run of this configuration; --force repeats it")
         return done
     output = options.output or default_output(config)
-    resume = claim_output(output, options)
-    reporter = reporter.logging_to(output / "train.log")
-    if options.resume and not resume:
-        reporter.say(f"nothing to resume in {output}: starting afresh")
-    if weights.source != "none" and not resume:
-        reporter.say(weights.summary())
+    from segbench.inference.checkpoint import count_parameters
+
+    check_writable(output, needed=FILES * 4 * count_parameters(model))
     named = f" --output {options.output}" if options.output else ""
     go_on = f"go on with the same options and --resume{named}."
-    try:
-        curve = train(model, options, config, splits, prints, output, reporter, resume)
+    with locked(output / ".lock", f"Another run writes to {output}; name another --output."):
+        resume = claim_output(output, options)
+        reporter = reporter.logging_to(output / "train.log")
+        if options.resume and not resume:
+            reporter.say(f"nothing to resume in {output}: starting afresh")
+        if weights.source != "none" and not resume:
+            reporter.say(weights.summary())
         try:
-            return score_and_record(
-                options, registry, started, folder, splits, config, weights, curve, output, reporter
-            )
-        except SegbenchError as error:
-            raise SegbenchError(
-                f"{error.message} The checkpoint in {output} is kept; {go_on}"
-            ) from error
-    except KeyboardInterrupt:
-        raise InterruptedRun(f"Interrupted; {go_on}") from None
+            curve = train(model, options, config, splits, prints, output, reporter, resume)
+            try:
+                return score_and_record(
+                    options,
+                    registry,
+                    started,
+                    folder,
+                    splits,
+                    config,
+                    weights,
+                    curve,
+                    output,
+                    reporter,
+                )
+            except SegbenchError as error:
+                raise SegbenchError(
+                    f"{error.message} The checkpoint in {output} is kept; {go_on}"
+                ) from error
+        except KeyboardInterrupt:
+            raise InterruptedRun(f"Interrupted; {go_on}") from None
 
 
 def new_network(options: RunOptions) -> "tuple[FCN8s, LoadedWeights]":
@@ -148,10 +165,15 @@ def score_and_record(
     from segbench.inference.checkpoint import load_checkpoint
     from segbench.inference.evaluate import evaluate
     from segbench.jobs.overlays import frames_to_draw, write_overlays
-    from segbench.training.state import BEST
+    from segbench.training.state import BEST, changes
 
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     best = load_checkpoint(output / BEST, registry)
+    if changed := changes(config, best.config):
+        raise SegbenchError(
+            f"{output / BEST} was trained with another {', '.join(changed)} and is not scored; "
+            "name another --output."
+        )
     session = runtime.open(best.model, Setup(size, device=options.device))
     drawn = frames_to_draw(dataset, folder, options.limit, reporter)
     write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
@@ -174,12 +196,12 @@ def score_and_record(
         )
         | {"weights": weights.as_dict()},
     )
-    return write_record(record, options.results, evaluation.arrays())
+    return write_record(record, options.results, evaluation.arrays(), once=not options.force)
 
 
 def claim_output(output: Path, options: RunOptions) -> bool:
-    """Make the output folder and say whether to resume; a run begun there is not overwritten."""
-    from segbench.training.state import STATE
+    """Clear the locked output folder and say whether to resume; a run begun there is kept."""
+    from segbench.training.state import BEST, LAST, STATE
 
     state, log = output / STATE, output / "train.log"
     if state.exists() and not (options.resume or options.force):
@@ -187,11 +209,10 @@ def claim_output(output: Path, options: RunOptions) -> bool:
             f"{output} holds a run that was begun; go on with --resume, repeat it with --force, "
             "or name another --output."
         )
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        if not options.resume:
-            state.unlink(missing_ok=True)
-            log.unlink(missing_ok=True)
-    except OSError as error:
-        raise SegbenchError(f"--output {output} cannot be made ({error.strerror}).") from error
+    for name in (BEST, LAST, STATE):
+        sweep(output / name)
+    if not options.resume:
+        state.unlink(missing_ok=True)
+    if log.is_symlink() or not options.resume:
+        log.unlink(missing_ok=True)
     return options.resume and state.exists()

@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, NoReturn
 
+import click
 import numpy as np
 import orjson
 from numpy.typing import ArrayLike
 
-from segbench.errors import RecordError
+from segbench.errors import RecordError, SegbenchError
+from segbench.files import draft_of, locked
 from segbench.recipes import current_names, former_names
 from segbench.records.schema import KINDS, SCHEMA, problem
 
@@ -70,45 +72,56 @@ def config_hash(config: Mapping[str, Any], kind: str = "run") -> str:
 
 
 def write_record(
-    record: Record, results: Path, arrays: Mapping[str, ArrayLike] | None = None
+    record: Record,
+    results: Path,
+    arrays: Mapping[str, ArrayLike] | None = None,
+    once: bool = False,
 ) -> Path:
-    """Write ``record``, after its ``arrays``, under a name of its own; give the JSON's path.
+    """Write ``record``, after its ``arrays``, under a name of its own; return the JSON's path.
 
-    Nothing is overwritten, and a JSON file that exists is whole and has its arrays. Raises
-    RecordError for a number that is not finite and for a folder that cannot be written to.
+    Nothing is overwritten, and a JSON file that exists is whole and has its arrays. With ``once``
+    a record of the same configuration that is there already is returned instead. Raises
+    RecordError for a number that is not finite. Where the folder cannot be written to, the
+    record is printed before the SegbenchError.
     """
     try:
-        text = json.dumps(_as_json(record), indent=2, allow_nan=False) + "\n"
+        text = json.dumps(_as_json(record), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     except ValueError as error:
         raise RecordError(f"The {record.kind} record cannot be written: {error}.") from error
-    folder = results / record.kind
-    make_folder(folder)
+    text = text.encode(errors="replace").decode()  # file names may be no Unicode
     try:
-        part = _claim(folder, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{record.config_hash}")
+        with locked(results / ".lock"):
+            done = find_record(results, record.kind, record.config_hash) if once else None
+            return done or _write(record, text, results / record.kind, arrays or {})
+    except SegbenchError:
+        click.echo(text, nl=False)
+        raise
+
+
+def _write(record: Record, text: str, folder: Path, arrays: Mapping[str, ArrayLike]) -> Path:
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{record.config_hash}"
+    names = chain([f"{stem}.json"], (f"{stem}-{number}.json" for number in count(2)))
+    path = next(path for name in names if not (path := folder / name).exists())
+    with draft_of(path) as draft:
+        beside = draft.with_suffix(".npz")
         if arrays:
-            np.savez_compressed(part.with_suffix(".npz"), **dict(arrays))  # type: ignore[arg-type]
-        part.write_text(text, encoding="utf-8", newline="\n")
-        return part.replace(part.with_suffix(".json"))
-    except OSError as error:
-        raise RecordError(f"No record can be written to {folder}: {error.strerror}.") from error
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for records; a long job does so first, to fail before the work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordError(f"No record can be written to {folder}: {error.strerror}.") from error
+            np.savez_compressed(beside, **dict(arrays))  # type: ignore[arg-type]
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        if arrays:
+            beside.replace(path.with_suffix(".npz"))
+    return path
 
 
 def read_record(path: Path) -> Record:
     """Read one record; raises RecordError that says what makes the file none."""
     try:
+        if path.exists() and not path.is_file():
+            _reject(path, "it is not a regular file")
         with path.open("rb", buffering=0) as file:
-            data = _parsed(file.read())
+            data = orjson.loads(file.read())
     except OSError as error:
         _reject(path, f"it cannot be read: {error.strerror}")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         _reject(path, f"it is not JSON: {error}")
     if reason := problem(data):
         _reject(path, reason)
@@ -153,20 +166,6 @@ def _as_json(record: Record) -> dict[str, Any]:
     }
 
 
-def _claim(folder: Path, stem: str) -> Path:
-    """A free name in ``folder``: its ``.part`` file keeps others off until the record is there."""
-    for number in count(1):
-        part = folder / (f"{stem}.part" if number == 1 else f"{stem}-{number}.part")
-        try:
-            part.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        if not part.with_suffix(".json").exists():
-            break
-        part.unlink()
-    return part
-
-
 @contextmanager
 def without_collector() -> Iterator[None]:
     """Thousands of records hold no cycles, so the garbage collector would walk them for nothing."""
@@ -181,15 +180,3 @@ def without_collector() -> Iterator[None]:
 
 def _reject(path: Path, why: str) -> NoReturn:
     raise RecordError(f"{path} is not a segbench record ({why}); move it away or restore it.")
-
-
-def _parsed(text: bytes) -> Any:
-    """JSON; what orjson refuses is left to ``json``, which takes lone surrogates in file names."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(text, parse_constant=_refuse)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")

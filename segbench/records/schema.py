@@ -29,19 +29,27 @@ def problem(data: Any) -> str | None:
         return "it holds no JSON object"
     if type(data.get("schema")) is int and data["schema"] > SCHEMA:
         return f"its schema {data['schema']} is newer than {SCHEMA}: update segbench"
-    for section, (required, types) in _sections().items():
+    for section, (required, _) in _sections().items():
         fields = data[section] if section else data
         for name in required:
             if name not in fields:
                 return f"{_dotted(section, name)} is missing"
-        for name, value in fields.items():
-            kind = type(value)
-            if name in types and kind not in types[name]:
-                return f"{_dotted(section, name)} has the wrong type: {value!r:.40}"
-            if (kind is float or kind is int) and not -TOO_LARGE < value < TOO_LARGE:
-                return f"{_dotted(section, name)} is out of range"
+        if reason := section_problem(section, fields):
+            return reason
     if data["kind"] not in KINDS:
         return f"its kind is {data['kind']!r:.40} and not one of {', '.join(KINDS)}"
+    return None
+
+
+def section_problem(section: str, fields: dict[str, Any]) -> str | None:
+    """The first of the fields whose type is not the schema's, or that is too large a number."""
+    _, types = _sections()[section]
+    for name, value in fields.items():
+        kind = type(value)
+        if name in types and kind not in types[name]:
+            return f"{_dotted(section, name)} has the wrong type: {value!r:.40}"
+        if (kind is float or kind is int) and not -TOO_LARGE < value < TOO_LARGE:
+            return f"{_dotted(section, name)} is out of range"
     return None
 
 

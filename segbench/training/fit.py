@@ -79,9 +79,10 @@ def fit(
         trained = train_epoch(learner, split, weights, job, epoch, scores, reporter)
         validation = validate(model)
         if not math.isfinite(trained.loss + validation.loss):
+            kept = f" The best checkpoint so far stays in {job.output}." if curve else ""
             raise SegbenchError(
-                f"The loss is not finite in epoch {epoch + 1}; start again with a lower --lr or "
-                "with --precision fp32."
+                f"The loss is not finite in epoch {epoch + 1}; start again with a lower --lr, "
+                f"which most likely is too high, or with --precision fp32.{kept}"
             )
         seconds = time.perf_counter() - started
         curve.append(

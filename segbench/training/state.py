@@ -1,5 +1,6 @@
 """What a training leaves on disk after every epoch, and how it goes on from there."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
+from segbench.files import draft_of
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.training.optimizer import improvements
 from segbench.types import Recipe
@@ -70,18 +72,15 @@ def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
         "scaler": learner.scaler.state_dict(),
         "curve": [asdict(epoch) for epoch in curve],
     }
-    draft = job.output / f"{STATE}.tmp"
-    torch.save(state, draft)
-    draft.replace(job.output / STATE)
+    with draft_of(job.output / STATE) as draft, draft.open("wb") as file:
+        torch.save(state, file)
 
 
 def load_state(job: Job, learner: Learner) -> list[Epoch]:
     """Put the learner where ``save_state`` left it; SegbenchError if it was another training."""
-    asked = trained_config(job.config)
     try:
         state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
-        found = trained_config(state["config"])
-        changed = sorted(key for key, value in asked.items() if found.get(key) != value)
+        changed = changes(job.config, state["config"])
         if not changed:
             return _restored(learner, state)
     except Exception as error:  # a damaged file fails in as many ways as there are
@@ -95,11 +94,18 @@ def load_state(job: Job, learner: Learner) -> list[Epoch]:
     )
 
 
+def changes(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """The names of what ``asked`` and ``found`` were trained with differently."""
+    asked, found = trained_config(asked), trained_config(found)
+    return sorted(key for key, value in asked.items() if found.get(key) != value)
+
+
 def trained_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """``config`` without the fingerprint of frames that are scored after the training."""
+    """``config`` as JSON has it, without the fingerprint of frames that are scored afterwards."""
     prints = config.get("data", "").split(", ")
     used = [each for each in prints if each.startswith(("train ", "val "))]
-    return {**config, "data": ", ".join(used)}
+    known: dict[str, Any] = json.loads(json.dumps({**config, "data": ", ".join(used)}))
+    return known
 
 
 def _restored(learner: Learner, state: Mapping[str, Any]) -> list[Epoch]:

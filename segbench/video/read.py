@@ -133,6 +133,8 @@ def _open_folder(folder: Path, fps: Fraction, start: float, most: int | None) ->
 
 
 def _open_file(path: Path, start: float, most: int | None) -> Footage:
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is not a regular file; save the video first.")
     try:
         container = av.open(path.absolute())  # FFmpeg takes a relative a:b.mp4 for a protocol
     except av.FFmpegError as error:

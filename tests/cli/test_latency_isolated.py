@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from segbench.records.record import Record, read_record
@@ -23,6 +25,12 @@ def dies(how):
     def open_session(model, setup):
         how()
     return open_session
+
+
+def begins(model, setup):
+    [fp32, *_] = eager.segbench_runtimes()
+    open("began", "w").close()
+    return fp32.open(model, setup)
 
 
 def refuses():
@@ -43,6 +51,7 @@ def segbench_datasets():
 def segbench_runtimes():
     [fp32, *_] = eager.segbench_runtimes()
     yield Runtime("again", "Eager", fp32.open)
+    yield Runtime("begins", "Says so", begins)
     yield Runtime("killed", "Dies", dies(lambda: os.kill(os.getpid(), signal.SIGKILL)))
     yield Runtime("aborted", "Dies", dies(os.abort))
     yield Runtime("gone", "Dies", dies(lambda: sys.exit(3)))
@@ -51,7 +60,7 @@ def segbench_runtimes():
 ROOT = Path(__file__).parents[2]
 
 
-def latency(folder: Path, *runtimes: str) -> subprocess.CompletedProcess[str]:
+def start(folder: Path, *runtimes: str, seconds: float = 0.05) -> subprocess.Popen[str]:
     site = folder / "site"
     info = site / "tiny_plugin-1.0.dist-info"
     info.mkdir(parents=True)
@@ -60,13 +69,20 @@ def latency(folder: Path, *runtimes: str) -> subprocess.CompletedProcess[str]:
     (info / "entry_points.txt").write_text("[segbench]\ntiny = tiny_plugin\n")
     options = ["--isolate", "--backbone", "tiny", "--dataset", "tiny", "--size", "32x64"]
     options += [part for name in runtimes for part in ("--runtime", name)]
-    return subprocess.run(
-        [sys.executable, "-m", "segbench", "latency", *options, "--min-seconds", "0.05"],
+    return subprocess.Popen(
+        [sys.executable, "-m", "segbench", "latency", *options, "--min-seconds", str(seconds)],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": os.pathsep.join((str(site), str(ROOT)))},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def latency(folder: Path, *runtimes: str) -> subprocess.CompletedProcess[str]:
+    with start(folder, *runtimes) as process:
+        out, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def records(folder: Path) -> list[Record]:
@@ -98,4 +114,20 @@ def test_a_crash_alone_is_the_error(tmp_path: Path) -> None:
     result = latency(tmp_path, "aborted")
     assert result.returncode == 1
     assert "Error: The process of aborted crashed (SIGABRT)." in result.stderr
+    assert not records(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_child_ends_with_its_parent_and_writes_no_record(tmp_path: Path) -> None:
+    with start(tmp_path, "begins", seconds=60) as process:
+        parent = psutil.Process(process.pid)
+        began = tmp_path / "began"
+        children = []
+        while not began.exists():
+            children = parent.children(recursive=True)
+            time.sleep(0.1)
+        process.kill()
+    assert children
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
     assert not records(tmp_path)

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -13,6 +14,8 @@ from click.testing import CliRunner, Result
 from safetensors.torch import save_file
 
 from segbench.cli import main
+from segbench.files import locked
+from segbench.jobs.run import train
 from segbench.plugins import Registry
 from segbench.records.arrays import read_arrays
 from segbench.records.record import read_record
@@ -164,7 +167,7 @@ def test_a_full_disk_is_noticed_before_anything_is_decoded(
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     result = run("--epochs", "1")
     assert result.exit_code == 1
-    assert "0.0 GB free; make room" in result.output
+    assert "make room" in result.output
 
 
 def test_a_finished_training_is_scored_again_on_resume() -> None:
@@ -271,6 +274,50 @@ def test_bad_options_are_named_in_one_sentence(options: list[str], message: str)
     assert not records()
 
 
+def test_an_output_has_one_run_at_a_time() -> None:
+    with locked(Path("out/.lock")):
+        result = run("--epochs", "1", "--output", "out", "--force")
+    assert result.exit_code == 1
+    assert "Another run writes to out" in result.output
+    assert [path.name for path in Path("out").iterdir()] == [".lock"]
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+
+
+def test_a_checkpoint_of_another_training_is_not_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("--epochs", "1", "--seed", "1", "--output", "other").exit_code == 0
+
+    def exchange(*arguments: Any) -> Any:
+        curve = train(*arguments)
+        shutil.copy("other/best.safetensors", "out/best.safetensors")
+        return curve
+
+    monkeypatch.setattr("segbench.jobs.run.train", exchange)
+    result = run("--epochs", "1", "--output", "out")
+    assert result.exit_code == 1
+    assert "was trained with another seed and is not scored" in result.output
+    assert len(records()) == 1
+
+
+def test_one_configuration_at_once_leaves_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr("segbench.jobs.run.train", train)
+        assert run("--epochs", "1", "--output", "first").exit_code == 0
+        return train(*arguments)
+
+    monkeypatch.setattr("segbench.jobs.run.train", overtaken)
+    assert run("--epochs", "1", "--output", "second").exit_code == 0
+    assert len(records()) == 1
+
+
+def test_planted_links_are_not_followed() -> None:
+    Path("out").mkdir()
+    Path("precious").write_text("mine")
+    for name in ("train.log", "state.pt.tmp", "best.safetensors"):
+        Path("out", name).symlink_to(Path("precious").absolute())
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    assert Path("precious").read_text() == "mine"
+
+
 def test_unknown_names_get_a_suggestion() -> None:
     assert "Did you mean 'tiny'?" in run(dataset="tinny").output
     assert "Did you mean 'tiny'?" in run(backbone="tin").output
@@ -283,7 +330,7 @@ def test_imagenet_weights_that_are_not_offered_name_the_option() -> None:
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     Path("file").write_text("")
-    assert "--output file/run cannot be made" in run("--output", "file/run").output
+    assert "file/run cannot be written to" in run("--output", "file/run").output
 
 
 def test_tensorboard_gets_curves_and_pictures_and_changes_nothing() -> None:

@@ -475,7 +475,7 @@ def test_markdown_is_a_pipe_table_that_no_name_can_break(tables: Tables) -> None
         "| 1 | mobilenet | bilinear | imagenet | 352x480 | 0.6250 | 2.50 M | eager "
         "| model, batch 1, 2 threads | 12.50 | 80.0 | VALID | 0123456 |"
     )
-    assert second.startswith(r"| 2 | a\|b [red]&lt;i> | seed |")
+    assert second.startswith(r"| 2 | a\|b \[red\]&lt;i> | seed |")
 
 
 def test_the_terminal_table_is_aligned(tables: Tables) -> None:

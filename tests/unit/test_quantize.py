@@ -379,3 +379,17 @@ def test_a_layer_kept_in_float_is_run_in_float(tmp_path: Path) -> None:
     (expected,) = as_written.run(None, {"images": session.prepare(images[:1])})
     error = np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2))
     assert error < 0.05
+
+
+def test_a_damaged_network_in_the_cache_is_made_again(model: FCN8s, setup: Setup) -> None:
+    alone = replace(
+        setup, calibration=replace(setup.calibration, held_back_images=None, held_back_labels=None)
+    )
+    made = network.quantized(model, alone, "unsigned")
+    whole = made.path.read_bytes()
+    half = len(whole) // 2
+    made.path.write_bytes(whole[:half] + bytes(64) + whole[half + 64 :])
+    (made.path.parent / "details.json").write_text("{}")
+    again = network.quantized(model, alone, "unsigned")
+    assert again.path.read_bytes() == whole
+    assert again.details == made.details

@@ -1,6 +1,7 @@
 """A record survives the way to the disk and back, and whatever else lies there does no harm."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segbench.errors import RecordError
+from segbench.errors import RecordError, SegbenchError
 from segbench.records.arrays import read_arrays
 from segbench.records.record import (
     Record,
@@ -122,10 +123,40 @@ def test_a_number_that_is_not_finite_is_refused_before_anything_is_written(tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_a_results_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_written_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "results").write_text("no folder")
-    with pytest.raises(RecordError, match="No record can be written to"):
+    with pytest.raises(SegbenchError, match="is no folder"):
         write_record(RECORD, tmp_path / "results")
+    assert json.loads(capsys.readouterr().out)["metrics"] == RECORD.metrics
+
+
+def test_once_the_record_of_a_configuration_is_the_only_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        paths = set(pool.map(lambda _: write_record(RECORD, tmp_path, once=True), range(8)))
+    assert len(paths) == 1
+    assert list((tmp_path / "run").iterdir()) == list(paths)
+
+
+def test_a_file_name_that_is_no_unicode_stays_readable(tmp_path: Path) -> None:
+    argv = os.fsdecode(b"photo-\xff.png")
+    record = Record("run", CONFIG, {}, {"argv": [argv]})
+    assert read_record(write_record(record, tmp_path)).provenance["argv"] == ["photo-?.png"]
+
+
+@pytest.mark.parametrize(
+    "odd", ["1e999", "-1e999", '"\\ud800"', "[" * 5000 + "]" * 5000, "9" * 400]
+)
+@pytest.mark.parametrize("section", ["metrics", "per_class", "provenance"])
+def test_one_odd_record_never_hides_the_others(tmp_path: Path, odd: str, section: str) -> None:
+    write_record(RECORD, tmp_path)
+    text = json.dumps(as_json(**{section: as_json()[section] | {"far": {"deep": ["ODD"]}}}))
+    (tmp_path / "run" / "odd.json").write_text(text.replace('"ODD"', odd))
+    os.mkfifo(tmp_path / "run" / "pipe.json")
+    records, problems = read_records(tmp_path)
+    assert len(records) == 1
+    assert all(name in problem for name, problem in zip(("odd", "pipe"), problems, strict=True))
 
 
 def test_a_run_is_found_again_before_its_checkpoint_is_known(tmp_path: Path) -> None:
@@ -162,7 +193,7 @@ def test_the_hash_does_not_depend_on_order_or_on_fields_without_a_value(
         ("[" * 100_000, "it is not JSON"),
         ("[]", "it holds no JSON object"),
         ("{}", "schema is missing"),
-        ('{"score": NaN}', "NaN"),
+        ('{"score": NaN}', "it is not JSON"),
         (json.dumps(as_json(schema=2)), "its schema 2 is newer than 1: update segbench"),
         (json.dumps(as_json(kind="lap")), "its kind is 'lap'"),
         (json.dumps(as_json(config=[])), "config has the wrong type"),
@@ -172,7 +203,8 @@ def test_the_hash_does_not_depend_on_order_or_on_fields_without_a_value(
             "metrics.score has the wrong type: 'high'",
         ),
         (json.dumps(as_json(metrics={"frames": True})), "metrics.frames has the wrong type: True"),
-        (json.dumps(as_json()).replace("0.625", "1e999"), "metrics.score is out of range"),
+        (json.dumps(as_json()).replace("0.625", "1e999"), "it is not JSON"),
+        (json.dumps(as_json()).replace("0.625", "1e200"), "metrics.score is out of range"),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_reason(

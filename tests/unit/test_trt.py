@@ -12,9 +12,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from segbench.cache import cache_dir
 from segbench.cli import main
 from segbench.errors import MissingDeviceError, SegbenchError
-from segbench.files import cache_dir
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
 from segbench.types import Setup
@@ -226,7 +226,7 @@ def test_the_next_build_starts_from_what_was_timed() -> None:
     assert build_engine(on_card(trt), b"graph", timing=b"damaged").timing == b"timing"
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}\nan engine", b"[1]\n", b"\xff\nx"])
+@pytest.mark.parametrize("damage", [b"", b"{}\nan Engine", b"[1]\n", b"\xff\nx"])
 def test_a_damaged_engine_is_built_again(damage: bytes) -> None:
     trt = FakeTensorrt()
     path = cached_engine(on_card(trt), b"graph").path
@@ -235,12 +235,18 @@ def test_a_damaged_engine_is_built_again(damage: bytes) -> None:
     assert cached_engine(on_card(trt), b"graph").was_there
 
 
-def test_a_cut_or_foreign_engine_is_built_again() -> None:
+def test_a_cut_engine_is_built_again() -> None:
     trt = FakeTensorrt()
-    paths = [cached_engine(on_card(trt), onnx).path for onnx in (b"one", b"two")]
-    paths[0].write_bytes(paths[1].read_bytes())
-    paths[1].write_bytes(paths[1].read_bytes()[:-1])
-    assert not any(cached_engine(on_card(trt), onnx).was_there for onnx in (b"one", b"two"))
+    path = cached_engine(on_card(trt), b"graph").path
+    path.write_bytes(path.read_bytes()[:-1])
+    assert not cached_engine(on_card(trt), b"graph").was_there
+
+
+def test_a_folder_that_others_can_write_to_gives_no_engine() -> None:
+    trt = FakeTensorrt()
+    cached_engine(on_card(trt), b"graph").path.parent.chmod(0o777)
+    with pytest.raises(SegbenchError, match="others can write to it"):
+        cached_engine(on_card(trt), b"graph")
 
 
 def test_the_key_names_all_that_an_engine_follows_from() -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from segbench import MODERN, ORIGINAL, Augmentation, Dataset, Frame, Reporter, hookimpl
+from segbench.cache import cache_dir
 from segbench.data.layouts import known_split
-from segbench.files import cache_dir
 
 from ..cityscapes.frames import CITYSCAPES_SPLITS, read_cityscapes_label
 from ..cityscapes.score import TRAIN_LABELS, Cityscapes

@@ -1,0 +1,95 @@
+"""Where segbench keeps what it can make again, and whether that is whole."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from segbench.errors import SegbenchError
+from segbench.files import draft_of, locked, sweep
+from segbench.progress import Reporter
+
+
+def cache_dir(*parts: str) -> Path:
+    """A folder under ``$SEGBENCH_CACHE``, else the user's cache; it is made when missing."""
+    base = os.environ.get("SEGBENCH_CACHE")
+    folder = (Path(base) if base else _user_cache()).joinpath(*parts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SegbenchError(
+            f"The cache {folder} cannot be made ({error.strerror}); name another with "
+            "SEGBENCH_CACHE."
+        ) from error
+    return folder
+
+
+def private_dir(name: str) -> Path:
+    """A folder of the cache for code: the user's own, which nobody else may write to."""
+    folder = cache_dir() / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.stat()
+    if os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o022):
+        raise SegbenchError(
+            f"{folder} holds code, but others can write to it; remove it, or name a cache of your "
+            "own with SEGBENCH_CACHE."
+        )
+    return folder
+
+
+def cached(path: Path, make: Callable[[Path], object], reporter: Reporter | None = None) -> Path:
+    """``path``, a file or folder in the cache, as ``make`` wrote it to the draft it is given.
+
+    It is made where it is missing, and again where its content is not that of the digest beside
+    it, which ``reporter`` then says. Whoever asks meanwhile waits.
+    """
+    if _whole(path):
+        return path
+    with locked(cache_dir("locks") / path.name):
+        if _whole(path):
+            return path
+        if path.exists():
+            (reporter or Reporter()).say(f"{path} is damaged and is made again.")
+        sweep(path)
+        with draft_of(path) as draft:
+            make(draft)
+            with draft_of(_beside(path)) as note:
+                note.write_text(_digest(draft), encoding="ascii")
+            with suppress(FileNotFoundError):
+                path.rename(draft.with_name("damaged"))
+    return path
+
+
+def _whole(path: Path) -> bool:
+    try:
+        return _beside(path).read_text(encoding="ascii") == _digest(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _digest(path: Path) -> str:
+    """Of a file's content, or of the names and contents of the files in a folder."""
+    whole = hashlib.sha256()
+    for part in sorted(path.iterdir()) if path.is_dir() else [path]:
+        with part.open("rb") as file:
+            whole.update(os.fsencode(part.name) + hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+def _user_cache() -> Path:
+    try:
+        folder = user_cache_path("segbench")
+    except RuntimeError:
+        folder = Path("~")
+    if not folder.is_absolute():  # neither HOME nor a passwd entry
+        raise SegbenchError(
+            "This user has no home folder for the cache; name a folder with SEGBENCH_CACHE."
+        )
+    return folder

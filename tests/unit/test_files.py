@@ -1,0 +1,101 @@
+"""One way to write a file: whole or not there, never through a planted link."""
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from segbench.errors import SegbenchError
+from segbench.files import DAY, check_writable, draft_of, locked, write_or_print
+
+
+def test_a_planted_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_text("mine")
+    for name in ("s.json", "s.json.tmp", ".s.json"):
+        (tmp_path / name).symlink_to(target)
+    with draft_of(tmp_path / "s.json") as draft:
+        draft.write_text("new")
+    assert target.read_text() == "mine"
+    assert (tmp_path / "s.json").read_text() == "new"
+    assert not (tmp_path / "s.json").is_symlink()
+
+
+def test_a_failed_block_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+
+    def write() -> None:
+        with draft_of(tmp_path / "a") as draft:
+            draft.write_text("ne")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(SegbenchError, match=r"a cannot be written \(No space"):
+        write()
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+def test_files_and_folders_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        with draft_of(tmp_path / "file") as draft:
+            draft.write_text("")
+        with draft_of(tmp_path / "folder") as draft:
+            draft.mkdir()
+        with locked(tmp_path / "lock"):
+            pass
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"file": 0o664, "folder": 0o775, "lock": 0o664}
+
+
+def test_a_killed_process_leaves_drafts_that_are_swept_after_a_day(tmp_path: Path) -> None:
+    for name, age in (("old", 2 * DAY), ("young", 0)):
+        left = tmp_path / f".a.{name}.draft"
+        left.mkdir()
+        (left / "a").write_text("half")
+        os.utime(left, (left.stat().st_mtime - age,) * 2)
+    with draft_of(tmp_path / "a") as draft:
+        draft.write_text("whole")
+    assert {path.name for path in tmp_path.iterdir()} == {".a.young.draft", "a"}
+
+
+def test_long_and_odd_names(tmp_path: Path) -> None:
+    for name in ("é" * 120, "[x]*?", "a" * 250):
+        with draft_of(tmp_path / name) as draft:
+            draft.write_text(name)
+        assert (tmp_path / name).read_text() == name
+
+
+def test_one_holds_a_lock_and_the_other_waits_or_is_told(tmp_path: Path) -> None:
+    lock, order = tmp_path / "lock", []
+
+    def second() -> None:
+        with locked(lock):
+            order.append("second")
+
+    with locked(lock):
+        with pytest.raises(SegbenchError, match="busy"), locked(lock, "busy"):
+            pass
+        thread = threading.Thread(target=second)
+        thread.start()
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+def test_a_result_that_cannot_be_written_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SegbenchError, match="cannot be written"):
+        write_or_print(tmp_path / "file" / "s.json", "{}\n")
+    assert capsys.readouterr().out == "{}\n"
+
+
+def test_a_lack_of_space_is_said_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(SegbenchError, match="make room"):
+        check_writable(tmp_path, needed=10**18)
+    assert not list(tmp_path.iterdir())
