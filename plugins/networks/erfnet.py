@@ -97,7 +97,7 @@ class Upsampler(nn.Module):
 
 
 class NonBottleneck1d(nn.Module):
-    """A residual layer of two 3x3 convolutions, each made of a 3x1 and a 1x3; the second dilated."""
+    """A residual layer of two 3x3 convolutions, each a 3x1 and a 1x3; the second dilated."""
 
     def __init__(self, channels: int, dropout: float = 0.0, dilation: int = 1) -> None:
         super().__init__()
