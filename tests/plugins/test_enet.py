@@ -76,7 +76,7 @@ def trained(weights_root: Path) -> Any:
     return model.eval()
 
 
-VAL_IS_HIGHER = "0.6858 here; the resizing or void handling behind 0.6836 is not known"
+VAL_IS_HIGHER = "0.6858 without void, 0.6849 with it: how 0.6836 was resized is not known"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_published_weights_score_as_published(
         image, label = read_pair(cityscapes, frame)
         inputs = torch.from_numpy(resize_image(image, (512, 1024))).permute(2, 0, 1)[None] / 255
         with torch.inference_mode():
-            logits = resize_logits(trained(inputs), label.shape)[0]
+            logits = resize_logits(trained(inputs)[:, :19], label.shape)[0]
         matrix += confusion_matrix(label, class_map(logits), 19)
     shown = matrix.sum(1) > 0
     assert iou(matrix)[shown].mean() == pytest.approx(published, abs=0.002)
