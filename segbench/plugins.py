@@ -13,17 +13,18 @@ import pluggy
 
 from segbench import hookspecs
 from segbench.errors import PluginError, unknown_name
-from segbench.types import Backbone, Dataset, Runtime
+from segbench.types import Backbone, Dataset, Network, Runtime
 
 GROUP = "segbench"
 HOOKS: dict[str, type] = {
     "segbench_backbones": Backbone,
     "segbench_datasets": Dataset,
+    "segbench_networks": Network,
     "segbench_runtimes": Runtime,
 }
 
-Item = Backbone | Dataset | Runtime
-ItemT = TypeVar("ItemT", Backbone, Dataset, Runtime)
+Item = Backbone | Dataset | Network | Runtime
+ItemT = TypeVar("ItemT", Backbone, Dataset, Network, Runtime)
 
 
 class Origin(NamedTuple):
@@ -74,9 +75,10 @@ class Registry:
         backbones: Iterable[Backbone] = (),
         datasets: Iterable[Dataset] = (),
         runtimes: Iterable[Runtime] = (),
+        networks: Iterable[Network] = (),
     ) -> "Registry":
         """A registry of just these items, for tests and scripts."""
-        items: list[Item] = [*backbones, *datasets, *runtimes]
+        items: list[Item] = [*backbones, *datasets, *runtimes, *networks]
         return cls((Plugin("unpackaged", Origin("unpackaged", "0"), tuple(items)),))
 
     @property
@@ -90,6 +92,11 @@ class Registry:
         return self._all(Dataset)
 
     @property
+    def networks(self) -> tuple[Network, ...]:
+        """Every whole network on offer, usable here or not, by name."""
+        return self._all(Network)
+
+    @property
     def runtimes(self) -> tuple[Runtime, ...]:
         """Every runtime on offer, usable here or not, by name."""
         return self._all(Runtime)
@@ -101,6 +108,10 @@ class Registry:
     def dataset(self, name: str) -> Dataset:
         """The data set of that name; PluginError if it is unknown, doubled or lacks a package."""
         return self._one(Dataset, name)
+
+    def network(self, name: str) -> Network:
+        """The network of that name; PluginError if it is unknown, doubled or lacks a package."""
+        return self._one(Network, name)
 
     def runtime(self, name: str) -> Runtime:
         """The runtime of that name; PluginError if it is unknown, doubled or lacks a package."""

@@ -21,7 +21,8 @@ from torch.testing import assert_close
 from segbench.data.frames import read_image
 from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError
-from segbench.fcn8s import FCN8s
+from segbench.inference.networks import fcn8s_on
+from segbench.model import SegmentationModel
 from segbench.types import (
     IGNORED,
     Arithmetic,
@@ -30,7 +31,6 @@ from segbench.types import (
     Dataset,
     Encoder,
     Frame,
-    InputConvention,
     Runtime,
     Setup,
     Size,
@@ -55,7 +55,8 @@ def check_backbone(backbone: Backbone) -> None:
         convention = replace(backbone.convention, padding=padding)
         if convention != backbone.convention:
             _check_features(backbone.build(convention).eval(), images)
-    logits = FCN8s(encoder.eval(), 3, backbone.convention)(torch.rand(1, 3, *ODD_SIZE) * 255)
+    model = SegmentationModel(fcn8s_on(backbone), 3).eval()
+    logits = model(torch.rand(1, 3, *ODD_SIZE) * 255)
     assert logits.shape == (1, 3, *ODD_SIZE), f"FCN8s over it gives logits {tuple(logits.shape)}"
 
 
@@ -129,11 +130,12 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
     raise AssertionError("open accepts the device 'no-such-device' instead of a SegbenchError")
 
 
-def tiny_network(classes: int = 3) -> FCN8s:
+def tiny_network(classes: int = 3) -> SegmentationModel:
     """A network of a few thousand seeded weights, none of them zero, for tests of sessions."""
 
-    def build() -> FCN8s:
-        model = FCN8s(TinyEncoder(), classes, InputConvention())
+    def build() -> SegmentationModel:
+        backbone = Backbone("tiny", "Three convolutions", lambda convention: TinyEncoder())
+        model = SegmentationModel(fcn8s_on(backbone), classes)
         for parameter in model.parameters():
             nn.init.normal_(parameter, std=0.1)
         return model.eval()
@@ -267,7 +269,7 @@ def _as_prediction(dataset: Dataset, label: NDArray[np.uint8]) -> NDArray[np.uin
     return ids[label]
 
 
-def _reference(model: FCN8s, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _reference(model: SegmentationModel, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     device = next(model.parameters()).device
     with torch.no_grad():
         tensor = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()

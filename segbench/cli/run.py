@@ -89,6 +89,7 @@ def run(
     backbones: tuple[str, ...],
     datasets: tuple[str, ...],
     recipe: str,
+    decoder: str,
     early_stop: bool | None,
     seed: int,
     seeds: int,
@@ -97,27 +98,32 @@ def run(
     """Train FCN8s, score it, write overlays and a record; once for each combination."""
     if "torch" not in sys.modules:
         os.environ.setdefault(HUGE_PAGES, "1")
+    from segbench.inference.networks import chosen_network
     from segbench.jobs.plan import RunOptions, choose_recipe
     from segbench.jobs.run import run as do_run
 
     reporter = Reporter()
     changes = {name: given.pop(name) for name in RECIPE_OPTIONS}
     combinations = [
-        (registry.backbone(backbone), registry.dataset(dataset), seed + offset)
+        (
+            chosen_network(registry, None, backbone, decoder),
+            registry.dataset(dataset),
+            seed + offset,
+        )
         for backbone, dataset, offset in itertools.product(backbones, datasets, range(seeds))
     ]
     if len(combinations) > 1 and given["output"] is not None:
         raise click.UsageError("--output takes one run; leave it out to run several.")
     failed = 0
-    for backbone, dataset, number in combinations:
-        chosen = choose_recipe(backbone, dataset, recipe, changes, early_stop)
-        asked = RunOptions(backbone, dataset, chosen, seed=number, argv=sys.argv, **given)
+    for network, dataset, number in combinations:
+        chosen = choose_recipe(network, dataset, recipe, changes, early_stop)
+        asked = RunOptions(network, dataset, chosen, seed=number, argv=sys.argv, **given)
         try:
             record = do_run(asked, registry, reporter)
         except SegbenchError as error:
             if len(combinations) == 1 or isinstance(error, InterruptedRun):
                 raise
-            reporter.say(f"{backbone.name} on {dataset.name}, seed {number}: {error.message}")
+            reporter.say(f"{network.plugin.name} on {dataset.name}, seed {number}: {error.message}")
             failed += 1
             continue
         print_record(read_record(record))

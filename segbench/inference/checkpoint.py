@@ -2,74 +2,63 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
+from segbench.inference.networks import LoadedNetwork, chosen_network
 from segbench.inference.weights import check_floating, file_sha256, read_weights
-from segbench.types import InputConvention
+from segbench.types import InputConvention, Size
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
+    from segbench.model import SegmentationModel
     from segbench.plugins import Registry
 
-DESCRIBED = ("backbone", "classes", "decoder", "dataset", "height", "width")
-"""What a checkpoint says of itself at the least, beside its input convention."""
 
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A trained network and what it was trained as."""
-
-    model: "FCN8s"
-    config: dict[str, Any]
-    sha256: str
-    parameters: int
-
-
-def save_checkpoint(path: Path, model: "FCN8s", config: Mapping[str, Any]) -> None:
-    """Write atomically; ``config`` names ``backbone``, ``dataset``, ``height`` and ``width``."""
+def save_checkpoint(path: Path, model: "SegmentationModel", config: Mapping[str, Any]) -> None:
+    """Write atomically; ``config`` names ``dataset``, ``height`` and ``width``."""
     from safetensors.torch import save_file
 
-    described = dict(config) | {
+    described = {
+        **config,
+        **model.network.config,
         "classes": model.classes,
-        "decoder": model.decoder,
         "convention": asdict(model.convention),
     }
-    state = {key: tensor.contiguous().cpu() for key, tensor in model.state_dict().items()}
+    state = {key: tensor.contiguous().cpu() for key, tensor in model.net.state_dict().items()}
     draft = path.with_name(path.name + ".tmp")
     save_file(state, draft, metadata={"segbench": json.dumps(described)})
     draft.replace(path)
 
 
-def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
-    """Build the network of a checkpoint; raises SegbenchError when the file is none."""
-    from segbench.fcn8s import FCN8s
+def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) -> LoadedNetwork:
+    """A trained network, at the size it was trained at unless told another.
+
+    Raises SegbenchError for a file that is no checkpoint, and for one that does not fit.
+    """
+    from segbench.model import SegmentationModel
 
     file = read_weights(path, option="--checkpoint")
     try:
         config = json.loads(file.metadata["segbench"])
         convention = InputConvention(**config["convention"])
-        backbone, classes, decoder, *_ = (config[key] for key in DESCRIBED)
+        classes, trained_at = config["classes"], (config["height"], config["width"])
+        names = [config.get(key) for key in ("network", "backbone", "decoder")]
+        _ = config["dataset"]
     except (KeyError, TypeError, ValueError) as error:
         raise SegbenchError(
             f"{path} holds weights but no segbench configuration; give --checkpoint a file that "
             "segbench run wrote."
         ) from error
-    encoder = registry.backbone(backbone).build(convention)
-    model = FCN8s(encoder, classes, convention, decoder)
-    check_floating(file.state, model, path.name)
+    model = SegmentationModel(chosen_network(registry, *names), classes, convention)
+    check_floating(file.state, model.net, path.name)
     try:
-        model.load_state_dict(dict(file.state))
+        model.net.load_state_dict(dict(file.state))
     except RuntimeError as error:
+        network = names[0] or f"backbone {names[1]!r}"
         raise SegbenchError(
-            f"{path} does not fit backbone {backbone!r} as it is now; train again or "
+            f"{path} does not fit {network} as it is now; train again or "
             "use the version that wrote it."
         ) from error
-    return Checkpoint(model.eval(), config, file_sha256(path), count_parameters(model))
-
-
-def count_parameters(model: "FCN8s") -> int:
-    """Learned numbers, biases included."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    return LoadedNetwork(model.eval(), size or trained_at, config, file_sha256(path))

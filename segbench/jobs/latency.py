@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError, sentence
-from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
+from segbench.inference.networks import (
+    RANDOM_BACKBONE,
+    LoadedNetwork,
+    chosen_network,
+    random_network,
+)
 from segbench.inference.opened import check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.latency.statistics import (
@@ -33,7 +38,7 @@ from segbench.types import Runtime, Size
 class LatencyOptions:
     """What ``segbench latency`` was asked for, by name, so that another process can do it too.
 
-    Networks are a ``checkpoint`` or ``backbones`` with fresh weights. ``isolated`` says that each
+    Networks are a ``checkpoint`` or ``backbones`` with random weights. ``isolated`` says that each
     runtime has a process of its own; then ``baseline`` is the record of the first.
     """
 
@@ -142,22 +147,23 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     return outcome
 
 
-def _networks(options: LatencyOptions, registry: Registry) -> Iterator[Network]:
+def _networks(options: LatencyOptions, registry: Registry) -> Iterator[LoadedNetwork]:
     """One network at a time; a name that does not exist is refused before the first."""
     if options.checkpoint is not None:
-        yield trained_network(options.checkpoint, options.size, registry)
+        from segbench.inference.checkpoint import load_checkpoint
+
+        yield load_checkpoint(options.checkpoint, registry, options.size)
         return
-    names = options.backbones or (FRESH_BACKBONE,)
-    for name in names:
-        registry.backbone(name)
-    for name in names:
-        yield fresh_network(registry, name, options.decoder, options.dataset, options.size)
+    names = options.backbones or (RANDOM_BACKBONE,)
+    chosen = [chosen_network(registry, None, name, options.decoder) for name in names]
+    for network in chosen:
+        yield random_network(network, registry, options.dataset, options.size)
 
 
 def _record(
     measured: Measured,
     group: Sequence[Measured],
-    network: Network,
+    network: LoadedNetwork,
     options: LatencyOptions,
     registry: Registry,
     started: datetime,
@@ -167,7 +173,7 @@ def _record(
         started,
         options.argv,
         registry,
-        plugins=[registry.backbone(network.config["backbone"]), runtime],
+        plugins=[network.model.network.plugin, runtime],
         engine=session.engine,
     )
     return Record(
@@ -178,11 +184,13 @@ def _record(
     )
 
 
-def _config(network: Network, options: LatencyOptions) -> dict[str, Any]:
+def _config(network: LoadedNetwork, options: LatencyOptions) -> dict[str, Any]:
     from segbench.device import resolve_device
 
     protocol = options.protocol
-    return network.config | {
+    keys = ("dataset", "network", "backbone", "decoder", "weights", "recipe", "seed")
+    return {key: network.config.get(key) for key in keys} | {
+        "checkpoint_sha256": network.sha256,
         "height": network.size[0],
         "width": network.size[1],
         "batch_size": protocol.batch_size,
@@ -203,7 +211,7 @@ def _runtime_config(runtime: Runtime, protocol: Protocol) -> dict[str, Any]:
 
 
 def _metrics(
-    measured: Measured, baseline: Baseline | None, network: Network, options: LatencyOptions
+    measured: Measured, baseline: Baseline | None, network: LoadedNetwork, options: LatencyOptions
 ) -> dict[str, Any]:
     timed = figures(measured.timings, options.protocol.batch_size)
     agreement, roofline = measured.agreement, measured.roofline
@@ -214,7 +222,7 @@ def _metrics(
         **timed,
         **(_speedup(measured, baseline) if baseline else {}),
         "build_s": measured.warm.build_s,
-        "parameters": network.parameters,
+        "parameters": network.model.count_parameters(),
         "file_mb": measured.warm.session.details.get("file_mb"),
         "peak_memory_mb": measured.peak_memory_mb,
         "device_memory_mb": measured.device_memory_mb,
@@ -228,7 +236,7 @@ def _metrics(
     }
 
 
-def _doubts(measured: Measured, network: Network) -> list[str]:
+def _doubts(measured: Measured, network: LoadedNetwork) -> list[str]:
     """What speaks against the runtime's own figures."""
     agreement, roofline = measured.agreement, measured.roofline
     p50_ms = 1e3 * percentile(measured.timings.seconds, 50)
@@ -243,7 +251,7 @@ def _doubts(measured: Measured, network: Network) -> list[str]:
 
 
 def _baseline(
-    measured: Measured, group: Sequence[Measured], network: Network, options: LatencyOptions
+    measured: Measured, group: Sequence[Measured], network: LoadedNetwork, options: LatencyOptions
 ) -> Baseline | None:
     """The first runtime asked for; None for that one itself, or where it failed."""
     if options.baseline is not None:

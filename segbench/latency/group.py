@@ -10,7 +10,7 @@ import numpy as np
 
 from segbench.device import cpu_threads, resolve_device, set_threads
 from segbench.errors import Failed, out_of_memory, sentence, too_large
-from segbench.inference.networks import FRESH_DATASET, Network
+from segbench.inference.networks import RANDOM_DATASET, LoadedNetwork
 from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.peaks import torch_peak
@@ -84,7 +84,7 @@ class Measured:
 
 
 def measure_group(
-    network: Network,
+    network: LoadedNetwork,
     runtimes: Sequence[Runtime],
     protocol: Protocol,
     registry: Registry,
@@ -126,7 +126,7 @@ def measure_group(
         doubts[name].append(f"not compared with eager FP32: {sentence(named(error))}")
 
     if all(each.complete for each in timings.values()):
-        dataset = network.config["dataset"] or FRESH_DATASET
+        dataset = network.config["dataset"] or RANDOM_DATASET
         samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
         try:
             agreements = _compare(network, warm, samples.images, protocol, registry, not_compared)
@@ -155,7 +155,7 @@ def measure_group(
 
 
 def _warm_up(
-    network: Network,
+    network: LoadedNetwork,
     runtimes: Sequence[Runtime],
     protocol: Protocol,
     registry: Registry,
@@ -168,7 +168,7 @@ def _warm_up(
     def calibration() -> Calibration:
         from segbench.inference.calibration import gather
 
-        dataset = registry.dataset(network.config["dataset"] or FRESH_DATASET)
+        dataset = registry.dataset(network.config["dataset"] or RANDOM_DATASET)
         return gather(dataset, protocol.data_root, network.size, reporter, trained=network.trained)
 
     shape = (protocol.batch_size, *network.size, 3)
@@ -193,7 +193,7 @@ def _warm_up(
     return warm
 
 
-def _setup(network: Network, protocol: Protocol) -> Setup:
+def _setup(network: LoadedNetwork, protocol: Protocol) -> Setup:
     return Setup(
         network.size,
         protocol.batch_size,
@@ -226,7 +226,7 @@ def _measure(
 
 
 def _compare(
-    network: Network,
+    network: LoadedNetwork,
     warm: Mapping[str, Warm],
     images: np.ndarray,
     protocol: Protocol,
@@ -240,7 +240,7 @@ def _compare(
 
 
 def _rooflines(
-    network: Network,
+    network: LoadedNetwork,
     warm: Mapping[str, Warm],
     protocol: Protocol,
     reporter: Reporter,

@@ -14,14 +14,14 @@ import torch
 from onnx import TensorProto, helper
 
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
-from segbench.inference.networks import fresh_network
+from segbench.inference.networks import fcn8s_on, random_network
 from segbench.int8 import export_quantized, network, quantize_onnx
 from segbench.int8.choice import choose_method, costly_layers
 from segbench.int8.layer_costs import Costing, LayerCost, decibels
 from segbench.int8.profiles import Profile
 from segbench.int8.ranges import _coarse, batches, measure_ranges
 from segbench.int8.report import worst_first
+from segbench.model import SegmentationModel
 from segbench.onnx.graph import export_onnx
 from segbench.onnx.session import OnnxSession
 from segbench.plugins import Registry
@@ -38,12 +38,12 @@ def pictures(count: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def model() -> FCN8s:
+def model() -> SegmentationModel:
     return tiny_network()
 
 
 @pytest.fixture
-def setup(model: FCN8s) -> Setup:
+def setup(model: SegmentationModel) -> Setup:
     """Held-back labels are what the network itself says, so that FP32 scores 1."""
     images = pictures(3, seed=1)
     with torch.no_grad():
@@ -55,7 +55,7 @@ def setup(model: FCN8s) -> Setup:
 
 @pytest.mark.parametrize("profile", ["unsigned", "signed"])
 def test_the_details_say_what_was_done(
-    profile: Profile, model: FCN8s, setup: Setup, tmp_path: Path
+    profile: Profile, model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
     details = quantize_onnx(model, tmp_path / "int8.onnx", setup, profile)
     json.dumps(details, allow_nan=False)
@@ -81,7 +81,9 @@ def quantisers(path: Path) -> dict[str, list[Any]]:
     return {n.name: list(map(kind, n.input)) for n in graph.node if n.op_type.startswith("Conv")}
 
 
-def test_the_unsigned_profile_is_that_of_x86(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_the_unsigned_profile_is_that_of_x86(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     quantize_onnx(model, tmp_path / "int8.onnx", setup, "unsigned")
     found = quantisers(tmp_path / "int8.onnx")
     expected = [TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32]
@@ -89,7 +91,9 @@ def test_the_unsigned_profile_is_that_of_x86(model: FCN8s, setup: Setup, tmp_pat
     assert found["up32"] == [None] * 3
 
 
-def test_the_signed_profile_is_that_of_tensorrt(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_the_signed_profile_is_that_of_tensorrt(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     path = tmp_path / "int8.onnx"
     quantize_onnx(model, path, setup, "signed")
     found = quantisers(path)
@@ -100,7 +104,7 @@ def test_the_signed_profile_is_that_of_tensorrt(model: FCN8s, setup: Setup, tmp_
     assert all((tensors[name] == 0).all() for name in zeros)
 
 
-def test_a_layer_is_kept_in_float(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_a_layer_is_kept_in_float(model: SegmentationModel, setup: Setup, tmp_path: Path) -> None:
     kept = replace(setup, keep_float=("encoder.to16",))
     details = quantize_onnx(model, tmp_path / "int8.onnx", kept, "unsigned")
     assert details["layers"] == ["encoder.to8", "encoder.to32"]
@@ -108,7 +112,7 @@ def test_a_layer_is_kept_in_float(model: FCN8s, setup: Setup, tmp_path: Path) ->
 
 
 def test_an_unknown_layer_is_named_with_the_nearest(
-    model: FCN8s, setup: Setup, tmp_path: Path
+    model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
     with pytest.raises(SegbenchError, match=r"'encoder.to9'.*Did you mean 'encoder.to8'"):
         quantize_onnx(
@@ -117,12 +121,14 @@ def test_an_unknown_layer_is_named_with_the_nearest(
     assert not (tmp_path / "a.onnx").exists()
 
 
-def test_without_calibration_nothing_is_quantised(model: FCN8s, tmp_path: Path) -> None:
+def test_without_calibration_nothing_is_quantised(model: SegmentationModel, tmp_path: Path) -> None:
     with pytest.raises(SegbenchError, match="training images to calibrate on"):
         quantize_onnx(model, tmp_path / "a.onnx", Setup(SIZE, device="cpu"), "unsigned")
 
 
-def test_class_maps_come_from_the_same_graph(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_class_maps_come_from_the_same_graph(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     quantize_onnx(model, tmp_path / "logits.onnx", setup, "unsigned")
     labels = replace(setup, output="labels")
     quantize_onnx(model, tmp_path / "labels.onnx", labels, "unsigned")
@@ -134,7 +140,7 @@ def test_class_maps_come_from_the_same_graph(model: FCN8s, setup: Setup, tmp_pat
 
 
 def test_the_cache_gives_identical_bytes(
-    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: SegmentationModel, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = quantize_onnx(model, tmp_path / "first.onnx", setup, "unsigned")
     monkeypatch.setattr(network, "export_onnx", None)
@@ -145,7 +151,7 @@ def test_the_cache_gives_identical_bytes(
 
 @pytest.mark.parametrize("change", ["weights", "output", "batch", "keep_float", "frames", "labels"])
 def test_whatever_determines_the_network_is_in_its_key(
-    change: str, model: FCN8s, setup: Setup, monkeypatch: pytest.MonkeyPatch
+    change: str, model: SegmentationModel, setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network, "_build", lambda model, path, *_: path.touch() or {})
     calibration = setup.calibration
@@ -161,13 +167,13 @@ def test_whatever_determines_the_network_is_in_its_key(
     }
     if change == "weights":
         model = tiny_network()
-        model.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
+        model.net.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
     after = network.quantized(model, replace(setup, **changed.get(change, {})), "unsigned")
     assert after.key != before
 
 
 def test_a_file_to_give_away_says_how_far_it_agrees_with_eager(
-    model: FCN8s, setup: Setup, tmp_path: Path
+    model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
     for output in ("logits", "labels"):
         asked = replace(setup, output=output, batch_size=2)
@@ -187,7 +193,7 @@ def test_a_network_that_plainly_disagrees_is_opened_but_not_given_away(
     factor: float,
     output: Any,
     message: str,
-    model: FCN8s,
+    model: SegmentationModel,
     setup: Setup,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -211,7 +217,7 @@ def test_a_network_that_plainly_disagrees_is_opened_but_not_given_away(
 
 
 def test_ranges_are_measured_once_for_all_profiles(
-    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: SegmentationModel, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quantize_onnx(model, tmp_path / "unsigned.onnx", setup, "unsigned")
     monkeypatch.setattr(network, "measure_ranges", None)
@@ -271,7 +277,9 @@ def test_the_worst_layer_comes_first() -> None:
     assert [cost.layer for cost in worst_first(costs)] == ["c", "a", "b"]
 
 
-def test_a_layer_costs_what_it_alone_loses(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_a_layer_costs_what_it_alone_loses(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     source = tmp_path / "fp32.onnx"
     export_onnx(model, source, setup)
     calibration = setup.calibration
@@ -340,7 +348,7 @@ def test_layers_that_do_not_help_are_not_kept() -> None:
 
 
 def test_the_details_say_which_layers_were_kept_by_choice(
-    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: SegmentationModel, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network, "costly_layers", lambda costing, layers: [layers[1]])
     chosen = replace(setup, keep_float=None)
@@ -359,8 +367,10 @@ def test_a_layer_kept_in_float_is_run_in_float(tmp_path: Path) -> None:
 
     Every other channel is a hundred times smaller there, and as much larger in the next layer.
     """
-    model: Any = fresh_network(Registry.load(), "mobilenet", size=SIZE).model
-    first = model.encoder.blocks[0][0]
+    model: Any = random_network(
+        fcn8s_on(Registry.load().backbone("mobilenet")), Registry.load(), size=SIZE
+    ).model
+    first = model.net.encoder.blocks[0][0]
     with torch.no_grad():
         first.conv_dw.weight[::2] *= 0.01
         first.conv_pw.weight[:, ::2] *= 100
