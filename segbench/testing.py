@@ -23,6 +23,7 @@ from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError
 from segbench.inference.networks import fcn8s_on
 from segbench.model import SegmentationModel
+from segbench.onnx.graph import export_onnx
 from segbench.types import (
     IGNORED,
     Arithmetic,
@@ -31,6 +32,7 @@ from segbench.types import (
     Dataset,
     Encoder,
     Frame,
+    Network,
     Runtime,
     Setup,
     Size,
@@ -58,6 +60,44 @@ def check_backbone(backbone: Backbone) -> None:
     model = SegmentationModel(fcn8s_on(backbone), 3).eval()
     logits = model(torch.rand(1, 3, *ODD_SIZE) * 255)
     assert logits.shape == (1, 3, *ODD_SIZE), f"FCN8s over it gives logits {tuple(logits.shape)}"
+
+
+def check_network(network: Network) -> None:
+    """The module keeps its promises: sizes, classes, gradients, state dict, an ONNX export."""
+    _check_name(network.name, network.summary)
+    classes, (stride, output_stride) = 3, (network.stride, network.output_stride)
+    net = _seeded(lambda: network.build(classes, network.convention), seed=1).eval()
+    for height, width in ((8 * stride, 12 * stride), (12 * stride, 8 * stride)):
+        height, width = max(height, 64), max(width, 64)
+        with torch.no_grad():
+            found = tuple(net(torch.randn(2, 3, height, width)).shape)
+        expected = (2, classes, height // output_stride, width // output_stride)
+        assert found == expected, f"the logits are {found}, not {expected}"
+    state = net.state_dict()
+    part = net.get_submodule(network.pretrained_part)
+    for prefix in network.may_start_random:
+        assert any(key.startswith(prefix) for key in part.state_dict()), f"no weight {prefix!r}"
+    for prefix in network.score_layers:
+        assert any(key.startswith(prefix) for key in state), f"no weight starts with {prefix!r}"
+    if network.adapt is not None:
+        own = part.state_dict()
+        adapted = network.adapt(own, classes)
+        assert adapted.keys() == own.keys(), "adapt loses the network's own keys"
+    images = torch.rand(2, 3, *ODD_SIZE) * 255
+    model, twin = (_seeded(lambda: SegmentationModel(network, classes), seed=n) for n in (1, 2))
+    twin.net.load_state_dict(model.net.state_dict())
+    with torch.no_grad():
+        logits, again = (each.eval()(images) for each in (model, twin))
+    assert_close(again, logits, msg="the state dict does not determine the logits")
+    shape = (2, classes, *ODD_SIZE)
+    assert logits.shape == shape, f"images of {ODD_SIZE} give logits {tuple(logits.shape)}"
+    assert logits.isfinite().all(), "the logits are not finite"
+    model.train()(images).square().mean().backward()
+    for name, parameter in model.net.named_parameters():
+        assert parameter.grad is not None, f"{name!r} gets no gradient"
+        assert parameter.grad.isfinite().all(), f"the gradient of {name!r} is not finite"
+    with tempfile.TemporaryDirectory() as folder:
+        export_onnx(twin, Path(folder) / "network.onnx", Setup(SIZES[0]))
 
 
 def check_dataset(dataset: Dataset, root: Path | None = None) -> None:

@@ -38,6 +38,14 @@ class TorchvisionNetwork(nn.Module):
         return functional.interpolate(logits, images.shape[-2:], mode="bilinear")
 
 
+def imagenet(architecture: Architecture) -> Mapping[str, Tensor]:
+    """Download torchvision's ImageNet weights for the backbone."""
+    from torchvision.models import get_model
+
+    model: Any = get_model(architecture, weights=None, weights_backbone="DEFAULT")
+    return cast(Mapping[str, Tensor], model.backbone.state_dict())
+
+
 def pretrained(architecture: Architecture) -> Mapping[str, Tensor]:
     """Download torchvision's weights, trained on COCO: 20 classes of Pascal VOC and background."""
     from torchvision.models import get_model_weights

@@ -73,7 +73,7 @@ def fcn8s_on(backbone: Backbone, decoder: str = "bilinear") -> FCN8sNetwork:
         pretrained_part="encoder",
         adapt=partial(_adapt_to, backbone),
         may_start_random=backbone.may_start_fresh,
-        score_layers=SCORE_LAYERS,
+        score_layers=SCORE_LAYERS if decoder == "seed" else SCORE_LAYERS[:-1],
         modern_lr_scale=backbone.modern_lr_scale,
         requires=backbone.requires,
         backbone=backbone,
