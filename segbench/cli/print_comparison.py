@@ -7,7 +7,7 @@ from segbench.analysis.compare import Difference, Latencies, Scores, compare
 from segbench.analysis.compare_settings import differing_config, differing_provenance
 from segbench.cli.compare_settings import print_settings
 from segbench.cli.score_tables import show
-from segbench.records.facts import record_name
+from segbench.records.facts import network_name, record_name
 from segbench.records.record import Record
 from segbench.text import counted, printable
 
@@ -98,7 +98,7 @@ def _title(record: Record) -> str:
     size = f"{config['height']}x{config['width']}"
     name = record_name(record) or record.kind
     on = f" on {where}" if where else ""
-    return printable(f"{name}: {config['backbone']}{on}, {config['runtime']}, {size}")
+    return printable(f"{name}: {network_name(config)}{on}, {config['runtime']}, {size}")
 
 
 def _better(row: Difference) -> str:

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from segbench.cli.score_tables import means, score_tables, show
+from segbench.records.facts import network_name
 from segbench.records.record import Record
 from segbench.scoring.score import Score
 
@@ -18,7 +19,7 @@ def print_record(record: Record) -> None:
     low, high = metrics["miou_low"], metrics["miou_high"]
     interval = None if low is None else (low, high)
     scale = config["label_scale"]
-    title = f"{config['backbone']} on {config['dataset']} {config['split']}"
+    title = f"{network_name(config)} on {config['dataset']} {config['split']}"
     if scale > 1:
         title += f", labels at 1/{scale}: no official score"
     print_score(Score(record.official or {}, metrics["frames"], summary, interval), title)

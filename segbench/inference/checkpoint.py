@@ -1,4 +1,4 @@
-"""Checkpoints: a network's tensors as safetensors with its configuration inside."""
+"""Trained networks from files; a checkpoint has its configuration in its safetensors metadata."""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import LoadedNetwork, chosen_network
-from segbench.inference.weights import check_floating, file_sha256, read_weights
-from segbench.types import InputConvention, Size
+from segbench.inference.weights import (
+    build_model,
+    check_floating,
+    file_sha256,
+    read_weights,
+    weights_label,
+)
+from segbench.types import Dataset, InputConvention, Network, Size
 
 if TYPE_CHECKING:
     from segbench.model import SegmentationModel
@@ -62,3 +68,28 @@ def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) 
             "use the version that wrote it."
         ) from error
     return LoadedNetwork(model.eval(), size or trained_at, config, file_sha256(path))
+
+
+def load_weights(
+    network: Network, path: Path, dataset: Dataset, size: Size | None = None
+) -> LoadedNetwork:
+    """A network with published weights, which know the classes of ``dataset``.
+
+    The size is that of the data set's modern recipe unless told another. Raises SegbenchError
+    where the file has no weights for some of the layers.
+    """
+    if network.pretrained_part:
+        raise SegbenchError(
+            f"A weights file fills only the {network.pretrained_part} of {network.name!r}, which "
+            "cannot be scored then; give --checkpoint, or train with segbench run."
+        )
+    classes = len(dataset.classes)
+    model, loaded = build_model(network, classes, str(path))
+    if loaded.fresh:
+        raise SegbenchError(
+            f"{path} has no weights of {network.name!r} for the {classes} classes of "
+            f"{dataset.name!r} ({', '.join(loaded.fresh)}); give another --dataset."
+        )
+    config = {"dataset": dataset.name, **network.config, "weights": weights_label(str(path))}
+    chosen = size or dataset.recipes["modern"].size
+    return LoadedNetwork(model.eval(), chosen, config, loaded.sha256)

@@ -9,17 +9,27 @@ from segbench.inference.calibration import gather
 from segbench.inference.networks import LoadedNetwork
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup, Size
+from segbench.types import Calibration, Dataset, Frame, Network, Runtime, Session, Setup, Size
+
+
+@dataclass(frozen=True)
+class NetworkWeights:
+    """A network with a file of weights for the classes of a data set."""
+
+    network: Network
+    weights: Path
+    dataset: Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
     """Which network runs where; ``data_root`` and what follows it is for INT8.
 
-    ``size`` None is the checkpoint's own, ``calibration_frames`` None are 128.
+    The network is that of a ``checkpoint``, or a named one with a file of weights. ``size`` None
+    is what it was trained at, ``calibration_frames`` None are 128.
     """
 
-    checkpoint: Path
+    checkpoint: "Path | NetworkWeights"
     runtime: Runtime
     device: str = "auto"
     size: Size | None = None
@@ -49,12 +59,15 @@ class Opened:
 def load_network(options: EngineOptions, registry: Registry, reporter: Reporter) -> LoadedNetwork:
     """The network that the options name; SegbenchError first where its runtime cannot run here."""
     from segbench.device import resolve_device, slow_precision
-    from segbench.inference.checkpoint import load_checkpoint
+    from segbench.inference.checkpoint import load_checkpoint, load_weights
 
     check_runtime(options.runtime, options.device, options.size)
     device = resolve_device(options.device).type
     if warning := slow_precision(options.runtime.precision, device):
         reporter.say(f"Warning: {options.runtime.name}: {warning}")
+    if isinstance(options.checkpoint, NetworkWeights):
+        chosen = options.checkpoint
+        return load_weights(chosen.network, chosen.weights, chosen.dataset, options.size)
     return load_checkpoint(options.checkpoint, registry, options.size)
 
 
@@ -97,11 +110,11 @@ def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> No
         runtime.check(Setup(size or (1, 1), device=device))
 
 
-def check_classes(network: LoadedNetwork, dataset: Dataset, path: Path) -> None:
+def check_classes(network: LoadedNetwork, dataset: Dataset) -> None:
     """Raise SegbenchError when a network cannot have been trained for the data set."""
     if network.model.classes != len(dataset.classes):
         raise SegbenchError(
-            f"{path} was trained on {network.config['dataset']!r} with "
+            f"The network was trained on {network.config['dataset']!r} with "
             f"{network.model.classes} classes, but {dataset.name!r} has "
             f"{len(dataset.classes)}; choose another --dataset."
         )

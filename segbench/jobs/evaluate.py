@@ -57,7 +57,7 @@ def open_to_score(
     Raises SegbenchError where it cannot run, or INT8 would be calibrated on these frames.
     """
     dataset = options.dataset
-    check_classes(network, dataset, options.checkpoint)
+    check_classes(network, dataset)
     split = options.split or dataset.score_split
     folder = dataset.locate(options.data_root)
     frames = labelled_frames(dataset, folder, split, options.limit, reporter)

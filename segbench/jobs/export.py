@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.errors import SegbenchError, memory_may_be_short
-from segbench.inference.opened import EngineOptions, calibration_for
+from segbench.inference.opened import EngineOptions, calibration_for, load_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Setup
@@ -35,8 +35,6 @@ class Exported:
 
 def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
     """Write the file; an INT8 runtime is calibrated on the training frames of its data set."""
-    from segbench.inference.checkpoint import load_checkpoint
-
     runtime = options.runtime
     if runtime.export is None:
         able = ", ".join(each.name for each in registry.runtimes if each.export)
@@ -51,7 +49,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         raise SegbenchError(
             f"What {runtime.name!r} loads is not built for a card; leave --compute-capability out."
         )
-    network = load_checkpoint(options.checkpoint, registry, options.size)
+    network = load_network(options, registry, reporter)
     calibration = calibration_for(options, network, registry, reporter)
     setup = Setup(
         network.size,

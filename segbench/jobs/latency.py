@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,15 +38,18 @@ from segbench.types import Runtime, Size
 class LatencyOptions:
     """What ``segbench latency`` was asked for, by name, so that another process can do it too.
 
-    Networks are a ``checkpoint`` or ``backbones`` with random weights. ``isolated`` says that each
+    Networks are a ``checkpoint``, a network with ``weights`` for a data set, or ``networks`` and
+    FCN8s on ``backbones`` with random weights. ``isolated`` says that each
     runtime has a process of its own; then ``baseline`` is the record of the first.
     """
 
     runtimes: tuple[str, ...]
+    networks: tuple[str, ...] = ()
     backbones: tuple[str, ...] = ()
     decoder: str | None = None
     dataset: str | None = None
     checkpoint: Path | None = None
+    weights: Path | None = None
     size: Size | None = None
     protocol: Protocol = field(default_factory=Protocol)
     results: Path = Path("results")
@@ -58,7 +61,13 @@ class LatencyOptions:
     @property
     def count(self) -> int:
         """How many records it is to give."""
-        return len(self.runtimes) * max(1, len(self.backbones))
+        return len(self.runtimes) * max(1, len(self.networks) + len(self.backbones))
+
+    def one_by_one(self) -> "list[LatencyOptions]":
+        """The same for each network alone."""
+        alone = [replace(self, networks=(name,), backbones=()) for name in self.networks]
+        alone += [replace(self, networks=(), backbones=(name,)) for name in self.backbones]
+        return alone or [self]
 
 
 @dataclass
@@ -154,8 +163,15 @@ def _networks(options: LatencyOptions, registry: Registry) -> Iterator[LoadedNet
 
         yield load_checkpoint(options.checkpoint, registry, options.size)
         return
-    names = options.backbones or (RANDOM_BACKBONE,)
-    chosen = [chosen_network(registry, None, name, options.decoder) for name in names]
+    backbones = options.backbones if options.networks else options.backbones or (RANDOM_BACKBONE,)
+    chosen = [chosen_network(registry, name) for name in options.networks]
+    chosen += [chosen_network(registry, None, name, options.decoder) for name in backbones]
+    if options.weights is not None:
+        from segbench.inference.checkpoint import load_weights
+
+        dataset = registry.dataset(options.dataset or "")
+        yield load_weights(chosen[0], options.weights, dataset, options.size)
+        return
     for network in chosen:
         yield random_network(network, registry, options.dataset, options.size)
 

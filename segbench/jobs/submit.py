@@ -72,7 +72,7 @@ def _write(
         checkpoint=options.checkpoint, runtime=registry.runtime("eager"), device=options.device
     )
     network = load_network(engine, registry, reporter)
-    check_classes(network, dataset, options.checkpoint)
+    check_classes(network, dataset)
     opened = open_network(network, engine, registry, reporter, dataset)
     source = dataset.locate(options.data_root)
     frames = dataset.frames(source, "test")
