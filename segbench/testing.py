@@ -208,7 +208,7 @@ def _seeded(build: Callable[[], ModuleT], seed: int) -> ModuleT:
 
 
 def _check_name(name: str, summary: str) -> None:
-    assert re.fullmatch("[a-z0-9._-]+", name), f"{name!r}: a name has a-z, 0-9, '.', '_' and '-'"
+    assert re.fullmatch("[a-z0-9._/-]+", name), f"{name!r}: a name has a-z, 0-9, '.', '_' and '-'"
     assert re.fullmatch(".+", summary), f"{name!r}: a summary is one line"
 
 

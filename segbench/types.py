@@ -90,6 +90,22 @@ class Backbone:
     requires: tuple[str, ...] = ("torch",)
 
 
+@dataclass(frozen=True)
+class BackboneFamily:
+    """Backbones that are too many to list: those whose names start with ``prefix``.
+
+    ``find`` takes the rest of a name and gives the backbone, or raises PluginError. ``names``
+    gives the rests that there are.
+    """
+
+    name: str
+    summary: str
+    prefix: str
+    find: Callable[[str], Backbone]
+    names: Callable[[], Sequence[str]]
+    requires: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """A network that makes class logits of images.

@@ -12,10 +12,11 @@ from segbench.plugins import Registry
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--all", "members", is_flag=True, help="List every timm backbone too.")
 @click.pass_obj
-def plugins(registry: Registry, as_json: bool) -> None:
-    """List every backbone, data set and runtime, and what mends the unusable ones."""
-    listing = registry.listing()
+def plugins(registry: Registry, as_json: bool, members: bool) -> None:
+    """List every backbone, data set, network and runtime, and what mends the unusable ones."""
+    listing = registry.listing(members)
     if as_json:
         click.echo(json.dumps([asdict(line) for line in listing], indent=2))
         return
