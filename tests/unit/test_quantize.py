@@ -461,8 +461,7 @@ def test_enet_runs_in_int8(tmp_path: Path) -> None:
         "upsample5_0.ext_tconv1",
         "transposed_conv",
     ]
-    with torch.inference_mode():
-        expected = model(torch.from_numpy(images[:1]).permute(0, 3, 1, 2).float()).numpy()
-    found = session.fetch(session.run(session.prepare(images[:1])))
-    error = np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2))
-    assert error < 0.2
+    assert session.details["arithmetic_error"] < 0.1, "the engine does not do what the graph says"
+    logits = session.fetch(session.run(session.prepare(images[:1])))
+    assert logits.shape == (1, 19, *size)
+    assert np.isfinite(logits).all()
