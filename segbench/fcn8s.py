@@ -1,44 +1,30 @@
 """FCN8s: three score layers on an encoder's taps, fused and brought back to the image's size.
 
 Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation",
-CVPR 2015. The normalisation is inside, so whoever feeds the network needs to know no mean.
+CVPR 2015.
 """
 
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from segbench.types import Encoder, InputConvention
-
-STRIDE = 32
+from segbench.types import Encoder
 
 
 class FCN8s(nn.Module):
-    """RGB in 0..255, (N, 3, H, W) of any H and W, to logits (N, classes, H, W).
+    """Normalised images (N, 3, H, W) to logits (N, classes, H, W); H and W are multiples of 32.
 
     ``encoder`` is a module that is an ``Encoder``. ``decoder`` "bilinear" is the paper's: two
     learned 2x transposed convolutions that start as bilinear interpolation, then a fixed 8x.
     "transposed" is the 2017 project's: three learned ones (2x, 2x, 8x) that start as noise.
     """
 
-    mean: Tensor
-    std: Tensor
     tap_scale: Tensor
 
-    def __init__(
-        self,
-        encoder: nn.Module,
-        classes: int,
-        convention: InputConvention,
-        decoder: str = "bilinear",
-    ) -> None:
+    def __init__(self, encoder: nn.Module, classes: int, decoder: str = "bilinear") -> None:
         super().__init__()
         self.encoder = encoder
-        self.classes = classes
-        self.convention = convention
-        self.decoder = decoder
         channels8, channels16, channels32 = cast(Encoder, encoder).channels
         self.score8 = nn.Conv2d(channels8, classes, 1)
         self.score16 = nn.Conv2d(channels16, classes, 1)
@@ -51,23 +37,20 @@ class FCN8s(nn.Module):
             self.up8 = nn.Upsample(scale_factor=8, mode="bilinear", align_corners=False)
         for layer in (self.score8, self.score16, self.score32, self.up32, self.up16, self.up8):
             layer.apply(_start_as_noise if decoder == "transposed" else _start_as_the_paper)
-        self.register_buffer("mean", _per_channel(convention.mean), persistent=False)
-        self.register_buffer("std", _per_channel(convention.std), persistent=False)
         self.register_buffer("tap_scale", torch.ones(3))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits at the size of ``images``; sizes not divisible by 32 are padded and cropped."""
-        height, width = images.shape[-2:]
-        tap8, tap16, tap32 = self._taps(images)
+        """The scores of three taps, added from coarse to fine."""
+        tap8, tap16, tap32 = self.encoder(images)
         scale8, scale16, scale32 = self.tap_scale
         fused = self.score16(tap16 * scale16) + self.up32(self.score32(tap32 * scale32))
         fused = self.score8(tap8 * scale8) + self.up16(fused)
         logits: Tensor = self.up8(fused)
-        return logits[..., :height, :width]
+        return logits
 
     @torch.no_grad()
     def normalise_taps(self, images: Tensor) -> None:
-        """Scale each tap to unit deviation on ``images``, once, before training.
+        """Scale each tap to unit deviation on normalised ``images``, once, before training.
 
         Encoders differ in the size of their activations by orders of magnitude (VGG16 with Caffe
         weights: hundreds), and so would the steps of the score layers. The paper's code scales
@@ -77,30 +60,20 @@ class FCN8s(nn.Module):
         statistics = {name: buffer.clone() for name, buffer in self.encoder.named_buffers()}
         was_training = self.training
         self.train()
-        deviations = torch.stack([tap.float().std() for tap in self._taps(images)])
+        deviations = torch.stack([tap.float().std() for tap in self.encoder(images)])
         self.tap_scale.copy_(1 / deviations.clamp_min(1e-6))
         self.train(was_training)
         for name, buffer in self.encoder.named_buffers():
             buffer.copy_(statistics[name])
 
-    def _taps(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        height, width = images.shape[-2:]
-        normalised = (images - self.mean) / self.std
-        normalised = normalised.to(self.score8.weight.dtype)
-        padded = functional.pad(normalised, (0, -width % STRIDE, 0, -height % STRIDE))
-        tap8, tap16, tap32 = self.encoder(padded)
-        return tap8, tap16, tap32
-
-
-def cast_weights(model: FCN8s, dtype: torch.dtype) -> FCN8s:
-    """Give every layer ``dtype``; the normalisation of the images keeps its float32."""
-    for layer in model.children():
-        layer.to(dtype)
-    return model
-
-
-def _per_channel(values: tuple[float, ...]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+    @torch.no_grad()
+    def fold_scales(self) -> None:
+        """Put the scales of the taps into the score layers: three layers less to run."""
+        for layer, scale in zip(
+            (self.score8, self.score16, self.score32), self.tap_scale, strict=True
+        ):
+            layer.weight *= scale
+        self.tap_scale.fill_(1)
 
 
 def _upsampling(classes: int, factor: int) -> nn.ConvTranspose2d:

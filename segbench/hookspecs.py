@@ -1,4 +1,4 @@
-"""The three hooks through which segbench finds backbones, datasets and runtimes.
+"""The four hooks through which segbench finds backbones, datasets, networks and runtimes.
 
 A plugin is a module with one or more of these functions, each marked ``@hookimpl``, and named by
 an entry point of the group ``segbench``. ``docs/plugins.md`` has a whole example of every kind.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from segbench.types import Backbone, Dataset, Runtime
+    from segbench.types import Backbone, Dataset, Network, Runtime
 
 hookspec = pluggy.HookspecMarker("segbench")
 hookimpl = pluggy.HookimplMarker("segbench")
@@ -38,6 +38,19 @@ def segbench_datasets() -> Iterable["Dataset"]:
         @hookimpl
         def segbench_datasets():
             yield Dataset(name="mine", summary="My street", classes=("road", "car"), ...)
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def segbench_networks() -> Iterable["Network"]:
+    """Give networks that map images to class logits by themselves, without a backbone to choose.
+
+    Called once, when the registry is loaded, so import torch inside ``build`` and not here::
+
+        @hookimpl
+        def segbench_networks():
+            yield Network(name="tiny", summary="Three convolutions", build=build)
     """
     raise AssertionError("a specification is never called")
 

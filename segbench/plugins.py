@@ -5,7 +5,7 @@ in one plugin (at import, at registration, in a hook) is that plugin's error and
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, distributions, version
 from typing import Literal, NamedTuple, TypeVar
 
@@ -13,17 +13,18 @@ import pluggy
 
 from segbench import hookspecs
 from segbench.errors import PluginError, unknown_name
-from segbench.types import Backbone, Dataset, Runtime
+from segbench.types import Backbone, BackboneFamily, Dataset, Network, Runtime
 
 GROUP = "segbench"
-HOOKS: dict[str, type] = {
-    "segbench_backbones": Backbone,
+HOOKS: dict[str, type | tuple[type, ...]] = {
+    "segbench_backbones": (Backbone, BackboneFamily),
     "segbench_datasets": Dataset,
+    "segbench_networks": Network,
     "segbench_runtimes": Runtime,
 }
 
-Item = Backbone | Dataset | Runtime
-ItemT = TypeVar("ItemT", Backbone, Dataset, Runtime)
+Item = Backbone | BackboneFamily | Dataset | Network | Runtime
+ItemT = TypeVar("ItemT", Backbone, BackboneFamily, Dataset, Network, Runtime)
 
 
 class Origin(NamedTuple):
@@ -74,9 +75,10 @@ class Registry:
         backbones: Iterable[Backbone] = (),
         datasets: Iterable[Dataset] = (),
         runtimes: Iterable[Runtime] = (),
+        networks: Iterable[Network] = (),
     ) -> "Registry":
         """A registry of just these items, for tests and scripts."""
-        items: list[Item] = [*backbones, *datasets, *runtimes]
+        items: list[Item] = [*backbones, *datasets, *runtimes, *networks]
         return cls((Plugin("unpackaged", Origin("unpackaged", "0"), tuple(items)),))
 
     @property
@@ -90,17 +92,30 @@ class Registry:
         return self._all(Dataset)
 
     @property
+    def networks(self) -> tuple[Network, ...]:
+        """Every whole network on offer, usable here or not, by name."""
+        return self._all(Network)
+
+    @property
     def runtimes(self) -> tuple[Runtime, ...]:
         """Every runtime on offer, usable here or not, by name."""
         return self._all(Runtime)
 
     def backbone(self, name: str) -> Backbone:
         """The backbone of that name; PluginError if it is unknown, doubled or lacks a package."""
+        for family in self._all(BackboneFamily):
+            if name.startswith(family.prefix):
+                self._one(BackboneFamily, family.name)
+                return family.find(name.removeprefix(family.prefix))
         return self._one(Backbone, name)
 
     def dataset(self, name: str) -> Dataset:
         """The data set of that name; PluginError if it is unknown, doubled or lacks a package."""
         return self._one(Dataset, name)
+
+    def network(self, name: str) -> Network:
+        """The network of that name; PluginError if it is unknown, doubled or lacks a package."""
+        return self._one(Network, name)
 
     def runtime(self, name: str) -> Runtime:
         """The runtime of that name; PluginError if it is unknown, doubled or lacks a package."""
@@ -123,9 +138,20 @@ class Registry:
             return f"The {what} needs packages that are not installed: pip install {packages}"
         return None
 
-    def listing(self) -> tuple[Listed, ...]:
-        """Every item by kind and name, then the broken plugins."""
+    def listing(self, members: bool = False) -> tuple[Listed, ...]:
+        """Every item by kind and name, then the broken plugins.
+
+        A family of backbones is one line, with ``members`` one a backbone too.
+        """
         offered = [self._listed(item, p.origin) for p in self.plugins for item in p.items]
+        if members:
+            offered += [
+                replace(line, name=f"{family.prefix}{name}")
+                for family in self._all(BackboneFamily)
+                for line in [self._listed(family, self.origin(family))]
+                if line.status == "usable"
+                for name in family.names()
+            ]
         offered.sort(key=lambda line: (line.kind, line.name))
         broken = [_listed_as_broken(plugin) for plugin in self.plugins if plugin.error]
         return (*offered, *broken)
@@ -159,12 +185,7 @@ class Registry:
         return found
 
     def _offering(self, wanted: Item) -> list[Plugin]:
-        return [
-            plugin
-            for plugin in self.plugins
-            for item in plugin.items
-            if type(item) is type(wanted) and item.name == wanted.name
-        ]
+        return [plugin for plugin in self.plugins for item in plugin.items if _offers(item, wanted)]
 
 
 def required_versions(item: Item) -> dict[str, str | None]:
@@ -178,6 +199,12 @@ def required_versions(item: Item) -> dict[str, str | None]:
         name = next((name for name, installed in found.items() if installed), entry)
         versions[name] = found.get(name)
     return versions
+
+
+def _offers(item: Item, wanted: Item) -> bool:
+    if isinstance(item, BackboneFamily) and isinstance(wanted, Backbone):
+        return wanted.name.startswith(item.prefix)
+    return type(item) is type(wanted) and item.name == wanted.name
 
 
 def _distributions() -> Iterable[Distribution]:
@@ -232,9 +259,10 @@ def _items(module: object, name: str) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _checked(item: Item, hook: str, kind: type) -> Item:
+def _checked(item: Item, hook: str, kind: type | tuple[type, ...]) -> Item:
     if not isinstance(item, kind):
-        raise PluginError(f"{hook} gives {item!r}, which is no {kind.__name__}")
+        wanted = hook.removeprefix("segbench_").removesuffix("s")
+        raise PluginError(f"{hook} gives {item!r}, which is not a {wanted}")
     if not (isinstance(item.name, str) and item.name):
         raise PluginError(f"{hook} gives an item with the name {item.name!r}: give it a word")
     names = item.requires
@@ -270,7 +298,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _kind(kind: type) -> str:
-    return kind.__name__.lower()
+    return "backbone" if kind is BackboneFamily else kind.__name__.lower()
 
 
 def _installed(distribution: str) -> str | None:

@@ -21,7 +21,9 @@ from torch.testing import assert_close
 from segbench.data.frames import read_image
 from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError
-from segbench.fcn8s import FCN8s
+from segbench.inference.networks import fcn8s_on
+from segbench.model import SegmentationModel
+from segbench.onnx.graph import export_onnx
 from segbench.types import (
     IGNORED,
     Arithmetic,
@@ -30,7 +32,7 @@ from segbench.types import (
     Dataset,
     Encoder,
     Frame,
-    InputConvention,
+    Network,
     Runtime,
     Setup,
     Size,
@@ -55,8 +57,47 @@ def check_backbone(backbone: Backbone) -> None:
         convention = replace(backbone.convention, padding=padding)
         if convention != backbone.convention:
             _check_features(backbone.build(convention).eval(), images)
-    logits = FCN8s(encoder.eval(), 3, backbone.convention)(torch.rand(1, 3, *ODD_SIZE) * 255)
+    model = SegmentationModel(fcn8s_on(backbone), 3).eval()
+    logits = model(torch.rand(1, 3, *ODD_SIZE) * 255)
     assert logits.shape == (1, 3, *ODD_SIZE), f"FCN8s over it gives logits {tuple(logits.shape)}"
+
+
+def check_network(network: Network) -> None:
+    """The module keeps its promises: sizes, classes, gradients, state dict, an ONNX export."""
+    _check_name(network.name, network.summary)
+    classes, (stride, output_stride) = 3, (network.stride, network.output_stride)
+    net = _seeded(lambda: network.build(classes, network.convention), seed=1).eval()
+    for height, width in ((8 * stride, 12 * stride), (12 * stride, 8 * stride)):
+        height, width = max(height, 64), max(width, 64)
+        with torch.no_grad():
+            found = tuple(net(torch.randn(2, 3, height, width)).shape)
+        expected = (2, classes, height // output_stride, width // output_stride)
+        assert found == expected, f"the logits are {found}, not {expected}"
+    state = net.state_dict()
+    part = net.get_submodule(network.pretrained_part)
+    for prefix in network.may_start_random:
+        assert any(key.startswith(prefix) for key in part.state_dict()), f"no weight {prefix!r}"
+    for prefix in network.score_layers:
+        assert any(key.startswith(prefix) for key in state), f"no weight starts with {prefix!r}"
+    if network.adapt is not None:
+        own = part.state_dict()
+        adapted = network.adapt(own, classes)
+        assert adapted.keys() == own.keys(), "adapt loses the network's own keys"
+    images = torch.rand(2, 3, *ODD_SIZE) * 255
+    model, twin = (_seeded(lambda: SegmentationModel(network, classes), seed=n) for n in (1, 2))
+    twin.net.load_state_dict(model.net.state_dict())
+    with torch.no_grad():
+        logits, again = (each.eval()(images) for each in (model, twin))
+    assert_close(again, logits, msg="the state dict does not determine the logits")
+    shape = (2, classes, *ODD_SIZE)
+    assert logits.shape == shape, f"images of {ODD_SIZE} give logits {tuple(logits.shape)}"
+    assert logits.isfinite().all(), "the logits are not finite"
+    model.train()(images).square().mean().backward()
+    for name, parameter in model.net.named_parameters():
+        assert parameter.grad is not None, f"{name!r} gets no gradient"
+        assert parameter.grad.isfinite().all(), f"the gradient of {name!r} is not finite"
+    with tempfile.TemporaryDirectory() as folder:
+        export_onnx(twin, Path(folder) / "network.onnx", Setup(SIZES[0]))
 
 
 def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
@@ -129,11 +170,12 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
     raise AssertionError("open accepts the device 'no-such-device' instead of a SegbenchError")
 
 
-def tiny_network(classes: int = 3) -> FCN8s:
+def tiny_network(classes: int = 3) -> SegmentationModel:
     """A network of a few thousand seeded weights, none of them zero, for tests of sessions."""
 
-    def build() -> FCN8s:
-        model = FCN8s(TinyEncoder(), classes, InputConvention())
+    def build() -> SegmentationModel:
+        backbone = Backbone("tiny", "Three convolutions", lambda convention: TinyEncoder())
+        model = SegmentationModel(fcn8s_on(backbone), classes)
         for parameter in model.parameters():
             nn.init.normal_(parameter, std=0.1)
         return model.eval()
@@ -166,7 +208,7 @@ def _seeded(build: Callable[[], ModuleT], seed: int) -> ModuleT:
 
 
 def _check_name(name: str, summary: str) -> None:
-    assert re.fullmatch("[a-z0-9._-]+", name), f"{name!r}: a name has a-z, 0-9, '.', '_' and '-'"
+    assert re.fullmatch("[a-z0-9._/-]+", name), f"{name!r}: a name has a-z, 0-9, '.', '_' and '-'"
     assert re.fullmatch(".+", summary), f"{name!r}: a summary is one line"
 
 
@@ -267,7 +309,7 @@ def _as_prediction(dataset: Dataset, label: NDArray[np.uint8]) -> NDArray[np.uin
     return ids[label]
 
 
-def _reference(model: FCN8s, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _reference(model: SegmentationModel, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     device = next(model.parameters()).device
     with torch.no_grad():
         tensor = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()

@@ -18,7 +18,8 @@ from segbench.progress import Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from segbench.fcn8s import FCN8s
+    from segbench.model import SegmentationModel
+
 IGNORED = 255
 
 Size = tuple[int, int]
@@ -88,6 +89,66 @@ class Backbone:
     may_start_fresh: tuple[str, ...] = ()
     modern_lr_scale: float = 1.0
     requires: tuple[str, ...] = ("torch",)
+
+
+@dataclass(frozen=True)
+class BackboneFamily:
+    """Backbones that are too many to list: those whose names start with ``prefix``.
+
+    ``find`` takes the rest of a name and gives the backbone, or raises PluginError. ``names``
+    gives the rests that there are.
+    """
+
+    name: str
+    summary: str
+    prefix: str
+    find: Callable[[str], Backbone]
+    names: Callable[[], Sequence[str]]
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network that makes class logits of images.
+
+    ``build`` takes the number of classes and the input convention and makes a torch module with
+    random weights. The module takes images (N, 3, H, W), normalised by the convention, H and W
+    multiples of ``stride``, and gives logits (N, classes, H / ``output_stride``,
+    W / ``output_stride``). Normalising, padding, resizing and cropping are segbench's.
+
+    ``weights`` downloads state dicts by name ("imagenet"); they, and a file of weights, fill the
+    submodule ``pretrained_part`` ("backbone"; "" is the whole). That part learns at the recipe's
+    ``encoder_lr_scale``, times ``modern_lr_scale`` in the modern recipe, unless it is the whole.
+    ``adapt`` translates a foreign state dict for so many classes. Keys that start with one of
+    ``may_start_random`` may be missing from a file; those of ``score_layers``, which depend on
+    the number of classes, also start from random numbers where their shape differs. ``modern``
+    are changes to a data set's modern recipe.
+    """
+
+    name: str
+    summary: str
+    build: "Callable[[int, InputConvention], nn.Module]"
+    convention: InputConvention = InputConvention()
+    stride: int = 1
+    output_stride: int = 1
+    weights: "Mapping[str, Callable[[], Mapping[str, Tensor]]]" = field(default_factory=dict)
+    pretrained_part: str = ""
+    adapt: "Callable[[Mapping[str, Tensor], int], Mapping[str, Tensor]] | None" = None
+    may_start_random: tuple[str, ...] = ()
+    score_layers: tuple[str, ...] = ()
+    modern: Mapping[str, Any] = field(default_factory=dict)
+    modern_lr_scale: float = 1.0
+    requires: tuple[str, ...] = ("torch",)
+
+    @property
+    def config(self) -> dict[str, str]:
+        """What tells it from other networks, for checkpoints and records."""
+        return {"network": self.name}
+
+    @property
+    def plugin(self) -> "Network | Backbone":
+        """The item of a plugin that it comes from."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -343,9 +404,9 @@ class Peak:
 
 @dataclass(frozen=True)
 class Runtime:
-    """An engine to run FCN8s on; ``name`` carries the precision, as in "onnx-int8".
+    """An engine to run networks on; ``name`` carries the precision, as in "onnx-int8".
 
-    ``precision`` is what it computes the encoder in; a score in 16 bits or INT8 holds only for
+    ``precision`` is what it computes the network in; a score in 16 bits or INT8 holds only for
     the kind of device that it was measured on, one in FP32 (or more) for all.
     ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
     is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
@@ -360,12 +421,12 @@ class Runtime:
 
     name: str
     summary: str
-    open: "Callable[[FCN8s, Setup], Session]"
+    open: "Callable[[SegmentationModel, Setup], Session]"
     requires: tuple[str, ...] = ()
     check: "Callable[[Setup], object] | None" = None
     lacking: Callable[[], str | None] | None = None
     calibrates: bool = False
-    export: "Callable[[FCN8s, Setup, Path], Mapping[str, Any]] | None" = None
+    export: "Callable[[SegmentationModel, Setup, Path], Mapping[str, Any]] | None" = None
     export_options: tuple[str, ...] = ()
     fp16: str | None = None
     peak: Callable[[Setup], Peak] | None = None

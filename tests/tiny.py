@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from segbench.errors import DataError
+from segbench.inference.networks import fcn8s_on
+from segbench.model import SegmentationModel
 from segbench.types import (
     IGNORED,
     Augmentation,
@@ -51,6 +53,17 @@ def build(convention: InputConvention) -> nn.Module:
 
 def tiny_backbone() -> Backbone:
     return Backbone(name="tiny", summary="three convolutions", build=build)
+
+
+def fcn8s_over(
+    encoder: nn.Module,
+    classes: int,
+    convention: InputConvention | None = None,
+    decoder: str = "bilinear",
+) -> SegmentationModel:
+    """FCN8s on a module that is an encoder."""
+    backbone = Backbone(name="tiny", summary="an encoder", build=lambda convention: encoder)
+    return SegmentationModel(fcn8s_on(backbone, decoder), classes, convention)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ SETTINGS: dict[str, Cell] = {
 """Columns where the rows differ, else said once above the table."""
 
 COLUMNS: dict[str, Cell] = {
-    "network": lambda row: f"FCN8s {row['backbone']}",
+    "network": lambda row: row["network"],
     "runtime": lambda row: row["runtime"],
     "score": lambda row: _number(row, "score", "{:.4f}"),
     "p50 ms": lambda row: _number(row, "p50_ms", "{:.2f}"),
@@ -26,12 +26,12 @@ COLUMNS: dict[str, Cell] = {
 
 
 def newest(rows: Sequence[Row]) -> list[Row]:
-    """The scored and VALID rows of a table, of each backbone and runtime the newest, in order."""
+    """The scored and VALID rows of a table, of each network and runtime the newest, in order."""
     shown = [row for row in rows if row["rank"] is not None and row["verdict"] == "VALID"]
     latest: dict[tuple[str, str], Row] = {}
     for row in sorted(shown, key=_written):
-        latest[row["backbone"], row["runtime"]] = row
-    return [row for row in shown if row is latest[row["backbone"], row["runtime"]]]
+        latest[row["network"], row["runtime"]] = row
+    return [row for row in shown if row is latest[row["network"], row["runtime"]]]
 
 
 def readme_table(rows: Sequence[Row]) -> str:

@@ -10,8 +10,8 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
     from segbench.int8 import Profile
+    from segbench.model import SegmentationModel
     from segbench.onnx.graph import Precision
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime")
@@ -22,7 +22,9 @@ INT8: "dict[str, tuple[str, Profile | None]]" = {
 }
 
 
-def export(precision: "Precision", model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
+def export(
+    precision: "Precision", model: "SegmentationModel", setup: Setup, path: Path
+) -> Mapping[str, Any]:
     """Write the graph that ``open_session`` loads."""
     from segbench.onnx.graph import export_onnx
 
@@ -30,18 +32,18 @@ def export(precision: "Precision", model: "FCN8s", setup: Setup, path: Path) -> 
     return {}
 
 
-def open_session(precision: "Precision", model: "FCN8s", setup: Setup) -> Session:
+def open_session(precision: "Precision", model: "SegmentationModel", setup: Setup) -> Session:
     """Export to a file that lives as long as loading takes."""
     from segbench.onnx.session import OnnxSession
 
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "fcn8s.onnx"
+        path = Path(folder) / "network.onnx"
         export(precision, model, setup, path)
         return OnnxSession(path, setup, precision)
 
 
 def export_int8(
-    profile: "Profile | None", model: "FCN8s", setup: Setup, path: Path
+    profile: "Profile | None", model: "SegmentationModel", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
     """Write the Q/DQ graph that ``open_int8`` loads, unless it plainly disagrees with eager."""
     from segbench.int8 import export_quantized
@@ -49,13 +51,13 @@ def export_int8(
     return {"quantization": export_quantized(model, path, setup, profile or _suiting(setup))}
 
 
-def open_int8(profile: "Profile | None", model: "FCN8s", setup: Setup) -> Session:
+def open_int8(profile: "Profile | None", model: "SegmentationModel", setup: Setup) -> Session:
     """Quantise, or take from the cache what was quantised before."""
     from segbench.int8 import quantize_onnx, with_arithmetic
     from segbench.onnx.session import OnnxSession
 
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "fcn8s.onnx"
+        path = Path(folder) / "network.onnx"
         details = quantize_onnx(model, path, setup, profile or _suiting(setup))
         session = OnnxSession(path, setup, "int8", {"quantization": details})
         return with_arithmetic(session, path, setup)

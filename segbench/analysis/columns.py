@@ -86,7 +86,7 @@ def _commit(row: Row) -> str:
 
 COLUMNS = (
     Column("rank", _number("rank", "{}"), "rank"),
-    Column("backbone", _text("backbone"), style="backbone"),
+    Column("network", _text("network"), style="network"),
     Column("decoder", _text("decoder")),
     Column("weights", _text("weights"), style="weights"),
     Column("trained on", _text("trained_on")),

@@ -23,6 +23,7 @@ Tables = dict[str, list[Row]]
 TRAINED = (
     "dataset",
     "trained_on",
+    "network",
     "backbone",
     "decoder",
     "weights",
@@ -136,12 +137,12 @@ def _joined(records: "DataFrame") -> "DataFrame":
     network = ["checkpoint", "runtime", "height", "width", "keep_float"]
     records = records.assign(
         order=range(len(records)),
-        network=records.groupby(network, dropna=False, sort=False).ngroup(),
+        group=records.groupby(network, dropna=False, sort=False).ngroup(),
         alike=_alike(records),
         **{name: records.groupby("checkpoint")[name].transform("last") for name in TRAINING},
     )
     scores, latencies = _scores(records), _latencies(records)
-    pairs = scores.merge(latencies.drop(columns=list(OF_NETWORK)), on="network")
+    pairs = scores.merge(latencies.drop(columns=list(OF_NETWORK)), on="group")
     fits = pairs["alike"].eq("") | pairs["alike"].eq(pairs["latency_alike"])
     pairs["score_from"] = pairs["scored_on"].mask(fits)
     pairs = pairs.assign(fits=fits).sort_values(["fits", "order"], kind="stable")
@@ -161,10 +162,10 @@ def _alike(records: "DataFrame") -> "Series":
 def _scores(records: "DataFrame") -> "DataFrame":
     scores = records[records["kind"].ne("latency")]
     scores = scores.assign(label_scale=scores["label_scale"].fillna(1))
-    scores = scores.drop_duplicates(["network", "alike", "dataset", *SCORED], keep="last")
+    scores = scores.drop_duplicates(["group", "alike", "dataset", *SCORED], keep="last")
     scores = scores.join(_over_seeds(scores), on="order")
     kept = [*OF_NETWORK, *SCORED, *SCORE, "seeds", "seeds_mean", "seeds_std", "record", "path"]
-    return scores[[*kept, "order", "network", "alike", "device_name"]].rename(
+    return scores[[*kept, "order", "group", "alike", "device_name"]].rename(
         columns={"device_name": "scored_on"}
     )
 
@@ -173,8 +174,8 @@ def _latencies(records: "DataFrame") -> "DataFrame":
     latencies = records[records["kind"].eq("latency")]
     valid = latencies["verdict"].eq("VALID")
     latencies = latencies.assign(valid=valid).sort_values("valid", kind="stable")
-    latencies = latencies.drop_duplicates(["network", "device_name", *QUERY], keep="last")
-    kept = [*OF_NETWORK, *LATENCY, *QUERY, "order", "network", "device_name", "device_kind"]
+    latencies = latencies.drop_duplicates(["group", "device_name", *QUERY], keep="last")
+    kept = [*OF_NETWORK, *LATENCY, *QUERY, "order", "group", "device_name", "device_kind"]
     return (
         latencies[[*kept, "record"]]
         .sort_values("order")
@@ -240,16 +241,16 @@ def _ranked(table: "DataFrame") -> "DataFrame":
     score = table["score"].astype(float)
     network = table.groupby(list(RANKED), dropna=False, sort=False).ngroup()
     table = table.assign(
-        network=network,
+        group=network,
         by_score=-score,
         by_time=table["p50_ms"].astype(float),
         doubted=table["verdict"].eq("INVALID"),
     )
     competing = table[score.notna() & table["limit"].isna()]
-    networks = competing.sort_values("by_score", kind="stable").drop_duplicates("network")
-    ranks = dict(zip(networks["network"], shared_ranks(networks), strict=True))
-    ranked = table["network"].isin(competing["network"]) & table["limit"].isna()
-    table["rank"] = table["network"].map(ranks).where(ranked).astype(object)
+    networks = competing.sort_values("by_score", kind="stable").drop_duplicates("group")
+    ranks = dict(zip(networks["group"], shared_ranks(networks), strict=True))
+    ranked = table["group"].isin(competing["group"]) & table["limit"].isna()
+    table["rank"] = table["group"].map(ranks).where(ranked).astype(object)
     table["by_score"] = table["rank"].where(ranked, table["by_score"]).astype(float)
     order = ["unranked", "by_score", "doubted", "by_time"]
     return table.assign(unranked=~ranked).sort_values(order, kind="stable")

@@ -183,7 +183,7 @@ def _timed(row: Row) -> str:
 def _network(row: Row) -> str:
     """What tells a row from the others under its title."""
     parts = (
-        f"{row['backbone']} {row['runtime']} {row['height']}x{row['width']}",
+        f"{row['network']} {row['runtime']} {row['height']}x{row['width']}",
         _if(row["trained_on"], "trained on {}"),
         _if(row["epochs"], "{} epochs"),
         _if(row["seed"], "seed {}"),

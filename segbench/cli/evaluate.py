@@ -15,7 +15,14 @@ from segbench.records.record import read_record
 
 
 @click.command()
-@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@click.option("--checkpoint", type=click.Path(path_type=Path))
+@click.option("--network", "network_name", help="With --weights, in place of a checkpoint.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights of --network for the classes of the dataset.",
+)
 @click.option("--dataset", "dataset_name", required=True)
 @click.option("--runtime", "runtime_name", default="eager", show_default=True)
 @click.option("--split", help="Default: the dataset's scoring split.")
@@ -28,12 +35,29 @@ from segbench.records.record import read_record
 @options.keep_float
 @options.results
 @click.pass_obj
-def evaluate(registry: Registry, dataset_name: str, runtime_name: str, **given: Any) -> None:
+def evaluate(
+    registry: Registry,
+    dataset_name: str,
+    runtime_name: str,
+    checkpoint: Path | None,
+    network_name: str | None,
+    weights: Path | None,
+    **given: Any,
+) -> None:
     """Score a checkpoint on a labelled split and write a record."""
+    from segbench.inference.opened import NetworkWeights
     from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
 
+    dataset = registry.dataset(dataset_name)
+    if checkpoint and not (network_name or weights):
+        source: Path | NetworkWeights = checkpoint
+    elif network_name and weights and not checkpoint:
+        source = NetworkWeights(registry.network(network_name), weights, dataset)
+    else:
+        raise click.UsageError("Give --checkpoint, or --network with --weights.")
     chosen = EvaluateOptions(
-        dataset=registry.dataset(dataset_name),
+        checkpoint=source,
+        dataset=dataset,
         runtime=registry.runtime(runtime_name),
         argv=sys.argv,
         **given,

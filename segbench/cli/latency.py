@@ -46,7 +46,21 @@ PROTOCOL = (
     multiple=True,
     help="Backbone to time with random weights (repeatable). Default: vgg16.",
 )
-@click.option("--decoder", type=click.Choice(["bilinear", "transposed"]))
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    help="Network such as enet to time with random weights (repeatable).",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights of --network for the classes of --dataset. Default: random.",
+)
+@click.option(
+    "--decoder", type=click.Choice(["bilinear", "transposed"]), help="FCN8s only, random weights."
+)
 @click.option(
     "--dataset",
     help="With random weights: dataset of the classes and of the frames to calibrate and compare "
@@ -92,7 +106,7 @@ PROTOCOL = (
 @options.results
 @click.pass_obj
 def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **given: Any) -> None:
-    """Measure the latency of FCN8s on runtimes in turns, and write a record for each.
+    """Measure the latency of networks on runtimes in turns, and write a record for each.
 
     INT8 runtimes are measured together with their FP16 counterpart.
     """
@@ -103,14 +117,21 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
     from segbench.jobs.latency_isolated import latency_isolated
     from segbench.latency.group import Protocol
 
-    if given["checkpoint"] and (given["backbones"] or given["decoder"] or given["dataset"]):
+    if given["checkpoint"] and any(
+        given[name] for name in ("backbones", "networks", "weights", "decoder", "dataset")
+    ):
         raise click.UsageError(
-            "A checkpoint has its own backbone, decoder and classes; "
-            "leave --backbone, --decoder and --dataset out."
+            "A checkpoint has its own network and classes; "
+            "leave --backbone, --network, --weights, --decoder and --dataset out."
         )
+    if given["weights"] and not (
+        len(given["networks"]) == 1 and given["dataset"] and not given["backbones"]
+    ):
+        raise click.UsageError("--weights goes with one --network and with --dataset.")
     given["threads"] = cpu_threads(given["threads"])
     protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
-    given["backbones"] = tuple(dict.fromkeys(given["backbones"]))
+    for name in ("networks", "backbones"):
+        given[name] = tuple(dict.fromkeys(given[name]))
     names = tuple(registry.runtime(name).name for name in dict.fromkeys(runtimes))
     names = with_fp16(names, protocol.device, registry)
     check_keep_float(names, protocol, registry)

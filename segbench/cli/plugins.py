@@ -13,10 +13,11 @@ from segbench.types import Configurable
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--all", "members", is_flag=True, help="List every timm backbone too.")
 @click.pass_obj
-def plugins(registry: Registry, as_json: bool) -> None:
-    """List backbones, datasets and runtimes, and how to fix unusable ones."""
-    listing = registry.listing()
+def plugins(registry: Registry, as_json: bool, members: bool) -> None:
+    """List backbones, datasets, networks and runtimes, and how to fix unusable ones."""
+    listing = registry.listing(members)
     if as_json:
         click.echo(json.dumps([asdict(line) for line in listing], indent=2))
         return

@@ -17,7 +17,7 @@ from segbench.analysis.compare import (
 )
 from segbench.cli.print_scores import show
 from segbench.cli.terminal import Console
-from segbench.records.facts import record_name
+from segbench.records.facts import network_name, record_name
 from segbench.records.record import Record
 from segbench.text import counted, printable
 
@@ -108,7 +108,7 @@ def _title(record: Record) -> str:
     size = f"{config['height']}x{config['width']}"
     name = record_name(record) or record.kind
     on = f" on {where}" if where else ""
-    return printable(f"{name}: {config['backbone']}{on}, {config['runtime']}, {size}")
+    return printable(f"{name}: {network_name(config)}{on}, {config['runtime']}, {size}")
 
 
 def _better(row: Difference) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from segbench.cli.terminal import Console, echo
 from segbench.latency.timing import PHASES, SCOPES
+from segbench.records.facts import network_name
 from segbench.records.record import Record
 
 Metrics = Mapping[str, Any]
@@ -18,7 +19,7 @@ HEADING_WIDTH, COLUMN_WIDTH = 22, 21
 
 def print_latencies(records: Sequence[Record]) -> None:
     """Print the records, those of one network side by side, then bounds and doubts."""
-    for _, group in groupby(records, lambda record: record.config["backbone"]):
+    for _, group in groupby(records, lambda record: network_name(record.config)):
         _print_network(list(group))
 
 
@@ -26,7 +27,7 @@ def _print_network(records: Sequence[Record]) -> None:
     config = records[0].config
     console = Console(markup=False, highlight=False)
     console.print(
-        f"{config['backbone']} at {config['height']}x{config['width']}, batch "
+        f"{network_name(config)} at {config['height']}x{config['width']}, batch "
         f"{config['batch_size']}, {config['scenario']} on {config['device']}: "
         f"{SCOPES[config['scope']]}",
         soft_wrap=True,

@@ -35,15 +35,22 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 
 
 @click.command()
-@click.option("--backbone", "backbones", multiple=True, default=["mobilenet"], show_default=True)
+@click.option(
+    "--backbone",
+    "backbones",
+    multiple=True,
+    help="FCN8s on this encoder; repeatable. Default: mobilenet.",
+)
+@click.option(
+    "--network", "networks", multiple=True, help="A network such as enet instead; repeatable."
+)
 @click.option("--dataset", "datasets", multiple=True, required=True)
 @options.data_root
 @click.option(
     "--weights",
-    default="imagenet",
-    show_default=True,
     metavar="imagenet|none|FILE",
-    help="Initial encoder weights; FILE is a safetensors file or a torch state dict.",
+    help="Initial weights of the encoder or network; FILE is a safetensors file or a torch state "
+    "dict. Default: imagenet, or none for a network without such weights.",
 )
 @click.option(
     "--recipe", type=click.Choice(["modern", "original"]), default="modern", show_default=True
@@ -63,8 +70,7 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 @click.option(
     "--decoder",
     type=click.Choice(["bilinear", "transposed"]),
-    default="bilinear",
-    show_default=True,
+    help="Decoder of FCN8s. Default: bilinear.",
 )
 @options.label_scale
 @click.option("--seed", type=SEED, default=0, show_default=True)
@@ -91,37 +97,49 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 def run(
     registry: Registry,
     backbones: tuple[str, ...],
+    networks: tuple[str, ...],
     datasets: tuple[str, ...],
     recipe: str,
+    decoder: str | None,
+    weights: str | None,
     early_stop: bool | None,
     seed: int,
     seeds: int,
     **given: Any,
 ) -> None:
-    """Train FCN8s, score it, write overlays and a record; once for each combination."""
+    """Train a network, score it, write overlays and a record; once for each combination."""
     if "torch" not in sys.modules:
         os.environ.setdefault(HUGE_PAGES, "1")
+    from segbench.inference.networks import chosen_network
     from segbench.jobs.plan import RunOptions, choose_recipe
     from segbench.jobs.run import run as do_run
 
     reporter = Reporter()
     changes = {name: given.pop(name) for name in RECIPE_OPTIONS}
+    if networks and (backbones or decoder):
+        raise click.UsageError("--backbone and --decoder are FCN8s's; leave them or --network out.")
+    chosen_networks = [chosen_network(registry, name) for name in networks] or [
+        chosen_network(registry, None, name, decoder) for name in backbones or ("mobilenet",)
+    ]
     combinations = [
-        (registry.backbone(backbone), registry.dataset(dataset), seed + offset)
-        for backbone, dataset, offset in itertools.product(backbones, datasets, range(seeds))
+        (network, registry.dataset(dataset), seed + offset)
+        for network, dataset, offset in itertools.product(chosen_networks, datasets, range(seeds))
     ]
     if len(combinations) > 1 and given["output"] is not None:
         raise click.UsageError("--output takes one run; leave it out to run several.")
     failed = 0
-    for backbone, dataset, number in combinations:
-        chosen = choose_recipe(backbone, dataset, recipe, changes, early_stop)
-        asked = RunOptions(backbone, dataset, chosen, seed=number, argv=sys.argv, **given)
+    for network, dataset, number in combinations:
+        chosen = choose_recipe(network, dataset, recipe, changes, early_stop)
+        first = weights or ("imagenet" if "imagenet" in network.weights else "none")
+        asked = RunOptions(
+            network, dataset, chosen, weights=first, seed=number, argv=sys.argv, **given
+        )
         try:
             record = do_run(asked, registry, reporter)
         except SegbenchError as error:
             if len(combinations) == 1 or isinstance(error, InterruptedRun):
                 raise
-            reporter.say(f"{backbone.name} on {dataset.name}, seed {number}: {error.message}")
+            reporter.say(f"{network.plugin.name} on {dataset.name}, seed {number}: {error.message}")
             failed += 1
             continue
         print_record(read_record(record), dataset.benchmark)

@@ -1,48 +1,51 @@
-"""Checkpoints: a network's tensors as safetensors with its configuration inside."""
+"""Trained networks from files; a checkpoint has its configuration in its safetensors metadata."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.inference.described import convention_of, described
-from segbench.inference.weights import check_finite, check_floating, file_sha256, read_weights
+from segbench.inference.networks import LoadedNetwork, chosen_network
+from segbench.inference.weights import (
+    build_model,
+    check_finite,
+    check_floating,
+    file_sha256,
+    read_weights,
+    weights_label,
+)
+from segbench.types import Dataset, Network, Size
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
+    from segbench.model import SegmentationModel
     from segbench.plugins import Registry
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A trained network and what it was trained as."""
-
-    model: "FCN8s"
-    config: dict[str, Any]
-    sha256: str
-    parameters: int
-
-
-def save_checkpoint(path: Path, model: "FCN8s", config: Mapping[str, Any]) -> None:
-    """Write atomically; ``config`` names ``backbone``, ``dataset``, ``height`` and ``width``."""
+def save_checkpoint(path: Path, model: "SegmentationModel", config: Mapping[str, Any]) -> None:
+    """Write atomically; ``config`` names ``dataset``, ``height`` and ``width``."""
     from safetensors.torch import save
 
-    described = dict(config) | {
+    described = {
+        **config,
+        **model.network.config,
         "classes": model.classes,
-        "decoder": model.decoder,
         "convention": asdict(model.convention),
     }
-    state = {key: tensor.contiguous().cpu() for key, tensor in model.state_dict().items()}
+    state = {key: tensor.contiguous().cpu() for key, tensor in model.net.state_dict().items()}
     with draft_of(path) as draft:
         draft.write_bytes(save(state, metadata={"segbench": json.dumps(described)}))
 
 
-def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
-    """Build the network of a checkpoint; raises SegbenchError when the file is none."""
-    from segbench.fcn8s import FCN8s
+def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) -> LoadedNetwork:
+    """A trained network, at the size it was trained at unless told another.
+
+    Raises SegbenchError for a file that is no checkpoint, and for one that does not fit.
+    """
+    from segbench.model import SegmentationModel
 
     file = read_weights(path, option="--checkpoint")
     try:
@@ -53,21 +56,42 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
             f"{path} holds weights but no segbench configuration ({error}); give --checkpoint a "
             "file that segbench run wrote."
         ) from error
-    backbone = config["backbone"]
-    encoder = registry.backbone(backbone).build(convention)
-    model = FCN8s(encoder, config["classes"], convention, config["decoder"])
-    check_floating(file.state, model, path.name)
+    names = [config.get(key) for key in ("network", "backbone", "decoder")]
+    network = chosen_network(registry, *names)
+    model = SegmentationModel(network, config["classes"], convention)
+    check_floating(file.state, model.net, path.name)
     try:
-        model.load_state_dict(dict(file.state))
+        model.net.load_state_dict(dict(file.state))
     except RuntimeError as error:
         raise SegbenchError(
-            f"{path} does not fit backbone {backbone!r} as it is now; train again or "
+            f"{path} does not fit {network.plugin.name!r} as it is now; train again or "
             "use the version that wrote it."
         ) from error
-    check_finite(model, path.name)
-    return Checkpoint(model.eval(), config, file_sha256(path), count_parameters(model))
+    check_finite(model.net, path.name)
+    trained_at = (config["height"], config["width"])
+    return LoadedNetwork(model.eval(), size or trained_at, config, file_sha256(path))
 
 
-def count_parameters(model: "FCN8s") -> int:
-    """Learned numbers, biases included."""
-    return sum(parameter.numel() for parameter in model.parameters())
+def load_weights(
+    network: Network, path: Path, dataset: Dataset, size: Size | None = None
+) -> LoadedNetwork:
+    """A network with published weights, which know the classes of ``dataset``.
+
+    The size is that of the data set's modern recipe unless told another. Raises SegbenchError
+    where the file has no weights for some of the layers.
+    """
+    if network.pretrained_part:
+        raise SegbenchError(
+            f"A weights file fills only the {network.pretrained_part} of {network.name!r}, which "
+            "cannot be scored then; give --checkpoint, or train with segbench run."
+        )
+    classes = len(dataset.classes)
+    model, loaded = build_model(network, classes, str(path))
+    if loaded.fresh:
+        raise SegbenchError(
+            f"{path} has no weights of {network.name!r} for the {classes} classes of "
+            f"{dataset.name!r} ({', '.join(loaded.fresh)}); give another --dataset."
+        )
+    config = {"dataset": dataset.name, **network.config, "weights": weights_label(str(path))}
+    chosen = size or dataset.recipes["modern"].size
+    return LoadedNetwork(model.eval(), chosen, config, loaded.sha256)

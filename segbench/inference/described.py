@@ -10,7 +10,6 @@ from segbench.records.schema import section_problem
 from segbench.types import InputConvention
 
 LARGEST = {"height": 2**14, "width": 2**14, "classes": 255}
-NAMES = ("backbone", "dataset", "decoder")
 DECODERS = ("bilinear", "transposed")
 PADDINGS = ("symmetric", "same")
 
@@ -21,7 +20,9 @@ def described(text: str) -> dict[str, Any]:
     if type(config) is not dict:
         raise ValueError("it is not an object")
     config = current_names(config)
-    for name in (*LARGEST, *NAMES, "convention"):
+    whole = config.get("network") is not None
+    names = ("dataset", "network") if whole else ("dataset", "backbone", "decoder")
+    for name in (*LARGEST, *names, "convention"):
         if name not in config:
             raise ValueError(f"{name} is missing")
     if reason := section_problem("config", config):
@@ -30,8 +31,11 @@ def described(text: str) -> dict[str, Any]:
         value = config[name]
         if type(value) is not int or not 1 <= value <= largest:
             raise ValueError(f"{name} is {value!r:.40}, not a whole number from 1 to {largest}")
-    if not all(type(config[name]) is str for name in NAMES) or config["decoder"] not in DECODERS:
-        raise ValueError("backbone, dataset or decoder is not the name of one")
+    for name in names:
+        if type(config[name]) is not str:
+            raise ValueError(f"{name} is {config[name]!r:.40}, not a name")
+    if not whole and config["decoder"] not in DECODERS:
+        raise ValueError(f"decoder is {config['decoder']!r:.40}, not one of {', '.join(DECODERS)}")
     return config
 
 

@@ -1,82 +1,146 @@
-"""The network that a command is about: a checkpoint's, or one with seeded fresh weights."""
+"""Networks by name, FCN8s on a backbone among them, and networks that have their weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from segbench.errors import SegbenchError
 from segbench.plugins import Registry
-from segbench.types import Size
+from segbench.types import Backbone, InputConvention, Network, Size
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
+    from torch import Tensor, nn
 
-FRESH_BACKBONE = "vgg16"
-FRESH_CLASSES = 19
-FRESH_SIZE: Size = (256, 512)
-FRESH_DATASET = "streets"
-"""Calibrates and checks fresh weights, where no other data set is named."""
+    from segbench.model import SegmentationModel
+
+FCN8S = "fcn8s"
+FCN8S_STRIDE = 32
+SCORE_LAYERS = ("score8.", "score16.", "score32.", "up32.", "up16.", "up8.")
+RANDOM_BACKBONE = "vgg16"
+RANDOM_CLASSES = 19
+RANDOM_SIZE: Size = (256, 512)
+RANDOM_DATASET = "streets"
+"""Calibrates and checks random weights, where no other data set is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FCN8sNetwork(Network):
+    """FCN8s: a backbone under a decoder."""
+
+    backbone: Backbone
+    decoder: str
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The backbone and the decoder: records that name no network are of FCN8s."""
+        return {"backbone": self.backbone.name, "decoder": self.decoder}
+
+    @property
+    def plugin(self) -> Backbone:
+        """The backbone."""
+        return self.backbone
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network, the size of its input, and what a record's ``config`` says of it."""
+class LoadedNetwork:
+    """A network with its weights, trained or random, and the size of its input.
 
-    model: "FCN8s"
+    ``config`` says what it was trained as. ``sha256`` is that of the file of its weights, None
+    where they are random.
+    """
+
+    model: "SegmentationModel"
     size: Size
     config: dict[str, Any]
-    parameters: int
+    sha256: str | None = None
 
     @property
     def trained(self) -> bool:
-        """Whether its weights come from a checkpoint."""
-        return self.config["checkpoint_sha256"] is not None
+        """Whether its weights come from a file."""
+        return self.sha256 is not None
 
 
-def trained_network(checkpoint: Path, size: Size | None, registry: Registry) -> Network:
-    """A checkpoint's network, at the size it was trained at unless told another."""
-    from segbench.inference.checkpoint import load_checkpoint
+def fcn8s_on(backbone: Backbone, decoder: str = "bilinear") -> FCN8sNetwork:
+    """FCN8s over ``backbone``, with the decoder "bilinear" or "transposed"."""
+    return FCN8sNetwork(
+        name=FCN8S,
+        summary=f"FCN8s on {backbone.summary}",
+        build=partial(_build_fcn8s, backbone, decoder),
+        convention=backbone.convention,
+        stride=FCN8S_STRIDE,
+        weights={"imagenet": backbone.imagenet} if backbone.imagenet else {},
+        pretrained_part="encoder",
+        adapt=partial(_adapt_to, backbone),
+        may_start_random=backbone.may_start_fresh,
+        score_layers=SCORE_LAYERS if decoder == "transposed" else SCORE_LAYERS[:-1],
+        modern_lr_scale=backbone.modern_lr_scale,
+        requires=backbone.requires,
+        backbone=backbone,
+        decoder=decoder,
+    )
 
-    loaded = load_checkpoint(checkpoint, registry)
-    keys = ("dataset", "backbone", "decoder", "weights", "recipe", "seed")
-    config = {key: loaded.config.get(key) for key in keys} | {"checkpoint_sha256": loaded.sha256}
-    size = size or (loaded.config["height"], loaded.config["width"])
-    return Network(loaded.model, size, config, loaded.parameters)
 
-
-def fresh_network(
+def chosen_network(
     registry: Registry,
+    network: str | None = None,
     backbone: str | None = None,
     decoder: str | None = None,
+) -> Network:
+    """The network of that name, or FCN8s on a backbone; SegbenchError for both at once."""
+    if network in (None, FCN8S):
+        if backbone is None:
+            raise SegbenchError("FCN8s needs an encoder: give --backbone.")
+        return fcn8s_on(registry.backbone(backbone), decoder or "bilinear")
+    if backbone or decoder:
+        raise SegbenchError(
+            f"The network {network!r} is a whole one; leave --backbone and --decoder out."
+        )
+    return registry.network(network)
+
+
+def random_network(
+    network: Network,
+    registry: Registry,
     dataset: str | None = None,
     size: Size | None = None,
-) -> Network:
-    """Seeded fresh weights, as fast as trained ones: VGG16 and 19 classes unless told others.
+) -> LoadedNetwork:
+    """Seeded random weights, as fast as trained ones; 19 classes unless a data set is named.
 
-    The score layers are drawn too: they start a training at zero, and logits that are all zero
-    can neither be quantised nor compared.
+    Layers that start at zero are drawn too: logits that are all zero can neither be quantised nor
+    compared.
     """
     import torch
     from torch import nn
 
-    from segbench.fcn8s import FCN8s
-    from segbench.inference.checkpoint import count_parameters
+    from segbench.model import SegmentationModel
 
-    chosen = registry.backbone(backbone or FRESH_BACKBONE)
-    decoder = decoder or "bilinear"
-    classes = len(registry.dataset(dataset).classes) if dataset else FRESH_CLASSES
+    classes = len(registry.dataset(dataset).classes) if dataset else RANDOM_CLASSES
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder = chosen.build(chosen.convention)
-        model = FCN8s(encoder, classes, chosen.convention, decoder).eval()
-        for layer in (model.score8, model.score16, model.score32):
-            nn.init.kaiming_normal_(layer.weight)
+        model = SegmentationModel(network, classes).eval()
+        for layer in model.modules():
+            if isinstance(layer, nn.Conv2d) and not layer.weight.any():
+                nn.init.kaiming_normal_(layer.weight)
     config = {
         "dataset": dataset,
-        "backbone": chosen.name,
-        "decoder": decoder,
+        **network.config,
         "weights": "none",
         "recipe": None,
         "seed": 0,
-        "checkpoint_sha256": None,
     }
-    return Network(model, size or FRESH_SIZE, config, count_parameters(model))
+    return LoadedNetwork(model, size or RANDOM_SIZE, config)
+
+
+def _build_fcn8s(
+    backbone: Backbone, decoder: str, classes: int, convention: InputConvention
+) -> "nn.Module":
+    from segbench.fcn8s import FCN8s
+
+    return FCN8s(backbone.build(convention), classes, decoder)
+
+
+def _adapt_to(
+    backbone: Backbone, state: "Mapping[str, Tensor]", classes: int
+) -> "Mapping[str, Tensor]":
+    return state if backbone.adapt is None else backbone.adapt(state)

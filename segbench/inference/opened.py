@@ -1,4 +1,4 @@
-"""A checkpoint opened on a runtime: what evaluate, predict and video begin with."""
+"""A network opened on a runtime: what every command that runs one begins with."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,44 +6,86 @@ from pathlib import Path
 
 from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.inference.calibration import gather
+from segbench.inference.networks import LoadedNetwork
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup, Size
+from segbench.types import Calibration, Dataset, Frame, Network, Runtime, Session, Setup, Size
+
+
+@dataclass(frozen=True)
+class NetworkWeights:
+    """A network with a file of weights for the classes of a data set."""
+
+    network: Network
+    weights: Path
+    dataset: Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
     """Which network runs where; ``data_root`` and what follows it is for INT8.
 
-    ``calibration_frames`` None are 128.
+    The network is that of a ``checkpoint``, or a named one with a file of weights. ``size`` None
+    is what it was trained at, ``calibration_frames`` None are 128.
     """
 
-    checkpoint: Path
+    checkpoint: "Path | NetworkWeights"
     runtime: Runtime
     device: str = "auto"
+    size: Size | None = None
     data_root: Path = Path("data")
     calibration_frames: int | None = None
     keep_float: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """A session that takes images of ``size``, and the data set whose classes it knows."""
+class Opened:
+    """A session of ``network``, and the data set whose classes it knows.
+
+    ``calibration`` are the frames that its INT8 was calibrated on.
+    """
 
     session: Session
+    network: LoadedNetwork
     dataset: Dataset
-    size: Size
+    calibration: Calibration | None = None
+
+    @property
+    def size(self) -> Size:
+        """The size of the images that the session takes."""
+        return self.network.size
 
 
-def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporter) -> Predictor:
-    """The checkpoint at the size it was trained at; SegbenchError where it cannot run."""
-    from segbench.inference.networks import trained_network
+def load_network(options: EngineOptions, registry: Registry, reporter: Reporter) -> LoadedNetwork:
+    """The network that the options name; SegbenchError first where its runtime cannot run here."""
+    from segbench.device import resolve_device, slow_precision
+    from segbench.inference.checkpoint import load_checkpoint, load_weights
 
-    check_runtime(options.runtime, options.device)
-    warn_if_slow(options, reporter)
-    network = trained_network(options.checkpoint, None, registry)
-    dataset = registry.dataset(network.config["dataset"])
-    calibration = calibration_for(options, dataset.name, network.size, registry, reporter)
+    check_runtime(options.runtime, options.device, options.size)
+    device = resolve_device(options.device).type
+    if warning := slow_precision(options.runtime.precision, device):
+        reporter.say(f"Warning: {options.runtime.name}: {warning}")
+    if isinstance(options.checkpoint, NetworkWeights):
+        chosen = options.checkpoint
+        return load_weights(chosen.network, chosen.weights, chosen.dataset, options.size)
+    return load_checkpoint(options.checkpoint, registry, options.size)
+
+
+def open_network(
+    network: LoadedNetwork,
+    options: EngineOptions,
+    registry: Registry,
+    reporter: Reporter,
+    dataset: Dataset | None = None,
+    scored: Collection[Frame] = (),
+) -> Opened:
+    """The network on the runtime of the options; what its session doubts about itself is said.
+
+    ``dataset`` is what it was trained on, unless told another with as many classes.
+    INT8 is never calibrated on frames that are to be ``scored``: SegbenchError.
+    """
+    dataset = dataset or registry.dataset(network.config["dataset"])
+    calibration = calibration_for(options, network, registry, reporter, scored)
     setup = Setup(
         network.size,
         device=options.device,
@@ -52,23 +94,14 @@ def open_predictor(options: EngineOptions, registry: Registry, reporter: Reporte
     )
     with memory_may_be_short(setup.batch_size, network.size):
         session = options.runtime.open(network.model, setup)
-    warn(session, options.runtime, reporter)
-    return Predictor(session, dataset, network.size)
-
-
-def warn(session: Session, runtime: Runtime, reporter: Reporter) -> None:
-    """Say what the session doubts about itself."""
     for doubt in session.details.get("doubts", ()):
-        reporter.say(f"Warning: {runtime.name}: {doubt}")
+        reporter.say(f"Warning: {options.runtime.name}: {doubt}")
+    return Opened(session, network, dataset, calibration)
 
 
-def warn_if_slow(options: EngineOptions, reporter: Reporter) -> None:
-    """Say where the device only emulates the runtime's precision."""
-    from segbench.device import resolve_device, slow_precision
-
-    device = resolve_device(options.device).type
-    if warning := slow_precision(options.runtime.precision, device):
-        reporter.say(f"Warning: {options.runtime.name}: {warning}")
+def load_and_open(options: EngineOptions, registry: Registry, reporter: Reporter) -> Opened:
+    """``load_network`` and ``open_network`` in one."""
+    return open_network(load_network(options, registry, reporter), options, registry, reporter)
 
 
 def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> None:
@@ -77,10 +110,19 @@ def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> No
         runtime.check(Setup(size or (1, 1), device=device))
 
 
+def check_classes(network: LoadedNetwork, dataset: Dataset) -> None:
+    """Raise SegbenchError when a network cannot have been trained for the data set."""
+    if network.model.classes != len(dataset.classes):
+        raise SegbenchError(
+            f"The network was trained on {network.config['dataset']!r} with "
+            f"{network.model.classes} classes, but {dataset.name!r} has "
+            f"{len(dataset.classes)}; choose another --dataset."
+        )
+
+
 def calibration_for(
     options: EngineOptions,
-    trained_on: str,
-    size: Size,
+    network: LoadedNetwork,
     registry: Registry,
     reporter: Reporter,
     scored: Collection[Frame] = (),
@@ -91,8 +133,8 @@ def calibration_for(
     of INT8 with a runtime that has nothing of it.
     """
     if options.runtime.calibrates:
-        dataset, count = registry.dataset(trained_on), options.calibration_frames
-        return gather(dataset, options.data_root, size, reporter, count, scored=scored)
+        dataset, count = registry.dataset(network.config["dataset"]), options.calibration_frames
+        return gather(dataset, options.data_root, network.size, reporter, count, scored=scored)
     for option, given in {
         "--keep-float": options.keep_float,
         "--calibration-frames": options.calibration_frames,

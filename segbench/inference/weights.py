@@ -1,7 +1,7 @@
-"""Where an encoder's first weights come from: ImageNet, a file, or nowhere.
+"""Where a network's first weights come from: a download, a file, or random numbers.
 
 An input convention belongs to the weights, so it is read from the file that has them (the
-safetensors metadata ``mean``, ``std`` and ``padding``) before the encoder is built.
+safetensors metadata ``mean``, ``std`` and ``padding``) before the network is built.
 """
 
 import hashlib
@@ -21,19 +21,21 @@ from segbench.inference.state_dict import (
     strip_prefix,
     unwrap,
 )
-from segbench.types import Backbone, InputConvention
+from segbench.types import InputConvention, Network
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from segbench.model import SegmentationModel
+
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """What was loaded into an encoder, for the record.
+    """What was loaded into a network, for the record.
 
     ``found_under`` says where in the file they were ("state_dict, prefix module."), None where
-    its keys are the encoder's own. ``ignored`` counts keys of the source that FCN8s has no use for
-    (a classifier's); ``fresh`` names the layers that start from random numbers.
+    its keys are the network's own. ``ignored`` counts keys of the source that the network has no
+    use for (a classifier's); ``fresh`` names the layers that start from random numbers.
     """
 
     source: str
@@ -44,9 +46,9 @@ class LoadedWeights:
     fresh: tuple[str, ...] = ()
 
     def summary(self) -> str:
-        """A line for the user: "w.pth: found under model; 0 keys ignored; fc6, fc7 start fresh"."""
+        """A line for the user: "w.pth: found under model; 0 keys ignored; random: fc6"."""
         found = f"found under {self.found_under}; " if self.found_under else ""
-        fresh = f"; {', '.join(self.fresh)} start fresh" if self.fresh else ""
+        fresh = f"; random: {', '.join(self.fresh)}" if self.fresh else ""
         return f"{self.source}: {found}{self.ignored} keys ignored{fresh}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,25 +65,30 @@ class WeightsFile:
     wrapper: str | None = None
 
 
-def build_encoder(backbone: Backbone, weights: str) -> "tuple[nn.Module, LoadedWeights]":
-    """An encoder with ``weights``: "imagenet", "none" or a safetensors or torch file.
+def build_model(
+    network: Network, classes: int, weights: str
+) -> "tuple[SegmentationModel, LoadedWeights]":
+    """``network`` with ``weights``: "imagenet" or another download, "none", or a file.
 
-    Raises SegbenchError when the file is missing, is not a weights file, lacks a key of the
-    encoder, or has one of another shape or of a quantised type.
+    The file, safetensors or torch's, fills ``Network.pretrained_part``. Raises SegbenchError when
+    it is missing, is not a weights file, lacks a key of that part, or has one of another shape or
+    of a quantised type.
     """
+    from segbench.model import SegmentationModel
+
     if weights == "none":
-        encoder = backbone.build(backbone.convention)
-        return encoder, LoadedWeights("none", backbone.convention, fresh=("all",))
-    if weights == "imagenet":
-        loaded = LoadedWeights("imagenet", backbone.convention)
-        file = WeightsFile(_download(backbone))
+        model = SegmentationModel(network, classes)
+        return model, LoadedWeights("none", model.convention, fresh=("all",))
+    if weights == "imagenet" or weights in network.weights:
+        loaded = LoadedWeights(weights, network.convention)
+        file = WeightsFile(_download(network, weights))
     else:
         path = Path(weights)
         file = read_weights(path)
-        convention = _convention(backbone.convention, file.metadata, path)
+        convention = _convention(network.convention, file.metadata, path)
         loaded = LoadedWeights(path.name, convention, file_sha256(path))
-    encoder = backbone.build(loaded.convention)
-    return encoder, _load(encoder, file, backbone, loaded)
+    model = SegmentationModel(network, classes, loaded.convention)
+    return model, _load(model, file, loaded)
 
 
 def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
@@ -155,16 +162,17 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(backbone: Backbone) -> "Mapping[str, Tensor]":
-    if backbone.imagenet is None:
+def _download(network: Network, name: str) -> "Mapping[str, Tensor]":
+    title = network.plugin.name
+    if name not in network.weights:
         raise SegbenchError(
-            f"Backbone {backbone.name!r} offers no ImageNet weights; use --weights none or a file."
+            f"There are no ImageNet weights for {title!r}; use --weights none or a file."
         )
     try:
-        return backbone.imagenet()
+        return network.weights[name]()
     except Exception as error:  # a download fails in as many ways as there are hubs
         raise SegbenchError(
-            f"The ImageNet weights of {backbone.name!r} could not be downloaded "
+            f"The weights {name!r} of {title!r} could not be downloaded "
             f"({type(error).__name__}: {_first_line(error)}); go online once, or use "
             "--weights FILE or --weights none."
         ) from error
@@ -189,37 +197,41 @@ def _convention(
         raise SegbenchError(f"The metadata of {path} is wrong: {error}.") from error
 
 
-def _load(
-    encoder: "nn.Module", file: WeightsFile, backbone: Backbone, loaded: LoadedWeights
-) -> LoadedWeights:
-    wanted = encoder.state_dict()
+def _load(model: "SegmentationModel", file: WeightsFile, loaded: LoadedWeights) -> LoadedWeights:
+    network = model.network
+    part = model.net.get_submodule(network.pretrained_part)
+    wanted = part.state_dict()
 
     def adapted(state: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
-        return state if backbone.adapt is None else backbone.adapt(state)
+        return state if network.adapt is None else network.adapt(state, model.classes)
 
     found, prefix = strip_prefix(file.state, lambda state: len(wanted.keys() & adapted(state)))
     state = adapted(found)
     fitting = [key for key in wanted if key in state]
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
     missing = [key for key in wanted if key not in state and key not in counters]
-    fresh = [key for key in missing if key.startswith(backbone.may_start_fresh or ("\0",))]
+    fresh = [key for key in missing if key.startswith(network.may_start_random or ("\0",))]
     lacking = [key for key in missing if key not in fresh]
-    source = f"The weights {loaded.source!r} do not fit backbone {backbone.name!r}:"
+    source = f"The weights {loaded.source!r} do not fit {network.plugin.name!r}:"
     if lacking:
         unused = [key for key in state if key not in wanted]
         raise SegbenchError(
             f"{source} {len(lacking)} of {len(wanted) - len(counters)} keys are missing; "
             f"{describe_mismatch(lacking, unused)}."
         )
-    for key in fitting:
-        if wanted[key].shape != state[key].shape and key not in counters:
+    for key in list(fitting):
+        if wanted[key].shape == state[key].shape or key in counters:
+            continue
+        if not key.startswith(network.score_layers or ("\0",)):
             raise SegbenchError(
                 f"{source} {key!r} has shape {tuple(state[key].shape)}, "
                 f"not {tuple(wanted[key].shape)}."
             )
-    check_floating(state, encoder, loaded.source)
-    encoder.load_state_dict({key: state[key] for key in fitting}, strict=False)
-    check_finite(encoder, loaded.source)
+        fitting.remove(key)
+        fresh.append(key)
+    check_floating(state, part, loaded.source)
+    part.load_state_dict({key: state[key] for key in fitting}, strict=False)
+    check_finite(part, loaded.source)
     return replace(
         loaded,
         found_under=", ".join(filter(None, (file.wrapper, prefix and f"prefix {prefix}"))) or None,

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from segbench.cache import cache_dir, cached
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
 from segbench.inference.calibration import digest
 from segbench.int8.layer_costs import Costing, choose_method, costly_layers, held_back_confusions
@@ -28,6 +27,7 @@ from segbench.int8.profiles import (
     write_quantized,
 )
 from segbench.int8.ranges import measure_ranges
+from segbench.model import SegmentationModel
 from segbench.onnx.graph import compare_with_eager, export_onnx
 from segbench.scoring.confusion import mean_iou
 from segbench.types import Calibration, Setup
@@ -51,7 +51,9 @@ class Quantized:
     details: dict[str, Any]
 
 
-def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+def quantize_onnx(
+    model: SegmentationModel, path: Path, setup: Setup, profile: Profile
+) -> dict[str, Any]:
     """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; give what there is to say of it.
 
     "unsigned" is for ONNX Runtime on x86 CPUs, "unsaturated" for engines without exact INT8 kernels
@@ -68,7 +70,9 @@ def quantize_onnx(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> d
     return network.details
 
 
-def export_quantized(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+def export_quantized(
+    model: SegmentationModel, path: Path, setup: Setup, profile: Profile
+) -> dict[str, Any]:
     """``quantize_onnx`` for a file to give away: what it says, and the ``agreement`` with eager.
 
     That is the share of pixels with eager's class on a few calibration frames. Raises
@@ -79,7 +83,7 @@ def export_quantized(model: FCN8s, path: Path, setup: Setup, profile: Profile) -
         return {**details, "agreement": _agreement(model, draft, setup)}
 
 
-def _agreement(model: FCN8s, path: Path, setup: Setup) -> float:
+def _agreement(model: SegmentationModel, path: Path, setup: Setup) -> float:
     images, batch = calibration_of(setup).images[:COMPARED_FRAMES], setup.batch_size
     likenesses = [
         compare_with_eager(
@@ -102,7 +106,7 @@ def _agreement(model: FCN8s, path: Path, setup: Setup) -> float:
     )
 
 
-def quantized(model: FCN8s, setup: Setup, profile: Profile) -> Quantized:
+def quantized(model: SegmentationModel, setup: Setup, profile: Profile) -> Quantized:
     """The network from the cache, built first where it is not there."""
     kept = None if setup.keep_float is None else sorted(setup.keep_float)
     asked = (setup.size, setup.batch_size, setup.output, kept, profile)
@@ -118,7 +122,7 @@ def quantized(model: FCN8s, setup: Setup, profile: Profile) -> Quantized:
     return Quantized(key, folder / "network.onnx", details)
 
 
-def cached_ranges(model: FCN8s, source: Path, setup: Setup) -> dict[str, Ranges]:
+def cached_ranges(model: SegmentationModel, source: Path, setup: Setup) -> dict[str, Ranges]:
     """Method -> ranges of ``model``, exported to ``source``, on the calibration images.
 
     They serve every profile, output and batch, and layers kept in float, without measuring again.
@@ -146,7 +150,7 @@ def calibration_of(setup: Setup) -> Calibration:
     return setup.calibration
 
 
-def _build(model: FCN8s, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
+def _build(model: SegmentationModel, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
     calibration = calibration_of(setup)
     counted: dict[str, NDArray[np.int64] | None] = {}
     with TemporaryDirectory(prefix=".", dir=path.parent) as name:
@@ -192,12 +196,12 @@ def remembered(name: str, work: Callable[[], Any]) -> Any:
     return json.loads(place.read_text("utf-8"))
 
 
-def _key(model: FCN8s, calibration: Calibration, *asked: Any) -> str:
+def _key(model: SegmentationModel, calibration: Calibration, *asked: Any) -> str:
     """A digest of everything that determines what ``asked`` leads to."""
     versions = (FORMAT, onnxruntime.__version__, onnx.__version__)
-    described = (versions, asked, digest(calibration), repr(model))
+    described = (versions, asked, digest(calibration), repr(model), model.network.stride)
     whole = hashlib.sha256(repr(described).encode())
-    tensors = {**model.state_dict(), "mean": model.mean, "std": model.std}
+    tensors = {**model.net.state_dict(), "mean": model.mean, "std": model.std}
     for name, tensor in tensors.items():
         whole.update(name.encode())
         whole.update(np.ascontiguousarray(tensor.cpu().numpy()).data)

@@ -71,7 +71,7 @@ def onnx_rate(open_session: Open, setup: Setup, form: Form) -> float:
 def write_convolutions(each: Convolution, path: Path, form: Form) -> None:
     """Write the convolutions between a small one that reads an image and one that makes logits.
 
-    They are named as an encoder's layers, so that a profile treats them as it does FCN8s.
+    The last is a classifier, which stays in floating point as that of a network does.
     """
     widths = (3, *[each.channels] * 3, OUTPUTS)
     kernels = (1, each.kernel, each.kernel, 1)

@@ -1,7 +1,8 @@
 """Which nodes are quantised, and into what, for each kind of engine.
 
-The decoder stays in floating point in both profiles: its score layers, transposed convolutions,
-sums and the 8x are a small part of the work, and 8 bits of a logit decide less than 32.
+The classifier and what comes after it stay in floating point in all profiles: they are a small
+part of the work, and 8 bits of a logit decide less than 32. So do transposed convolutions, for
+which ONNX Runtime and OpenVINO have no INT8 kernels on x86.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ Profile = Literal["unsigned", "unsaturated", "signed"]
 Ranges = dict[str, tuple[np.float32, np.float32]]
 """Tensor -> (lowest, highest) value."""
 
+LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+"""What multiplies by weights, the classifier among them."""
 IN_8_BITS = ["Clip", "Relu", "MaxPool", "Add"]
 FOLLOWERS = {"unsigned": IN_8_BITS, "unsaturated": IN_8_BITS, "signed": []}
 ACTIVATIONS = {
@@ -42,7 +45,7 @@ small enough for CPUs that add products two by two in 16 bits."""
 
 
 def layers_to_quantize(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[str]:
-    """The encoder's convolutions in the graph's order, without those in ``keep_float``.
+    """The convolutions before the classifier in the graph's order, without ``keep_float``.
 
     SegbenchError for a name in ``keep_float`` that is no layer.
     """
@@ -50,7 +53,38 @@ def layers_to_quantize(graph: onnx.GraphProto, keep_float: Sequence[str]) -> lis
     for name in keep_float:
         if name not in layers:
             raise SegbenchError(unknown_name("layer for --keep-float", name, layers))
-    return [name for name in layers if name.startswith("encoder.") and name not in keep_float]
+    left = {*keep_float, *classifier(graph)}
+    return [node.name for node in graph.node if node.op_type == "Conv" and node.name not in left]
+
+
+def classifier(graph: onnx.GraphProto) -> set[str]:
+    """The layers that make the logits: the last on each way to the output.
+
+    A transposed convolution that keeps the number of channels enlarges logits, so the layers
+    before it make them.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    found: set[str] = set()
+    seen: set[str] = set()
+    ahead = [output.name for output in graph.output]
+    while ahead:
+        name = ahead.pop()
+        if name in seen or name not in makers:
+            continue
+        seen.add(name)
+        node = makers[name]
+        if node.op_type in LAYERS:
+            found.add(node.name)
+            if node.op_type != "ConvTranspose" or not _keeps_channels(shapes[node.input[1]]):
+                continue
+        ahead.extend(node.input)
+    return found
+
+
+def _keeps_channels(shape: tuple[int, ...]) -> bool:
+    """Whether a transposed convolution's weight (inputs, outputs, ...) has as many of both."""
+    return shape[0] == shape[1]
 
 
 def convolutions(graph: onnx.GraphProto) -> list[onnx.NodeProto]:

@@ -24,7 +24,7 @@ class Report:
     """
 
     key: str
-    checkpoint_sha256: str
+    checkpoint_sha256: str | None
     profile: str
     frames: int
     quantization: dict[str, Any]

@@ -4,21 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.errors import SegbenchError, memory_may_be_short
-from segbench.inference.opened import EngineOptions, calibration_for
+from segbench.inference.opened import EngineOptions, calibration_for, load_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Setup, Size
+from segbench.types import Setup
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(EngineOptions):
-    """What ``segbench export`` was asked for; ``size`` None is the checkpoint's own.
-
-    A file is not made for a ``device``.
-    """
+    """What ``segbench export`` was asked for; a file is not made for a ``device``."""
 
     output: Path
-    size: Size | None = None
     batch_size: int = 1
     output_kind: str = "logits"
     dynamic: bool = False
@@ -39,8 +35,6 @@ class Exported:
 
 def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
     """Write the file; an INT8 runtime is calibrated on the training frames of its data set."""
-    from segbench.inference.checkpoint import load_checkpoint
-
     runtime = options.runtime
     if runtime.export is None:
         able = ", ".join(each.name for each in registry.runtimes if each.export)
@@ -55,12 +49,10 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         raise SegbenchError(
             f"What {runtime.name!r} loads is not built for a card; leave --compute-capability out."
         )
-    checkpoint = load_checkpoint(options.checkpoint, registry)
-    trained = checkpoint.config
-    size = options.size or (trained["height"], trained["width"])
-    calibration = calibration_for(options, trained["dataset"], size, registry, reporter)
+    network = load_network(options, registry, reporter)
+    calibration = calibration_for(options, network, registry, reporter)
     setup = Setup(
-        size,
+        network.size,
         options.batch_size,
         output="labels" if options.output_kind == "labels" else "logits",
         calibration=calibration,
@@ -68,7 +60,8 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         dynamic=options.dynamic,
         compute_capability=options.compute_capability,
     )
-    with memory_may_be_short(options.batch_size, size):
-        told = runtime.export(checkpoint.model, setup, options.output)
+    with memory_may_be_short(options.batch_size, network.size):
+        told = runtime.export(network.model, setup, options.output)
     agreement = told.get("quantization", {}).get("agreement")
-    return Exported(options.output.stat().st_size, 4 * checkpoint.parameters, agreement)
+    weights = 4 * network.model.count_parameters()
+    return Exported(options.output.stat().st_size, weights, agreement)

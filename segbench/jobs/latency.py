@@ -2,14 +2,19 @@
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from segbench.errors import SegbenchError, sentence
 from segbench.files import check_writable
-from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
+from segbench.inference.networks import (
+    RANDOM_BACKBONE,
+    LoadedNetwork,
+    chosen_network,
+    random_network,
+)
 from segbench.inference.opened import check_runtime
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import Measured, Protocol, measure_group
@@ -24,15 +29,18 @@ from segbench.types import Runtime, Size
 class LatencyOptions:
     """What ``segbench latency`` was asked for, by name, so that another process can do it too.
 
-    Networks are a ``checkpoint`` or ``backbones`` with random weights. ``isolated`` says that each
+    Networks are a ``checkpoint``, a network with ``weights`` for a dataset, or ``networks`` and
+    FCN8s on ``backbones`` with random weights. ``isolated`` says that each
     runtime has a process of its own; then ``baseline`` is the record of the first.
     """
 
     runtimes: tuple[str, ...]
+    networks: tuple[str, ...] = ()
     backbones: tuple[str, ...] = ()
     decoder: str | None = None
     dataset: str | None = None
     checkpoint: Path | None = None
+    weights: Path | None = None
     size: Size | None = None
     protocol: Protocol = field(default_factory=Protocol)
     results: Path = Path("results")
@@ -44,7 +52,13 @@ class LatencyOptions:
     @property
     def count(self) -> int:
         """How many records it is to give."""
-        return len(self.runtimes) * max(1, len(self.backbones))
+        return len(self.runtimes) * max(1, len(self.networks) + len(self.backbones))
+
+    def one_by_one(self) -> "list[LatencyOptions]":
+        """The same for each network alone."""
+        alone = [replace(self, networks=(name,), backbones=()) for name in self.networks]
+        alone += [replace(self, networks=(), backbones=(name,)) for name in self.backbones]
+        return alone or [self]
 
 
 @dataclass
@@ -125,21 +139,29 @@ def _report(runtime: str, error: Exception, count: int, reporter: Reporter) -> N
     reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
 
 
-def _networks(options: LatencyOptions, registry: Registry) -> Iterator[Network]:
+def _networks(options: LatencyOptions, registry: Registry) -> Iterator[LoadedNetwork]:
     """One network at a time; a name that does not exist is refused before the first."""
     if options.checkpoint is not None:
-        yield trained_network(options.checkpoint, options.size, registry)
+        from segbench.inference.checkpoint import load_checkpoint
+
+        yield load_checkpoint(options.checkpoint, registry, options.size)
         return
-    names = options.backbones or (FRESH_BACKBONE,)
-    for name in names:
-        registry.backbone(name)
-    for name in names:
-        yield fresh_network(registry, name, options.decoder, options.dataset, options.size)
+    backbones = options.backbones if options.networks else options.backbones or (RANDOM_BACKBONE,)
+    chosen = [chosen_network(registry, name) for name in options.networks]
+    chosen += [chosen_network(registry, None, name, options.decoder) for name in backbones]
+    if options.weights is not None:
+        from segbench.inference.checkpoint import load_weights
+
+        dataset = registry.dataset(options.dataset or "")
+        yield load_weights(chosen[0], options.weights, dataset, options.size)
+        return
+    for network in chosen:
+        yield random_network(network, registry, options.dataset, options.size)
 
 
 def _records(
     group: Mapping[str, Measured],
-    network: Network,
+    network: LoadedNetwork,
     options: LatencyOptions,
     registry: Registry,
     started: datetime,
@@ -156,7 +178,7 @@ def _records(
             started,
             options.argv,
             registry,
-            plugins=[registry.backbone(network.config["backbone"]), measured.warm.runtime],
+            plugins=[network.model.network.plugin, measured.warm.runtime],
             engine=measured.warm.session.engine,
         )
         record = latency_record(

@@ -23,13 +23,12 @@ def latency_isolated(options: LatencyOptions, reporter: Reporter) -> Outcome:
     The first runtime's record is the baseline of the others.
     """
     outcome = Outcome()
-    for backbone in options.backbones or (None,):
+    for network in options.one_by_one():
         baseline = None
         for runtime in options.runtimes:
             alone = replace(
-                options,
+                network,
                 runtimes=(runtime,),
-                backbones=(backbone,) if backbone else (),
                 baseline=baseline,
                 isolated=True,
             )

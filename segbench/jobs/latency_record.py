@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.inference.networks import Network
+from segbench.inference.networks import LoadedNetwork
 from segbench.latency.group import Measured, Protocol
 from segbench.latency.statistics import block_medians, figures, percentile, speedup, timing_doubts
 from segbench.records.arrays import latency_samples
 from segbench.records.provenance import ARITHMETIC, session_details
 from segbench.records.record import Record, read_record
+
+KEPT = ("dataset", "network", "backbone", "decoder", "weights", "recipe", "seed")
+"""What a latency says of the training of its network."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Baseline:
     paired: bool
 
     @classmethod
-    def of(cls, measured: Measured, network: Network) -> "Baseline":
+    def of(cls, measured: Measured, network: LoadedNetwork) -> "Baseline":
         """One that took turns with the others."""
         medians = block_medians(measured.timings.arrays())
         return cls(measured.warm.runtime.name, medians, not doubts(measured, network), paired=True)
@@ -49,7 +52,7 @@ class Baseline:
 def latency_record(
     measured: Measured,
     baseline: Baseline | None,
-    network: Network,
+    network: LoadedNetwork,
     protocol: Protocol,
     occasion: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -63,7 +66,8 @@ def latency_record(
     if baseline and not baseline.valid:
         reasons.append(f"its baseline {baseline.runtime} is INVALID")
     config = {
-        **network.config,
+        **{key: network.config.get(key) for key in KEPT},
+        "checkpoint_sha256": network.sha256,
         "height": network.size[0],
         "width": network.size[1],
         "batch_size": protocol.batch_size,
@@ -80,7 +84,7 @@ def latency_record(
         **timed,
         **(baseline.speedup(measured) if baseline else {}),
         "build_s": measured.warm.build_s,
-        "parameters": network.parameters,
+        "parameters": network.model.count_parameters(),
         "file_mb": session.details.get("file_mb"),
         "peak_memory_mb": measured.peak_memory_mb,
         "device_memory_mb": measured.device_memory_mb,
@@ -95,7 +99,7 @@ def latency_record(
     return Record("latency", config, metrics, {**provenance, **session_details(session)})
 
 
-def doubts(measured: Measured, network: Network) -> list[str]:
+def doubts(measured: Measured, network: LoadedNetwork) -> list[str]:
     """What speaks against the runtime's own figures."""
     agreement, roofline = measured.agreement, measured.roofline
     p50_ms = 1e3 * percentile(measured.timings.seconds, 50)

@@ -9,23 +9,21 @@ from typing import Any
 from segbench.errors import SegbenchError, unknown_name
 from segbench.inference.weights import weights_label
 from segbench.records.record import config_hash
-from segbench.types import Backbone, Dataset, Recipe
+from segbench.types import Dataset, Network, Recipe
 
 RUNTIME = "eager"
 DEFAULT_PATIENCE = 3
-STRIDE = 32
 
 
 @dataclass(frozen=True)
 class RunOptions:
     """What ``segbench run`` was asked for, once its names are resolved."""
 
-    backbone: Backbone
+    network: Network
     dataset: Dataset
     recipe: Recipe
     data_root: Path
     weights: str = "imagenet"
-    decoder: str = "bilinear"
     seed: int = 0
     device: str = "auto"
     label_scale: int = 1
@@ -39,7 +37,7 @@ class RunOptions:
 
 
 def choose_recipe(
-    backbone: Backbone,
+    network: Network,
     dataset: Dataset,
     name: str,
     changes: Mapping[str, Any],
@@ -47,24 +45,25 @@ def choose_recipe(
 ) -> Recipe:
     """The data set's recipe of that name with the user's ``changes``; None changes nothing.
 
-    The modern recipe's rate suits encoders with batch normalisation; others scale theirs.
+    A network may change the modern recipe, whose rate suits encoders with batch normalisation.
     ``early_stop`` switches the stop on (with the recipe's patience or 3) or off.
     """
     if name not in dataset.recipes:
         raise SegbenchError(unknown_name(f"recipe of {dataset.name}", name, dataset.recipes))
     recipe = dataset.recipes[name]
     if name == "modern":
-        scale = recipe.encoder_lr_scale * backbone.modern_lr_scale
-        recipe = dataclasses.replace(recipe, encoder_lr_scale=scale)
+        scale = recipe.encoder_lr_scale * network.modern_lr_scale
+        recipe = dataclasses.replace(recipe, encoder_lr_scale=scale, **network.modern)
     wanted = {key: value for key, value in changes.items() if value is not None}
     recipe = dataclasses.replace(recipe, **wanted)
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
         crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))
         raise SegbenchError(f"--crop {crop} is larger than --size {size}; make it smaller.")
     height, width = recipe.crop or recipe.size
-    if recipe.batch_size * -(-height // STRIDE) * -(-width // STRIDE) == 1:
+    stride = network.stride
+    if recipe.batch_size * -(-height // stride) * -(-width // stride) == 1:
         raise SegbenchError(
-            f"A batch of one {height}x{width} image leaves a single value at stride {STRIDE}, on "
+            f"A batch of one {height}x{width} image leaves a single value at stride {stride}, on "
             "which batch normalisation cannot train; make --batch-size or --size larger."
         )
     if early_stop is None:
@@ -89,8 +88,7 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
         "dataset": options.dataset.name,
         "split": options.dataset.score_split,
         "data": ", ".join(f"{split} {value}" for split, value in prints.items()),
-        "backbone": options.backbone.name,
-        "decoder": options.decoder,
+        **options.network.config,
         "weights": weights_label(options.weights),
         "recipe": recipe.pop("name"),
         "runtime": RUNTIME,
@@ -109,8 +107,9 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
 
 
 def default_output(config: Mapping[str, Any]) -> Path:
-    """``runs/<backbone>-<dataset>-<hash>``, one folder for each training."""
+    """``runs/<network or backbone>-<dataset>-<hash>``, one folder for each training."""
     from segbench.training.state import trained_config
 
     digest = config_hash(trained_config(config))[:8]
-    return Path("runs") / f"{config['backbone']}-{config['dataset']}-{digest}"
+    name = (config.get("network") or config["backbone"]).replace("/", "-")
+    return Path("runs") / f"{name}-{config['dataset']}-{digest}"

@@ -11,7 +11,7 @@ from segbench.data.pictures import find_pictures, read_photo
 from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, SegbenchError
 from segbench.files import check_writable, draft_of
-from segbench.inference.opened import EngineOptions, open_predictor
+from segbench.inference.opened import EngineOptions, load_and_open
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -43,12 +43,12 @@ def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> 
     _check_names(pictures, folders.values())
     for folder in folders.values():
         check_writable(folder)
-    predictor = open_predictor(options, registry, reporter)
+    opened = load_and_open(options, registry, reporter)
 
     from segbench.inference.evaluate import network_logits, official_prediction
     from segbench.inference.tensors import class_map_at
 
-    dataset, unreadable = predictor.dataset, []
+    dataset, unreadable = opened.dataset, []
     for path in reporter.track(pictures, len(pictures), "predict"):
         try:
             image = read_photo(path)
@@ -56,7 +56,7 @@ def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> 
             reporter.say(error.message)
             unreadable.append(path)
             continue
-        logits = network_logits(predictor.session, image, predictor.size)[0]
+        logits = network_logits(opened.session, image, opened.size)[0]
         classes = class_map_at(logits, image.shape[:2])
         for kind, folder in folders.items():
             if kind == IDS:

@@ -46,8 +46,8 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
 
     place = options.output / "report.json"
     checkpoint = load_checkpoint(options.checkpoint, registry)
-    config, profile = checkpoint.config, options.profile
-    dataset, size = registry.dataset(config["dataset"]), (config["height"], config["width"])
+    profile, size = options.profile, checkpoint.size
+    dataset = registry.dataset(checkpoint.config["dataset"])
     calibration = gather(dataset, options.data_root, size, reporter, options.calibration_frames)
     scored = held_back(calibration, options.frames)
     setup = Setup(size, device="cpu", calibration=calibration, keep_float=(), reporter=reporter)

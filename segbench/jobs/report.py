@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from segbench.errors import SegbenchError
 from segbench.files import check_writable, draft_of
-from segbench.inference.opened import check_runtime
-from segbench.jobs.evaluate import EvaluateOptions, Opened, open_checkpoint, score
+from segbench.inference.networks import LoadedNetwork
+from segbench.inference.opened import Opened, check_runtime, load_network
+from segbench.jobs.evaluate import EvaluateOptions, open_to_score, score
 from segbench.pages.figures import View
 from segbench.pages.report import (
     Section,
@@ -25,10 +25,7 @@ from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
 from segbench.records.facts import kept_float
 from segbench.records.record import Record, read_record
 from segbench.scoring.score import best_and_worst, frame_miou
-from segbench.types import Dataset
-
-if TYPE_CHECKING:
-    from segbench.inference.checkpoint import Checkpoint
+from segbench.types import Frame
 
 FRAMES_DRAWN = 3
 
@@ -87,8 +84,6 @@ def _of_record(
     sections = score_sections(record, frames)
     if options.checkpoint is None:
         return record, [*sections, frame_section(frames)]
-    from segbench.inference.checkpoint import load_checkpoint
-
     config = record.config
     asked = EvaluateOptions(
         checkpoint=options.checkpoint,
@@ -100,11 +95,10 @@ def _of_record(
         device=options.device,
         keep_float=kept_float(record) if "quantization" in record.provenance else None,
     )
-    check_runtime(asked.runtime, asked.device, asked.size)
-    checkpoint = load_checkpoint(options.checkpoint, registry)
-    _require_same_weights(checkpoint, record, options.checkpoint)
-    opened = open_checkpoint(checkpoint, asked, registry, reporter)
-    return record, [*sections, _drawn(frames, opened, asked.dataset, reporter)]
+    network = load_network(asked, registry, reporter)
+    _require_same_weights(network, record, options.checkpoint)
+    opened, scored = open_to_score(network, asked, registry, reporter)
+    return record, [*sections, _drawn(frames, opened, scored, reporter)]
 
 
 def _of_checkpoint(
@@ -116,10 +110,10 @@ def _of_checkpoint(
         raise SegbenchError("--checkpoint goes with a record; the source is a checkpoint already.")
     started = datetime.now(UTC)
     runtime = registry.runtime(options.runtime or "eager")
-    checkpoint = load_checkpoint(options.source, registry)
+    network = load_checkpoint(options.source, registry)
     asked = EvaluateOptions(
         checkpoint=options.source,
-        dataset=registry.dataset(checkpoint.config["dataset"]),
+        dataset=registry.dataset(network.config["dataset"]),
         runtime=runtime,
         data_root=options.data_root,
         split=options.split,
@@ -128,20 +122,22 @@ def _of_checkpoint(
         argv=options.argv,
     )
     check_runtime(asked.runtime, asked.device, asked.size)
-    opened = open_checkpoint(checkpoint, asked, registry, reporter)
-    record, arrays = score(opened, asked, started, registry, reporter)
+    opened, scored = open_to_score(network, asked, registry, reporter)
+    record, arrays = score(opened, scored, asked, started, registry, reporter)
     ids = tuple(map(str, arrays["frames"]))
     frames = ScoredFrames(ids, asked.dataset.classes, arrays["confusion"])
-    drawn = _drawn(frames, opened, asked.dataset, reporter)
+    drawn = _drawn(frames, opened, scored, reporter)
     return record, [*score_sections(record, frames), drawn]
 
 
-def _require_same_weights(checkpoint: "Checkpoint", record: Record, path: Path) -> None:
-    if checkpoint.sha256 != record.config.get("checkpoint_sha256"):
+def _require_same_weights(network: LoadedNetwork, record: Record, path: Path) -> None:
+    if network.sha256 != record.config.get("checkpoint_sha256"):
         raise SegbenchError(f"{path} is not the checkpoint that {record.path} was measured with.")
 
 
-def _drawn(frames: ScoredFrames, opened: Opened, dataset: Dataset, reporter: Reporter) -> Section:
+def _drawn(
+    frames: ScoredFrames, opened: Opened, scored: Sequence[Frame], reporter: Reporter
+) -> Section:
     """The section of the frames, the best and the worst of which are predicted again."""
     from segbench.data.frames import read_pair
     from segbench.inference.evaluate import predict_logits
@@ -149,13 +145,13 @@ def _drawn(frames: ScoredFrames, opened: Opened, dataset: Dataset, reporter: Rep
 
     scores = frame_miou(frames.confusions)
     best, worst = best_and_worst(scores, FRAMES_DRAWN)
-    places = {frame.id: frame for frame in opened.frames}
+    places = {frame.id: frame for frame in scored}
     views = []
     for index in reporter.track((*worst, *best), len(worst) + len(best), "frames"):
         name = frames.ids[index]
         if name not in places:
             raise SegbenchError(f"The record's frame {name!r} is not in the data's split.")
-        image, truth = read_pair(dataset, places[name])
+        image, truth = read_pair(opened.dataset, places[name])
         predicted = class_map(predict_logits(opened.session, image, opened.size))
         views.append(View(name, float(scores[index]), image, truth, predicted))
-    return frame_section(frames, views, dataset.palette)
+    return frame_section(frames, views, opened.dataset.palette)

@@ -1,4 +1,4 @@
-"""The main job: train FCN8s on a data set, score the best epoch, record it and draw it."""
+"""The main job: train a network on a data set, score the best epoch, record it and draw it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,16 +16,17 @@ from segbench.data.frames import (
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.files import check_writable, locked, sweep
-from segbench.inference.weights import LoadedWeights, build_encoder
+from segbench.inference.opened import EngineOptions, load_network, open_network
+from segbench.inference.weights import LoadedWeights, build_model
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, config_hash, find_record, write_record
-from segbench.types import Frame, Setup
+from segbench.types import Frame
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
+    from segbench.model import SegmentationModel
     from segbench.training.state import Epoch
 
 FILES = 6
@@ -62,9 +63,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         reporter.say(f"skipped: {done} is a run of this configuration; --force repeats it")
         return done
     output = options.output or default_output(config)
-    from segbench.inference.checkpoint import count_parameters
-
-    check_writable(output, needed=FILES * 4 * count_parameters(model))
+    check_writable(output, needed=FILES * 4 * model.count_parameters())
     named = f" --output {options.output}" if options.output else ""
     go_on = f"go on with the same options and --resume{named}."
     with locked(output / ".lock", f"Another run writes to {output}; name another --output."):
@@ -97,20 +96,16 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
             raise InterruptedRun(f"Interrupted; {go_on}") from None
 
 
-def new_network(options: RunOptions) -> "tuple[FCN8s, LoadedWeights]":
-    """FCN8s with its first weights, the same for the same seed."""
+def new_network(options: RunOptions) -> "tuple[SegmentationModel, LoadedWeights]":
+    """The network with its first weights, the same for the same seed."""
     import torch
 
-    from segbench.fcn8s import FCN8s
-
     torch.manual_seed(options.seed)
-    encoder, weights = build_encoder(options.backbone, options.weights)
-    classes = len(options.dataset.classes)
-    return FCN8s(encoder, classes, weights.convention, options.decoder), weights
+    return build_model(options.network, len(options.dataset.classes), options.weights)
 
 
 def train(
-    model: "FCN8s",
+    model: "SegmentationModel",
     options: RunOptions,
     config: Mapping[str, Any],
     splits: Splits,
@@ -162,27 +157,27 @@ def score_and_record(
 
     The record follows the score at once, so that none is lost, and a run that has one is whole.
     """
-    from segbench.inference.checkpoint import load_checkpoint
     from segbench.inference.evaluate import evaluate
     from segbench.jobs.overlays import frames_to_draw, write_overlays
     from segbench.training.state import BEST, changes
 
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
-    best = load_checkpoint(output / BEST, registry)
-    if changed := changes(config, best.config):
+    engine = EngineOptions(checkpoint=output / BEST, runtime=runtime, device=options.device)
+    network = load_network(engine, registry, reporter)
+    if changed := changes(config, network.config):
         raise SegbenchError(
             f"{output / BEST} was trained with another {', '.join(changed)} and is not scored; "
             "name another --output."
         )
-    session = runtime.open(best.model, Setup(size, device=options.device))
+    session = open_network(network, engine, registry, reporter, dataset).session
     drawn = frames_to_draw(dataset, folder, options.limit, reporter)
     write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
     scored = splits[dataset.score_split]
     evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)
     record = Record(
         kind="run",
-        config={**config, "checkpoint_sha256": best.sha256},
-        metrics=evaluation.metrics() | {"parameters": best.parameters},
+        config={**config, "checkpoint_sha256": network.sha256},
+        metrics=evaluation.metrics() | {"parameters": network.model.count_parameters()},
         per_class=evaluation.summary["per_class"],
         curve=[asdict(epoch) for epoch in curve],
         official=evaluation.official,
@@ -190,7 +185,7 @@ def score_and_record(
             started=started,
             argv=options.argv,
             registry=registry,
-            plugins=[options.backbone, dataset, runtime],
+            plugins=[options.network.plugin, dataset, runtime],
             engine=session.engine,
             dataset_fingerprint=config["data"],
         )

@@ -10,10 +10,11 @@ import PIL.Image
 
 from segbench.data.layouts import provide
 from segbench.errors import SegbenchError
+from segbench.inference.opened import EngineOptions, check_classes, load_network, open_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.scoring.predictions import read_prediction
-from segbench.types import Dataset, Setup, Submittable
+from segbench.types import Dataset, Submittable
 
 
 @dataclass(frozen=True)
@@ -63,22 +64,22 @@ def _write(
     reporter: Reporter,
 ) -> int:
     from segbench.data.frames import read_image
-    from segbench.inference.checkpoint import load_checkpoint
     from segbench.inference.evaluate import official_prediction, predict_logits
     from segbench.inference.tensors import class_map
-    from segbench.jobs.evaluate import check_classes
 
     dataset = options.dataset
-    checkpoint = load_checkpoint(options.checkpoint, registry)
-    check_classes(checkpoint, dataset, options.checkpoint)
-    size = (checkpoint.config["height"], checkpoint.config["width"])
-    session = registry.runtime("eager").open(checkpoint.model, Setup(size, device=options.device))
+    engine = EngineOptions(
+        checkpoint=options.checkpoint, runtime=registry.runtime("eager"), device=options.device
+    )
+    network = load_network(engine, registry, reporter)
+    check_classes(network, dataset)
+    opened = open_network(network, engine, registry, reporter, dataset)
     source = dataset.locate(options.data_root)
     frames = dataset.frames(source, "test")
     provide(dataset, source, frames, reporter)
     count = 0
     for frame in reporter.track(frames, len(frames), "predict"):
-        logits = predict_logits(session, read_image(frame.image), size)
+        logits = predict_logits(opened.session, read_image(frame.image), opened.size)
         prediction = official_prediction(dataset, logits, class_map(logits))
         files = benchmark.submission(frame, prediction)
         for name, values in files.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
-from segbench.inference.opened import EngineOptions, Predictor, open_predictor
+from segbench.inference.opened import EngineOptions, Opened, load_and_open
 from segbench.plugins import Registry
 from segbench.progress import Reporter, Step
 
@@ -69,10 +69,10 @@ def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) ->
     if options.output.resolve() == options.input.resolve():
         raise SegbenchError(f"{options.output} is the input; name another --output.")
     check_writable(options.output.parent)
-    predictor = open_predictor(options, registry, reporter)
+    opened = load_and_open(options, registry, reporter)
     try:
         with draft_of(options.output) as draft:
-            return _write(draft, footage, predictor, options, reporter)
+            return _write(draft, footage, opened, options, reporter)
     except av.FFmpegError as error:
         raise SegbenchError(f"{options.output} cannot be written ({error.strerror}).") from error
 
@@ -80,7 +80,7 @@ def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) ->
 def _write(
     draft: Path,
     footage: "Footage",
-    predictor: Predictor,
+    opened: Opened,
     options: VideoOptions,
     reporter: Reporter,
 ) -> Made:
@@ -91,7 +91,7 @@ def _write(
     runtime = options.runtime.name
     started = perf_counter()
     with VideoWriter(draft, footage) as writer, reporter.steps(footage.expected, "video") as step:
-        works = stages(predictor, footage.orientation, writer, options.opacity, runtime)
+        works = stages(opened, footage.orientation, writer, options.opacity, runtime)
         pipeline = Pipeline(SOURCE, footage.stills, works)
         try:
             _count(pipeline, step)
@@ -105,7 +105,7 @@ def _write(
     return Made(
         frames=writer.frames,
         rate=writer.frames / (perf_counter() - started),
-        engine=predictor.session.engine,
+        engine=opened.session.engine,
         seconds=pipeline.seconds(),
         interrupted=interrupted,
         troubles=tuple(footage.troubles),

@@ -11,7 +11,7 @@ import numpy as np
 
 from segbench.device import cpu_threads, resolve_device, set_threads
 from segbench.errors import kept, out_of_memory, sentence, too_large
-from segbench.inference.networks import FRESH_DATASET, Network
+from segbench.inference.networks import RANDOM_DATASET, LoadedNetwork
 from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.peaks import torch_peak
@@ -84,7 +84,7 @@ class Measured:
 
 
 def measure_group(
-    network: Network,
+    network: LoadedNetwork,
     runtimes: Sequence[Runtime],
     protocol: Protocol,
     registry: Registry,
@@ -150,7 +150,7 @@ def _whole(found: Mapping[str, T | Exception]) -> dict[str, T]:
 
 
 def _warm_up(
-    network: Network,
+    network: LoadedNetwork,
     runtimes: Sequence[Runtime],
     protocol: Protocol,
     registry: Registry,
@@ -162,7 +162,7 @@ def _warm_up(
     def calibration() -> Calibration:
         from segbench.inference.calibration import gather
 
-        dataset = registry.dataset(network.config["dataset"] or FRESH_DATASET)
+        dataset = registry.dataset(network.config["dataset"] or RANDOM_DATASET)
         return gather(dataset, protocol.data_root, network.size, reporter, trained=network.trained)
 
     shape = (protocol.batch_size, *network.size, 3)
@@ -192,7 +192,7 @@ def _warm_up(
     return warm
 
 
-def _setup(network: Network, protocol: Protocol) -> Setup:
+def _setup(network: LoadedNetwork, protocol: Protocol) -> Setup:
     return Setup(
         network.size,
         protocol.batch_size,
@@ -222,10 +222,10 @@ def _measure(
 
 
 def _compare(
-    network: Network, warm: Mapping[str, Warm], protocol: Protocol, registry: Registry
+    network: LoadedNetwork, warm: Mapping[str, Warm], protocol: Protocol, registry: Registry
 ) -> tuple[Mapping[str, Agreement | Exception], str | None]:
     """Each runtime's agreement with eager FP32, and what they were compared on."""
-    dataset = network.config["dataset"] or FRESH_DATASET
+    dataset = network.config["dataset"] or RANDOM_DATASET
     samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
     sessions = {name: each.session for name, each in warm.items()}
     setup = Setup(network.size, protocol.batch_size, protocol.device, threads=protocol.threads)
@@ -238,7 +238,7 @@ def _compare(
 
 
 def _rooflines(
-    network: Network, warm: Mapping[str, Warm], protocol: Protocol, reporter: Reporter
+    network: LoadedNetwork, warm: Mapping[str, Warm], protocol: Protocol, reporter: Reporter
 ) -> dict[str, Roofline | Exception]:
     work = work_of(network.model, network.size, protocol.batch_size)
     bytes_per_s = copy_rate(resolve_device(protocol.device))

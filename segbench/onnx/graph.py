@@ -1,11 +1,10 @@
-"""FCN8s -> ONNX, the one graph that every engine but PyTorch starts from.
+"""A network -> ONNX, the one graph that every engine but PyTorch starts from.
 
 The graph takes RGB in 0..255 with normalisation and padding inside. It is compared with eager
 FP32 by numbers before it takes its place.
 """
 
 import ast
-import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
+from segbench.model import SegmentationModel
 from segbench.onnx.session import OnnxSession
 from segbench.types import Setup
 
@@ -36,7 +35,7 @@ Precision = Literal["fp32", "fp16"]
 
 
 def export_onnx(
-    model: FCN8s,
+    model: SegmentationModel,
     path: Path,
     setup: Setup,
     precision: Precision = "fp32",
@@ -61,27 +60,16 @@ def export_onnx(
 
 
 class _Exported(nn.Module):
-    def __init__(self, model: FCN8s, output: str) -> None:
+    def __init__(self, model: SegmentationModel, output: str) -> None:
         super().__init__()
-        self.model, self.output = _with_folded_scales(model), output
+        self.model, self.output = model.folded(), output
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.model(images)
         return logits.argmax(1).to(torch.uint8) if self.output == "labels" else logits
 
 
-def _with_folded_scales(model: FCN8s) -> FCN8s:
-    """A copy whose score layers hold the scales of their taps: three layers less to run."""
-    folded = copy.deepcopy(model)
-    scores = (folded.score8, folded.score16, folded.score32)
-    with torch.no_grad():
-        for layer, scale in zip(scores, model.tap_scale, strict=True):
-            layer.weight *= scale
-        folded.tap_scale.fill_(1)
-    return folded
-
-
-def _export(model: FCN8s, path: Path, setup: Setup) -> None:
+def _export(model: SegmentationModel, path: Path, setup: Setup) -> None:
     device = next(model.parameters()).device
     images = torch.zeros(setup.batch_size, 3, *setup.size, device=device)
     open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
@@ -125,11 +113,11 @@ def _name_after_layers(graph: onnx.ModelProto) -> None:
     taken: set[str] = set()
     for node in graph.graph.node:
         if node.op_type in ("Conv", "ConvTranspose"):
-            name = node.input[1].removeprefix("model.").removesuffix(".weight")
+            name = node.input[1].removeprefix("model.net.").removesuffix(".weight")
             if name in taken:
                 notes = {entry.key: entry.value for entry in node.metadata_props}
                 scopes = ast.literal_eval(notes["pkg.torch.onnx.name_scopes"])
-                name = scopes[-2].removeprefix("model.")
+                name = scopes[-2].removeprefix("model.net.")
             node.name = name
             taken.add(name)
         del node.metadata_props[:]
@@ -171,7 +159,7 @@ class Likeness:
 
 
 def compare_with_eager(
-    model: FCN8s, path: Path, setup: Setup, precision: str, images: NDArray[np.uint8]
+    model: SegmentationModel, path: Path, setup: Setup, precision: str, images: NDArray[np.uint8]
 ) -> Likeness:
     """Run the graph at ``path`` and the network on images (N, H, W, 3), N the batch of the setup.
 
@@ -190,7 +178,7 @@ def compare_with_eager(
     return Likeness(float(np.mean(found.argmax(1) == logits.argmax(1))), error)
 
 
-def _check(model: FCN8s, path: Path, setup: Setup, precision: Precision) -> None:
+def _check(model: SegmentationModel, path: Path, setup: Setup, precision: Precision) -> None:
     likeness = compare_with_eager(model, path, setup, precision, _pictures(setup))
     if likeness.error is None:
         wrong = likeness.agreement < AGREEMENT[precision]

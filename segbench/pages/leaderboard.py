@@ -21,7 +21,7 @@ from segbench.records.record import Record
 MOST_ROWS = 1000
 # The columns that decide; the others follow in their order.
 FIRST = (
-    *("rank", "network", "backbone", "runtime", "score", "p50 ms", "speed-up", "verdict"),
+    *("rank", "network", "runtime", "score", "p50 ms", "speed-up", "verdict"),
     *("note", "score from", "trained on", "p90 ms", "p99 ms", "fps", "over seeds"),
 )
 SHAREABLE = ("network", "decoder", "weights", "trained on", "size", "timed")
@@ -174,7 +174,7 @@ def _table(
 
 def _network(row: Row) -> str:
     rank = "" if row["rank"] is None else f"{row['rank']}. "
-    return f"{rank}{row['backbone']} {row['runtime']}"
+    return f"{rank}{row['network']} {row['runtime']}"
 
 
 def _cell(iou: Any) -> tuple[str, int | None]:

@@ -55,7 +55,7 @@ class Point:
 
     ms: float
     score: float
-    backbone: str = ""
+    network: str = ""
     runtime: str = ""
     verdict: str | None = "VALID"
     details: str = ""
@@ -66,7 +66,7 @@ class Point:
 class Key:
     """What colours and marks stand for, alike in all plots of a page: a name's place counts."""
 
-    backbones: Sequence[str]
+    networks: Sequence[str]
     runtimes: Sequence[str]
 
 
@@ -223,7 +223,7 @@ def _marks(drawn: Sequence[Point], key: Key, x: Axis, y: Axis) -> list[Mark]:
 
 def _style(point: Point, key: Key) -> str:
     hollow = " hollow" if point.verdict == "INVALID" else ""
-    return f"series-{key.backbones.index(point.backbone) % COLORS + 1}{hollow}"
+    return f"series-{key.networks.index(point.network) % COLORS + 1}{hollow}"
 
 
 def _labels(drawn: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[Label | None]:
@@ -250,7 +250,7 @@ def _labels(drawn: Sequence[Point], places: Sequence[tuple[float, float]]) -> li
 def _names(drawn: Sequence[Point]) -> list[str]:
     """Backbone and runtime of each point, without what all have in common."""
     parts = [
-        name for name in ("backbone", "runtime") if len({getattr(p, name) for p in drawn}) > 1
+        name for name in ("network", "runtime") if len({getattr(p, name) for p in drawn}) > 1
     ] or ["runtime"]
     texts = [printable(" ".join(getattr(point, part) for part in parts)) for point in drawn]
     return [t if len(t) <= LONGEST_LABEL else t[: LONGEST_LABEL - 1] + "…" for t in texts]
@@ -272,13 +272,13 @@ def _shape(number: int) -> str:
 
 def _legend(drawn: Sequence[Point], key: Key) -> tuple[list[dict[str, Any]], int]:
     """The entries of the legend below the plot, and the height of both."""
-    backbones = {point.backbone for point in drawn}
+    networks = {point.network for point in drawn}
     runtimes = {point.runtime for point in drawn}
     groups = [
         [
             (f"series-{place % COLORS + 1}", _shape(0), name)
-            for place, name in enumerate(key.backbones)
-            if name in backbones
+            for place, name in enumerate(key.networks)
+            if name in networks
         ],
         [("", _shape(n), name) for n, name in enumerate(key.runtimes) if name in runtimes],
         [("line", "M-8 0H8", "Pareto front of VALID points"), ("hollow", _shape(0), "INVALID")],

@@ -28,10 +28,10 @@ DISTINCT = {
 
 
 def plot_key(tables: Tables) -> Key:
-    """One colour a backbone and one mark a runtime, for all plots of ``tables``."""
+    """One colour a network and one mark a runtime, for all plots of ``tables``."""
     rows = list(chain(*tables.values()))
     return Key(
-        sorted({row["backbone"] for row in rows}),
+        sorted({row["network"] for row in rows}),
         sorted({row["runtime"] for row in rows}),
     )
 
@@ -47,7 +47,7 @@ def bare_points(rows: Sequence[Row]) -> dict[str, list[Point]]:
             point = Point(
                 ms=row["p50_ms"],
                 score=row["score"],
-                backbone=row["backbone"],
+                network=row["network"],
                 runtime=row["runtime"],
                 verdict=row["verdict"],
                 row=place,
@@ -68,13 +68,13 @@ def points(rows: Sequence[Row]) -> dict[str, list[Point]]:
 
 
 def distinctions(rows: Sequence[Row]) -> list[str]:
-    """For each row what tells it from the others of its backbone and runtime, as text.
+    """For each row what tells it from the others of its network and runtime, as text.
 
     Where no setting does, it is the checkpoint.
     """
     alike = defaultdict(list)
     for row in rows:
-        alike[row["backbone"], row["runtime"]].append(row)
+        alike[row["network"], row["runtime"]].append(row)
     told = {id(row): text for group in alike.values() for row, text in _told_apart(group)}
     return [told[id(row)] for row in rows]
 
@@ -124,7 +124,7 @@ def _details(row: Row, note: str) -> str:
     )
     reasons = "; ".join(map(str, row["reasons"] or ()))
     lines = (
-        f"{row['backbone']} {row['runtime']}",
+        f"{row['network']} {row['runtime']}",
         note,
         f"{score_name(row)} {row['score']:.4f}{interval}",
         latency,

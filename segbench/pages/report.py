@@ -15,7 +15,7 @@ from segbench.pages import figures
 from segbench.pages.figures import View
 from segbench.pages.shell import render
 from segbench.records.arrays import Samples, ScoredFrames
-from segbench.records.facts import device_name, record_name
+from segbench.records.facts import device_name, network_name, record_name
 from segbench.records.record import Record
 from segbench.scoring.bootstrap import bootstrap_iou
 from segbench.scoring.confusion import iou, marginals, ratio
@@ -100,7 +100,7 @@ def title(record: Record) -> str:
     config = record.config
     where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
     what = "latency of " if record.kind == "latency" else ""
-    return f"{what}{config['backbone']}" + (f" on {where}" if where else "")
+    return f"{what}{network_name(config)}" + (f" on {where}" if where else "")
 
 
 def facts(record: Record) -> dict[str, str]:
@@ -111,7 +111,7 @@ def facts(record: Record) -> dict[str, str]:
         **result,
         "runtime": config["runtime"],
         "input": f"{config['height']} x {config['width']}",
-        "network": " ".join(filter(None, (config["backbone"], config.get("decoder")))),
+        "network": " ".join(filter(None, (network_name(config), config.get("decoder")))),
         "recipe": config.get("recipe"),
         "epochs": config.get("epochs"),
         "seed": config.get("seed"),

@@ -1,11 +1,32 @@
 """What a record says of itself, as tables and pages name it."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from segbench.device import bf16_is_emulated
 from segbench.records.record import Record
 
 UNKNOWN = "unknown extensions"
+
+
+TITLES = {
+    "vgg16": "VGG16",
+    "mobilenet": "MobileNetV2",
+    "mobilenetv1": "MobileNetV1",
+    "mobilenetv3": "MobileNetV3",
+    "enet": "ENet",
+    "erfnet": "ERFNet",
+}
+"""The published names; other networks and backbones are shown by the names of their plugins."""
+
+
+def network_name(config: Mapping[str, Any]) -> str:
+    """The network as people call it: "ENet", "FCN8s VGG16"; where none is named, it is FCN8s."""
+    if whole := config.get("network"):
+        return TITLES.get(whole, whole)
+    backbone = config.get("backbone") or "unknown"
+    return f"FCN8s {TITLES.get(backbone, backbone)}"
 
 
 def device_name(record: Record) -> str:

@@ -11,6 +11,7 @@ from segbench.records.facts import (
     device_kind,
     device_name,
     kept_float,
+    network_name,
     note,
     record_name,
 )
@@ -24,6 +25,7 @@ DERIVED = (
     "kind",
     "record",
     "path",
+    "network",
     "device_name",
     "device_kind",
     "arithmetic",
@@ -57,9 +59,9 @@ def frame_of(records: Iterable[Record]) -> "DataFrame":
 
     The columns are ``kind``, ``record`` (the file below the results folder), ``path``,
     every field of config, metrics and provenance that the schema names and that is a single
-    value, and what follows from several of them: ``device_name``, ``device_kind``,
-    ``arithmetic``, ``checkpoint`` (its SHA-256, or the configuration's hash), ``keep_float``,
-    ``training`` (as JSON), ``reasons`` and ``note``.
+    value, and what follows from several of them: ``network`` ("FCN8s VGG16"), ``device_name``,
+    ``device_kind``, ``arithmetic``, ``checkpoint`` (its SHA-256, or the configuration's hash),
+    ``keep_float``, ``training`` (as JSON), ``reasons`` and ``note``.
     """
     from pandas import DataFrame
 
@@ -87,6 +89,7 @@ def _derived(record: Record) -> tuple[Any, ...]:
         record.kind,
         record_name(record),
         record.path and str(record.path),
+        network_name(record.config),
         device_name(record),
         device_kind(record),
         arithmetic(record),

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from segbench.data.draw import overlay
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.inference.tensors import class_map, to_device
+from segbench.model import SegmentationModel
 from segbench.training.state import Epoch
 from segbench.types import Dataset
 
@@ -49,7 +49,7 @@ class TensorBoard:
         self.dataset = dataset
         self.images = [np.array(image) for image in images[:SAMPLES]]
 
-    def __call__(self, model: FCN8s, entry: Epoch) -> None:
+    def __call__(self, model: SegmentationModel, entry: Epoch) -> None:
         """Write the epoch's figures and its overlays."""
         figures = asdict(entry)
         for title, name in CURVES.items():
@@ -61,7 +61,7 @@ class TensorBoard:
 
 
 @torch.inference_mode()
-def _predict(model: FCN8s, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _predict(model: SegmentationModel, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     model.eval()
     device = next(model.parameters()).device
     return class_map(model(to_device(image[None], device, torch.float32))[0])

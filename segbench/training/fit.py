@@ -17,8 +17,8 @@ from torch.nn import functional
 from segbench.data.frames import Split
 from segbench.device import training_dtype
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.inference.tensors import memory_format, to_device, weight_format
+from segbench.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.scoring.confusion import mean_iou
 from segbench.training.augment import augment
@@ -31,7 +31,7 @@ SCORE_STRIDE = 4
 STEPS_BETWEEN_LOSSES = 10
 """Reading the loss waits for the device, so it is read now and then."""
 
-Logger = Callable[[FCN8s, Epoch], None]
+Logger = Callable[[SegmentationModel, Epoch], None]
 """Is told of every epoch once it is done."""
 
 
@@ -45,9 +45,9 @@ class Pass:
 
 
 def fit(
-    model: FCN8s,
+    model: SegmentationModel,
     split: Split,
-    validate: Callable[[FCN8s], Validation],
+    validate: Callable[[SegmentationModel], Validation],
     job: Job,
     reporter: Reporter,
     resume: bool = False,
@@ -67,7 +67,7 @@ def fit(
     if resume:
         curve = load_state(job, learner)
     else:
-        model.normalise_taps(to_device(split.images[: recipe.batch_size], job.device, dtype))
+        model.prepare_training(to_device(split.images[: recipe.batch_size], job.device, dtype))
     weights = class_weights(split.labels, model.classes) if recipe.class_weights else None
 
     for epoch in range(len(curve), recipe.epochs):

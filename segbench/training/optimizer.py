@@ -9,19 +9,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segbench.fcn8s import FCN8s
+from segbench.model import SegmentationModel
 from segbench.types import IGNORED, Recipe
 
 
-def make_optimizer(model: FCN8s, recipe: Recipe) -> torch.optim.Optimizer:
-    """Four groups: the encoder's layers and the decoder's, with weight decay or (1-d) without.
+def make_optimizer(model: SegmentationModel, recipe: Recipe) -> torch.optim.Optimizer:
+    """Groups of layers: pretrained or not, with weight decay or (1-d) without.
 
-    The encoder learns at ``encoder_lr_scale`` of the decoder's rate. Each group keeps its rate in
-    ``base_lr`` for the schedule.
+    A pretrained encoder learns at ``encoder_lr_scale`` of the other layers' rate. Each group keeps
+    its rate in ``base_lr`` for the schedule.
     """
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
-    for name, parameter in model.named_parameters():
-        in_encoder = name.startswith("encoder.")
+    encoder = model.network.pretrained_part
+    for name, parameter in model.net.named_parameters():
+        in_encoder = encoder != "" and name.startswith(f"{encoder}.")
         groups.setdefault((in_encoder, parameter.ndim > 1), []).append(parameter)
     described = []
     for (in_encoder, decays), parameters in groups.items():

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.files import draft_of
 from segbench.inference.checkpoint import save_checkpoint
+from segbench.model import SegmentationModel
 from segbench.training.optimizer import improvements
 from segbench.types import Recipe
 
@@ -50,7 +50,7 @@ class Job:
 class Learner:
     """The three things that change while training."""
 
-    model: FCN8s
+    model: SegmentationModel
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
 
@@ -67,7 +67,7 @@ def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
     save_checkpoint(job.output / LAST, learner.model, config)
     state = {
         "config": dict(job.config),
-        "model": learner.model.state_dict(),
+        "model": learner.model.net.state_dict(),
         "optimizer": learner.optimizer.state_dict(),
         "scaler": learner.scaler.state_dict(),
         "curve": [asdict(epoch) for epoch in curve],
@@ -109,7 +109,7 @@ def trained_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _restored(learner: Learner, state: Mapping[str, Any]) -> list[Epoch]:
-    learner.model.load_state_dict(state["model"])
+    learner.model.net.load_state_dict(state["model"])
     learner.optimizer.load_state_dict(state["optimizer"])
     learner.scaler.load_state_dict(state["scaler"])
     return [Epoch(**epoch) for epoch in state["curve"]]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from segbench.device import training_dtype
-from segbench.fcn8s import FCN8s
 from segbench.inference.tensors import class_map, resize_logits, to_device
+from segbench.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import IGNORED, Dataset, Frame
@@ -39,7 +39,7 @@ class Validator:
     reporter: Reporter
 
     @torch.inference_mode()
-    def __call__(self, model: FCN8s) -> Validation:
+    def __call__(self, model: SegmentationModel) -> Validation:
         """One confusion matrix over the whole split, at label size."""
         model.eval()
         dtype = training_dtype(self.precision, self.device)

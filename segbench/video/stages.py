@@ -8,7 +8,7 @@ from torch import Tensor
 
 from segbench.data.draw import caption, overlay
 from segbench.inference.evaluate import network_logits
-from segbench.inference.opened import Predictor
+from segbench.inference.opened import Opened
 from segbench.inference.tensors import class_map, resize_logits
 from segbench.types import Image
 from segbench.video.pipeline import Work
@@ -33,7 +33,7 @@ class Rate:
 
 
 def stages(
-    predictor: Predictor,
+    opened: Opened,
     orientation: Orientation,
     writer: VideoWriter,
     opacity: float,
@@ -43,15 +43,15 @@ def stages(
     rate = Rate()
 
     def network(still: Still) -> tuple[Still, Tensor]:
-        return still, network_logits(predictor.session, still.image, predictor.size)
+        return still, network_logits(opened.session, still.image, opened.size)
 
     def draw(seen: tuple[Still, Tensor]) -> tuple[Still, Image]:
         still, logits = seen
         classes = class_map(resize_logits(logits, still.image.shape[:2])[0])
-        drawn = overlay(still.image, classes, predictor.dataset.palette, opacity)
+        drawn = overlay(still.image, classes, opened.dataset.palette, opacity)
         now = rate.count()
         measured = f"{now:.1f} frames/s" if now else "first frame"
-        drawn = caption(drawn, f"{measured}, {runtime}\n{predictor.session.engine}")
+        drawn = caption(drawn, f"{measured}, {runtime}\n{opened.session.engine}")
         return still, orientation.stored(drawn)
 
     def encode(finished: tuple[Still, Image]) -> None:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from segbench.fcn8s import FCN8s
+from segbench.model import SegmentationModel
 from segbench.types import Calibration, InputConvention, Runtime, Session, Setup
 from segbench_plugins.backbones import mobilenet, vgg16
 from segbench_plugins.runtimes import onnx
 from segbench_plugins.runtimes.pytorch import eager
+from tests.tiny import fcn8s_over
 
 SIZE = (256, 512)
 BACKBONES = {
@@ -28,12 +29,12 @@ RUNTIMES: dict[str, Runtime] = {
 }
 
 
-def random_network(name: str) -> FCN8s:
+def random_network(name: str) -> SegmentationModel:
     """Fresh weights, with score layers that are not zero."""
     torch.manual_seed(0)
     convention = InputConvention()
-    model = FCN8s(BACKBONES[name].build(convention), 19, convention)
-    for layer in (model.score8, model.score16, model.score32):
+    model = fcn8s_over(BACKBONES[name].build(convention), 19, convention)
+    for layer in (model.net.score8, model.net.score16, model.net.score32):
         torch.nn.init.normal_(layer.weight, std=0.1)
     return model.eval()
 

@@ -9,7 +9,7 @@ import time
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from segbench.inference.networks import fresh_network
+from segbench.inference.networks import fcn8s_on, random_network
 from segbench.latency.statistics import percentile
 from segbench.latency.timing import BLOCK_SECONDS, measure_in_turns, query_of, warm_up
 from segbench.plugins import Registry
@@ -22,7 +22,7 @@ LARGEST_OVERHEAD = 0.01
 def test_overhead(benchmark: BenchmarkFixture) -> None:
     registry = Registry.load()
     size = (64, 128)
-    network = fresh_network(registry, "mobilenet", size=size)
+    network = random_network(fcn8s_on(registry.backbone("mobilenet")), registry, size=size)
     session = registry.runtime("eager").open(network.model, Setup(size, device="cpu", threads=1))
     images = np.zeros((1, *size, 3), np.uint8)
     inputs = session.prepare(images)

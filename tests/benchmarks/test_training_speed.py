@@ -19,7 +19,6 @@ from torch.nn import functional
 from segbench.cli.run import HUGE_PAGES
 from segbench.data.frames import Split
 from segbench.device import cpu_has_bfloat16
-from segbench.fcn8s import FCN8s
 from segbench.inference.tensors import to_device, weight_format
 from segbench.progress import Reporter
 from segbench.recipes import MODERN
@@ -28,6 +27,7 @@ from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job, Learner
 from segbench.types import IGNORED, InputConvention, Recipe
 from segbench_plugins.backbones import mobilenet, vgg16
+from tests.tiny import fcn8s_over
 
 CPU = torch.device("cpu")
 Epoch = tuple[Callable[[str, str], Any], str]
@@ -49,7 +49,7 @@ def recipe_for(name: str, precision: str) -> tuple[Recipe, int]:
 def learner_for(name: str, recipe: Recipe) -> Learner:
     torch.manual_seed(0)
     convention = InputConvention()
-    model = FCN8s(BACKBONES[name].build(convention), 11, convention)
+    model = fcn8s_over(BACKBONES[name].build(convention), 11, convention)
     dtype = torch.float32 if recipe.precision == "fp32" else torch.bfloat16
     model.to(memory_format=weight_format(model, dtype, CPU))
     return Learner(model, make_optimizer(model, recipe), torch.amp.GradScaler("cpu", enabled=False))

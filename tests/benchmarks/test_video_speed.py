@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from segbench.fcn8s import FCN8s
-from segbench.inference.opened import Predictor
+from segbench.inference.networks import LoadedNetwork
+from segbench.inference.opened import Opened
 from segbench.types import InputConvention, Setup
 from segbench.video.pipeline import Pipeline
 from segbench.video.read import Footage, open_footage
@@ -22,25 +22,27 @@ from segbench.video.write import VideoWriter
 from segbench_plugins.backbones.mobilenet import segbench_backbones
 from segbench_plugins.datasets.camvid.plugin import segbench_datasets
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
+from tests.tiny import fcn8s_over
 from tests.videos import write_video
 
 SIZE = (360, 480)
 FRAMES = 60
 
 
-def predictor() -> Predictor:
+def predictor() -> Opened:
     torch.manual_seed(0)
     backbone = next(b for b in segbench_backbones() if b.name == "mobilenet")
     (dataset,) = segbench_datasets()
     convention = InputConvention()
-    model = FCN8s(backbone.build(convention), len(dataset.classes), convention).eval()
-    for layer in (model.score8, model.score16, model.score32):
+    model = fcn8s_over(backbone.build(convention), len(dataset.classes), convention).eval()
+    for layer in (model.net.score8, model.net.score16, model.net.score32):
         torch.nn.init.normal_(layer.weight, std=0.1)
     runtime = next(r for r in segbench_runtimes() if r.name == "eager")
-    return Predictor(runtime.open(model, Setup(SIZE, device="cpu")), dataset, SIZE)
+    session = runtime.open(model, Setup(SIZE, device="cpu"))
+    return Opened(session, LoadedNetwork(model, SIZE, {}), dataset)
 
 
-def one_by_one(predictor: Predictor, footage: Footage, output: Path) -> tuple[float, float]:
+def one_by_one(predictor: Opened, footage: Footage, output: Path) -> tuple[float, float]:
     """Seconds a frame of the slowest stage alone, and CPU seconds a frame of all stages."""
     cpu, marks = process_time(), [perf_counter()]
     with VideoWriter(output, footage) as writer:
@@ -53,7 +55,7 @@ def one_by_one(predictor: Predictor, footage: Footage, output: Path) -> tuple[fl
     return max(np.diff(marks)) / FRAMES, (process_time() - cpu) / FRAMES
 
 
-def side_by_side(predictor: Predictor, footage: Footage, output: Path) -> float:
+def side_by_side(predictor: Opened, footage: Footage, output: Path) -> float:
     """Seconds a frame."""
     started = perf_counter()
     with VideoWriter(output, footage) as writer:

@@ -68,7 +68,7 @@ def test_two_results_folders(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "miou of camvid test" in done.output
     assert "+0.0000" in done.output
-    assert "Only in A: vgg16 eager 360x480" in done.output
+    assert "Only in A: FCN8s VGG16 eager 360x480" in done.output
     assert "Only in B" not in done.output
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.data.draw import legend, overlay
 from segbench.data.frames import labelled_frames
-from segbench.fcn8s import FCN8s
 from segbench.inference.checkpoint import save_checkpoint
+from segbench.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record
@@ -24,7 +24,16 @@ from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.datasets.streets.write import write_streets
 from segbench_plugins.runtimes import onnx
 from segbench_plugins.runtimes.pytorch import eager
-from tests.tiny import PALETTE, SIZE, TinyEncoder, draw, tiny_backbone, tiny_dataset, write_tiny
+from tests.tiny import (
+    PALETTE,
+    SIZE,
+    TinyEncoder,
+    draw,
+    fcn8s_over,
+    tiny_backbone,
+    tiny_dataset,
+    write_tiny,
+)
 
 (KITTI,) = kitti.segbench_datasets()
 (STREETS,) = streets.segbench_datasets()
@@ -39,8 +48,8 @@ def segbench(*arguments: object) -> Result:
 def checkpoint(dataset: str, classes: int) -> Path:
     """Random weights that see several classes."""
     torch.manual_seed(0)
-    model = FCN8s(TinyEncoder(), classes, InputConvention())
-    for layer in (model.score8, model.score16, model.score32):
+    model = fcn8s_over(TinyEncoder(), classes, InputConvention())
+    for layer in (model.net.score8, model.net.score16, model.net.score32):
         torch.nn.init.normal_(layer.weight)
     config = {"backbone": "tiny", "dataset": dataset, "decoder": "bilinear"}
     height, width = SIZE
@@ -182,7 +191,7 @@ def test_refusals_come_before_the_work(
 
 
 def test_short_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(model: FCN8s, setup: Setup) -> Session:
+    def full(model: SegmentationModel, setup: Setup) -> Session:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     runtime = replace(REGISTRY.runtime("eager"), open=full)

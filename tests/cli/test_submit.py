@@ -10,7 +10,6 @@ import torch
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
-from segbench.fcn8s import FCN8s
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import submit as jobs_submit
 from segbench.plugins import Registry
@@ -19,7 +18,7 @@ from segbench.types import InputConvention
 from segbench_plugins.datasets.cityscapes import plugin as cityscapes
 from segbench_plugins.datasets.kitti import plugin as kitti
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
-from tests.tiny import TinyEncoder, tiny_backbone
+from tests.tiny import TinyEncoder, fcn8s_over, tiny_backbone
 
 (KITTI,) = kitti.segbench_datasets()
 (CITYSCAPES,) = cityscapes.segbench_datasets()
@@ -28,7 +27,7 @@ REGISTRY = Registry.of([tiny_backbone()], [KITTI, CITYSCAPES], segbench_runtimes
 
 def checkpoint(folder: Path, dataset: str, classes: int) -> Path:
     torch.manual_seed(0)
-    model = FCN8s(TinyEncoder(), classes, InputConvention())
+    model = fcn8s_over(TinyEncoder(), classes, InputConvention())
     config = {"backbone": "tiny", "dataset": dataset, "height": 64, "width": 96}
     save_checkpoint(folder / "c.safetensors", model, config)
     return folder / "c.safetensors"

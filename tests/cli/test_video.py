@@ -17,9 +17,8 @@ from av.stream import Disposition
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
-from segbench.fcn8s import FCN8s
 from segbench.inference.checkpoint import save_checkpoint
-from segbench.inference.opened import open_predictor
+from segbench.inference.opened import load_and_open
 from segbench.jobs.video import VideoOptions
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -28,7 +27,7 @@ from segbench.video import stages as video_stages
 from segbench.video.read import Still, orientation_of
 from segbench_plugins.backbones.mobilenet import segbench_backbones
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
-from tests.tiny import PALETTE, TinyEncoder, tiny_backbone, tiny_dataset
+from tests.tiny import PALETTE, TinyEncoder, fcn8s_over, tiny_backbone, tiny_dataset
 from tests.videos import QUARTER_TURN, pictures, read_video, write_video
 
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
@@ -46,8 +45,8 @@ def video(*arguments: object) -> Result:
 
 def write_checkpoint(encoder: torch.nn.Module, **config: object) -> None:
     """Random weights that see several classes."""
-    model = FCN8s(encoder, 11, InputConvention())
-    for layer in (model.score8, model.score16, model.score32):
+    model = fcn8s_over(encoder, 11, InputConvention())
+    for layer in (model.net.score8, model.net.score16, model.net.score32):
         torch.nn.init.normal_(layer.weight)
     save_checkpoint(Path("c.safetensors"), model, {"height": 32, "width": 64} | config)
 
@@ -137,7 +136,7 @@ def test_a_frame_is_drawn_as_predict_draws_it(matrix: tuple[int, ...] | None) ->
         input=Path("in.png"),
         output=Path("out.mp4"),
     )
-    predictor = open_predictor(chosen, REGISTRY, Reporter(quiet=True))
+    predictor = load_and_open(chosen, REGISTRY, Reporter(quiet=True))
     result = Still(image, 0, 1)
     for work in video_stages.stages(predictor, orientation, kept, 0.5, "eager").values():
         result = work(result)

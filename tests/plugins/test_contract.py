@@ -204,13 +204,13 @@ class Remembers(TorchSession):
 class Halves(TorchSession):
     def __init__(self, model, setup, dtype) -> None:
         super().__init__(model, setup, dtype)
-        self.model.score8.weight.data /= 2
+        self.model.net.score8.weight.data /= 2
 
 
 class Spoils(TorchSession):
     def __init__(self, model, setup, dtype) -> None:
         super().__init__(model, setup, dtype)
-        model.score8.weight.data /= 2
+        model.net.score8.weight.data /= 2
 
 
 class Doubles(TorchSession):

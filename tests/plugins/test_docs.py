@@ -58,6 +58,7 @@ def test_the_documented_plugins_are_listed_as_usable(installed: Path) -> None:
     assert lines == [
         ("backbone", "resnet18", "1.0", "usable"),
         ("dataset", "drives", "1.0", "usable"),
+        ("network", "strided", "1.0", "usable"),
         ("runtime", "eager-fp64", "1.0", "usable"),
     ]
 
@@ -68,6 +69,10 @@ def test_the_documented_backbone_passes_its_test(its_tests: ModuleType) -> None:
 
 def test_the_documented_dataset_passes_its_test(its_tests: ModuleType, tmp_path: Path) -> None:
     its_tests.test_dataset(tmp_path)
+
+
+def test_the_documented_network_passes_its_test(its_tests: ModuleType) -> None:
+    its_tests.test_network()
 
 
 def test_the_documented_runtime_passes_its_test(its_tests: ModuleType) -> None:
@@ -87,6 +92,10 @@ def test_every_hook_has_a_heading_with_its_signature_and_an_example() -> None:
 
 def test_a_backbone_takes_about_thirty_lines() -> None:
     assert len(FILES["segbench_scenes/resnet18.py"].splitlines()) <= 32
+
+
+def test_a_network_takes_about_thirty_lines() -> None:
+    assert len(FILES["segbench_scenes/strided.py"].splitlines()) <= 32
 
 
 def test_the_layout_on_the_page_is_that_of_the_files() -> None:

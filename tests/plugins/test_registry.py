@@ -74,7 +74,7 @@ MISTAKES = {
     "raises_while_iterating": (GOOD + "    raise OSError('late')", "OSError: late"),
     "not_iterable": (GOOD.replace("yield", "return"), "not iterable"),
     "wrong_type": (GOOD + "    yield 'warp2'", "segbench_runtimes gives 'warp2'"),
-    "wrong_hook": (GOOD.replace("segbench_runtimes", "segbench_datasets"), "no Dataset"),
+    "wrong_hook": (GOOD.replace("segbench_runtimes", "segbench_datasets"), "not a dataset"),
     "no_name": (GOOD.replace('"warp"', "None"), "the name None"),
     "requires_a_string": (GOOD.replace("open=print", "open=print, requires='numpy'"), "tuple"),
 }

@@ -102,12 +102,13 @@ def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not _run(records)["rows"].empty
     assert _run(scores)["matrix"].tolist() == [[1, 1, 0, 0], [0, 2, 0, 0], [0, 0, 1, 0]]
 
-    from segbench.fcn8s import FCN8s
     from segbench.inference.checkpoint import save_checkpoint
+    from segbench.inference.networks import fcn8s_on
+    from segbench.model import SegmentationModel
     from segbench.plugins import Registry
 
     backbone = Registry.load().backbone("mobilenet")
-    model = FCN8s(backbone.build(backbone.convention), 3, backbone.convention)
+    model = SegmentationModel(fcn8s_on(backbone), 3)
     (tmp_path / "runs/first").mkdir(parents=True)
     config = {"backbone": "mobilenet", "dataset": "streets", "height": 64, "width": 96}
     save_checkpoint(tmp_path / "runs/first/best.safetensors", model, config)

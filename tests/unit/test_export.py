@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from segbench.errors import SegbenchError, out_of_memory
-from segbench.fcn8s import FCN8s
 from segbench.inference import tensors
+from segbench.model import SegmentationModel
 from segbench.onnx.graph import export_onnx
 from segbench.onnx.session import OnnxSession
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import InputConvention, Setup
 from segbench_plugins.backbones.mobilenet import segbench_backbones
+from tests.tiny import fcn8s_over
 
 SIZE = (40, 70)
 
@@ -25,7 +26,7 @@ def images(count: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, *size, 3), np.uint8)
 
 
-def eager(model: FCN8s, pictures: np.ndarray) -> np.ndarray:
+def eager(model: SegmentationModel, pictures: np.ndarray) -> np.ndarray:
     with torch.no_grad():
         return model(torch.from_numpy(pictures).permute(0, 3, 1, 2).float()).numpy()
 
@@ -59,12 +60,12 @@ def test_class_maps_come_from_the_graph(tmp_path: Path) -> None:
     assert np.mean(found == eager(tiny_network(), images(1)).argmax(1)) > 0.999
 
 
-def mobilenet(padding: str = "symmetric") -> FCN8s:
+def mobilenet(padding: str = "symmetric") -> SegmentationModel:
     convention = InputConvention(padding=padding)
     (backbone,) = (each for each in segbench_backbones() if each.name == "mobilenet")
     torch.manual_seed(0)
-    model = FCN8s(backbone.build(convention), 3, convention).eval()
-    for layer in (model.score8, model.score16, model.score32):
+    model = fcn8s_over(backbone.build(convention), 3, convention).eval()
+    for layer in (model.net.score8, model.net.score16, model.net.score32):
         torch.nn.init.normal_(layer.weight)
     return model
 
@@ -92,7 +93,7 @@ def test_half_precision_is_half_the_file(tmp_path: Path) -> None:
 
 def test_half_precision_takes_a_mean_that_equals_the_deviation(tmp_path: Path) -> None:
     convention = InputConvention((127.5,) * 3, (127.5,) * 3, "same")
-    model = FCN8s(TinyEncoder(), 3, convention).eval()
+    model = fcn8s_over(TinyEncoder(), 3, convention).eval()
     model.load_state_dict(tiny_network().state_dict())
     export_onnx(model, tmp_path / "a.onnx", Setup(SIZE), "fp16")
     assert (tmp_path / "a.onnx").exists()

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from segbench.fcn8s import FCN8s
+from segbench.model import SegmentationModel
 from segbench.types import InputConvention
-from tests.tiny import TinyEncoder
+from tests.tiny import TinyEncoder, fcn8s_over
 
 
-def network(classes: int = 5, decoder: str = "bilinear") -> FCN8s:
+def network(classes: int = 5, decoder: str = "bilinear") -> SegmentationModel:
     torch.manual_seed(0)
-    return FCN8s(TinyEncoder(), classes, InputConvention(), decoder).eval()
+    return fcn8s_over(TinyEncoder(), classes, decoder=decoder).eval()
 
 
 @pytest.mark.parametrize("decoder", ["bilinear", "transposed"])
@@ -25,7 +25,7 @@ def test_upsampling_starts_as_bilinear_interpolation() -> None:
     coarse = torch.rand(1, 5, 6, 9)
     inner = (..., slice(1, -1), slice(1, -1))
     expected = functional.interpolate(coarse, scale_factor=2, mode="bilinear")
-    assert torch.allclose(network().up16(coarse)[inner], expected[inner], atol=1e-6)
+    assert torch.allclose(network().net.up16(coarse)[inner], expected[inner], atol=1e-6)
 
 
 def test_score_layers_start_at_zero_and_so_do_logits() -> None:
@@ -33,7 +33,7 @@ def test_score_layers_start_at_zero_and_so_do_logits() -> None:
 
 
 def test_seed_decoder_has_three_transposed_convolutions_that_start_as_noise() -> None:
-    model = network(decoder="transposed")
+    model = network(decoder="transposed").net
     layers = [model.up32, model.up16, model.up8]
     assert [layer.stride[0] for layer in layers] == [2, 2, 8]
     assert all(0.0003 < layer.weight.std() < 0.0015 for layer in layers)
@@ -49,18 +49,18 @@ def test_normalisation_is_inside() -> None:
 
     convention = InputConvention(mean=(10.0, 20.0, 30.0), std=(2.0, 4.0, 5.0))
     image = torch.tensor([14.0, 16.0, 30.0]).view(1, 3, 1, 1).expand(1, 3, 32, 32)
-    FCN8s(Spy(), 2, convention).eval()(image)
+    fcn8s_over(Spy(), 2, convention).eval()(image)
     assert seen[0][0, :, 0, 0].tolist() == [2.0, -1.0, 0.0]
 
 
 def test_taps_are_scaled_to_unit_deviation_and_the_scale_is_kept() -> None:
     model = network()
     images = torch.rand(4, 3, 64, 64) * 255
-    model.normalise_taps(images)
-    averages = model.encoder.to8[1].running_mean.clone()
+    model.prepare_training(images)
+    averages = model.net.encoder.to8[1].running_mean.clone()
     model.train()
-    taps = model.encoder((images - model.mean) / model.std)
-    for tap, scale in zip(taps[:2], model.tap_scale[:2], strict=True):  # the last has dropout
+    taps = model.net.encoder((images - model.mean) / model.std)
+    for tap, scale in zip(taps[:2], model.net.tap_scale[:2], strict=True):  # the last has dropout
         assert (tap * scale).std().item() == pytest.approx(1, abs=1e-4)
     assert averages.abs().max() == 0, "measuring changed the batch norms' averages"
-    assert "tap_scale" in model.state_dict()
+    assert "tap_scale" in model.net.state_dict()

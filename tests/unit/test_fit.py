@@ -9,14 +9,23 @@ from safetensors.torch import load_file
 
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
+from segbench.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.training.fit import fit, loss_of
 from segbench.training.optimizer import class_weights, make_optimizer, should_stop
 from segbench.training.state import BEST, LAST, Epoch, Job
 from segbench.training.validation import Validation, Validator
 from segbench.types import IGNORED, InputConvention, Recipe
-from tests.tiny import CLASSES, MODERN, ORIGINAL, SIZE, TinyEncoder, tiny_dataset, write_tiny
+from tests.tiny import (
+    CLASSES,
+    MODERN,
+    ORIGINAL,
+    SIZE,
+    TinyEncoder,
+    fcn8s_over,
+    tiny_dataset,
+    write_tiny,
+)
 
 QUIET = Reporter(quiet=True)
 TINY = tiny_dataset()
@@ -36,14 +45,14 @@ def train(
     frames = {split: labelled_frames(TINY, folder, split) for split in ("train", "val")}
     splits = {name: cached_split(TINY, f, SIZE, name, QUIET) for name, f in frames.items()}
     torch.manual_seed(0)
-    model = FCN8s(TinyEncoder(), len(CLASSES), InputConvention())
+    model = fcn8s_over(TinyEncoder(), len(CLASSES), InputConvention())
     config = {"backbone": "tiny", "dataset": "tiny", "epochs": recipe.epochs}
     job = Job(recipe, 0, torch.device("cpu"), root / "out", config)
     job.output.mkdir(exist_ok=True)
     validator = Validator(TINY, frames["val"], splits["val"].images, job.device, "fp32", QUIET)
     done = []
 
-    def validate(model: FCN8s) -> Validation:
+    def validate(model: SegmentationModel) -> Validation:
         done.append(model)
         if die_in is not None and len(done) == die_in:
             raise KilledError
@@ -119,7 +128,7 @@ def test_bfloat16_trains_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
 def test_the_encoder_learns_slower_and_biases_do_not_decay(optimizer: str) -> None:
-    model = FCN8s(TinyEncoder(), 3, InputConvention())
+    model = fcn8s_over(TinyEncoder(), 3, InputConvention())
     recipe = replace(MODERN, optimizer=optimizer)
     groups = make_optimizer(model, recipe).param_groups
     rates = {(group["base_lr"], group["weight_decay"]) for group in groups}

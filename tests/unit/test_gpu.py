@@ -8,7 +8,6 @@ import torch
 
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.progress import Reporter
 from segbench.testing import check_runtime
 from segbench.training.fit import fit
@@ -19,7 +18,7 @@ from segbench_plugins.runtimes import onnx
 from segbench_plugins.runtimes.pytorch import compile, eager
 from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
 from segbench_plugins.runtimes.tensorrt.target import target_to_run
-from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, tiny_dataset, write_tiny
+from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, fcn8s_over, tiny_dataset, write_tiny
 
 pytestmark = [
     pytest.mark.gpu,
@@ -38,7 +37,7 @@ def test_training_learns_on_the_card(tmp_path: Path, precision: str) -> None:
     job = Job(recipe, 0, cuda, tmp_path, {"backbone": "tiny", "dataset": "tiny"})
     validate = Validator(dataset, frames["val"], splits["val"].images, cuda, precision, QUIET)
     torch.manual_seed(0)
-    model = FCN8s(TinyEncoder(), len(CLASSES), InputConvention())
+    model = fcn8s_over(TinyEncoder(), len(CLASSES), InputConvention())
     curve = fit(model, splits["train"], validate, job, QUIET)
     assert curve[-1].val_miou > 0.5
 

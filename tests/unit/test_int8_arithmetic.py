@@ -11,10 +11,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from segbench import device
-from segbench.fcn8s import FCN8s
 from segbench.int8 import quantize_onnx
 from segbench.int8.arithmetic import doubts, with_arithmetic
 from segbench.int8.profiles import _sums_of_two_largest
+from segbench.model import SegmentationModel
 from segbench.onnx.session import OnnxSession
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
@@ -26,7 +26,7 @@ WITH_VNNI = ("AVX2", "AVX-512", "VNNI")
 
 
 @pytest.fixture(scope="module")
-def model() -> FCN8s:
+def model() -> SegmentationModel:
     return tiny_network()
 
 
@@ -111,7 +111,7 @@ def test_a_sum_that_would_saturate_worked_by_hand(
 
 @pytest.mark.parametrize("profile", ["unsigned", "unsaturated", "signed"])
 def test_exact_execution_is_that_without_graph_optimisation(
-    profile: Any, model: FCN8s, setup: Setup, tmp_path: Path
+    profile: Any, model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.onnx"
     quantize_onnx(model, path, setup, profile)
@@ -128,7 +128,7 @@ def test_exact_execution_is_that_without_graph_optimisation(
 def test_onnx_runtime_is_told_of_a_cpu_that_saturates(
     extensions: tuple[str, ...],
     chosen: bool,
-    model: FCN8s,
+    model: SegmentationModel,
     setup: Setup,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -155,7 +155,7 @@ def test_onnx_runtime_is_told_of_a_cpu_that_saturates(
 def test_openvino_gets_a_graph_that_suits_the_cpu(
     extensions: tuple[str, ...],
     profile: str,
-    model: FCN8s,
+    model: SegmentationModel,
     setup: Setup,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -180,7 +180,7 @@ def test_the_range_of_a_channel_by_hand() -> None:
     assert _sums_of_two_largest(weight[:, :2, None, None]).tolist() == [3, 5, 7]
 
 
-def test_no_two_weights_saturate(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_no_two_weights_saturate(model: SegmentationModel, setup: Setup, tmp_path: Path) -> None:
     quantize_onnx(model, tmp_path / "a.onnx", setup, "unsaturated")
     weights = quantised_weights(tmp_path / "a.onnx")
     assert len(weights) == 3
@@ -195,7 +195,7 @@ def test_no_two_weights_saturate(model: FCN8s, setup: Setup, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["onnx-int8", "onnx-int8-signed", "openvino-int8"])
 @pytest.mark.parametrize("output", ["logits", "labels"])
 def test_an_int8_session_says_how_exact_it_is(
-    name: str, output: Any, model: FCN8s, setup: Setup
+    name: str, output: Any, model: SegmentationModel, setup: Setup
 ) -> None:
     if name == "openvino-int8":
         pytest.importorskip("openvino", reason="needs pip install openvino")
@@ -225,7 +225,9 @@ class Wrong:
         return self.exact.run(inputs) / 2
 
 
-def test_the_error_is_measured_once_and_doubted(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_the_error_is_measured_once_and_doubted(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     path = tmp_path / "a.onnx"
     quantize_onnx(model, path, setup, "unsigned")
     wrong: Any = Wrong(path, setup)

@@ -464,25 +464,31 @@ def tables() -> Tables:
     return leaderboard([scored(0.625, "a"), odd, timed(12.5, "a")])
 
 
+def test_a_network_is_named_and_an_older_record_is_of_fcn8s() -> None:
+    whole = scored(0.6, "b", network="enet", backbone=None, decoder=None)
+    (rows,) = leaderboard([scored(0.5, "a", backbone="vgg16"), whole]).values()
+    assert column(rows, "network") == ["ENet", "FCN8s VGG16"]
+
+
 def test_markdown_is_a_pipe_table_that_no_name_can_break(tables: Tables) -> None:
     title, _, header, rule, first, second = as_markdown(tables).splitlines()
 
     assert title == f"### {CAMVID}, {ON_CPU}"
-    assert header.startswith("| rank | backbone | decoder | weights | size | score |")
+    assert header.startswith("| rank | network | decoder | weights | size | score |")
     assert "speed-up" not in header
     assert rule.startswith("| ---: | :--- |")
     assert first == (
-        "| 1 | mobilenet | bilinear | imagenet | 352x480 | 0.6250 | 2.50 M | eager "
+        "| 1 | FCN8s MobileNetV2 | bilinear | imagenet | 352x480 | 0.6250 | 2.50 M | eager "
         "| model, batch 1, 2 threads | 12.50 | 80.0 | VALID | 0123456 |"
     )
-    assert second.startswith(r"| 2 | a\|b \[red\]&lt;i> | seed |")
+    assert second.startswith(r"| 2 | FCN8s a\|b \[red\]&lt;i> | transposed |")
 
 
 def test_the_terminal_table_is_aligned(tables: Tables) -> None:
     title, header, rule, first, second = as_table(tables).splitlines()
 
     assert CAMVID in title
-    assert header.split()[:3] == ["rank", "backbone", "decoder"]
+    assert header.split()[:3] == ["rank", "network", "decoder"]
     for word, line in (("bilinear", first), ("transposed", second), ("────────", rule)):
         assert line[header.index("decoder") :].startswith(word)
     assert "a|b [red]<i>" in second

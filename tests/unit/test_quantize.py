@@ -14,13 +14,13 @@ import torch
 from onnx import TensorProto, helper
 
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
-from segbench.inference.networks import fresh_network
+from segbench.inference.networks import fcn8s_on, random_network
 from segbench.int8 import export_quantized, network, quantize_onnx
 from segbench.int8.layer_costs import Costing, LayerCost, choose_method, costly_layers, decibels
-from segbench.int8.profiles import Profile
+from segbench.int8.profiles import Profile, classifier, layers_to_quantize
 from segbench.int8.ranges import _coarse, batches, measure_ranges
 from segbench.int8.report import worst_first
+from segbench.model import SegmentationModel
 from segbench.onnx.graph import export_onnx
 from segbench.onnx.session import OnnxSession
 from segbench.plugins import Registry
@@ -40,12 +40,12 @@ def pictures(count: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def model() -> FCN8s:
+def model() -> SegmentationModel:
     return tiny_network()
 
 
 @pytest.fixture
-def setup(model: FCN8s) -> Setup:
+def setup(model: SegmentationModel) -> Setup:
     """Held-back labels are what the network itself says, so that FP32 scores 1."""
     images = pictures(3, seed=1)
     with torch.no_grad():
@@ -57,7 +57,7 @@ def setup(model: FCN8s) -> Setup:
 
 @pytest.mark.parametrize("profile", ["unsigned", "signed"])
 def test_the_details_say_what_was_done(
-    profile: Profile, model: FCN8s, setup: Setup, tmp_path: Path
+    profile: Profile, model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
     details = quantize_onnx(model, tmp_path / "int8.onnx", setup, profile)
     json.dumps(details, allow_nan=False)
@@ -83,7 +83,9 @@ def quantisers(path: Path) -> dict[str, list[Any]]:
     return {n.name: list(map(kind, n.input)) for n in graph.node if n.op_type.startswith("Conv")}
 
 
-def test_the_unsigned_profile_is_that_of_x86(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_the_unsigned_profile_is_that_of_x86(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     quantize_onnx(model, tmp_path / "int8.onnx", setup, "unsigned")
     found = quantisers(tmp_path / "int8.onnx")
     expected = [TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32]
@@ -91,7 +93,9 @@ def test_the_unsigned_profile_is_that_of_x86(model: FCN8s, setup: Setup, tmp_pat
     assert found["up32"] == [None] * 3
 
 
-def test_the_signed_profile_is_that_of_tensorrt(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_the_signed_profile_is_that_of_tensorrt(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     path = tmp_path / "int8.onnx"
     quantize_onnx(model, path, setup, "signed")
     found = quantisers(path)
@@ -102,7 +106,7 @@ def test_the_signed_profile_is_that_of_tensorrt(model: FCN8s, setup: Setup, tmp_
     assert all((tensors[name] == 0).all() for name in zeros)
 
 
-def test_a_layer_is_kept_in_float(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_a_layer_is_kept_in_float(model: SegmentationModel, setup: Setup, tmp_path: Path) -> None:
     kept = replace(setup, keep_float=("encoder.to16",))
     details = quantize_onnx(model, tmp_path / "int8.onnx", kept, "unsigned")
     assert details["layers"] == ["encoder.to8", "encoder.to32"]
@@ -110,7 +114,7 @@ def test_a_layer_is_kept_in_float(model: FCN8s, setup: Setup, tmp_path: Path) ->
 
 
 def test_an_unknown_layer_is_named_with_the_nearest(
-    model: FCN8s, setup: Setup, tmp_path: Path
+    model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
     with pytest.raises(SegbenchError, match=r"'encoder.to9'.*Did you mean 'encoder.to8'"):
         quantize_onnx(
@@ -119,12 +123,14 @@ def test_an_unknown_layer_is_named_with_the_nearest(
     assert not (tmp_path / "a.onnx").exists()
 
 
-def test_without_calibration_nothing_is_quantised(model: FCN8s, tmp_path: Path) -> None:
+def test_without_calibration_nothing_is_quantised(model: SegmentationModel, tmp_path: Path) -> None:
     with pytest.raises(SegbenchError, match="training images to calibrate on"):
         quantize_onnx(model, tmp_path / "a.onnx", Setup(SIZE, device="cpu"), "unsigned")
 
 
-def test_class_maps_come_from_the_same_graph(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_class_maps_come_from_the_same_graph(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     quantize_onnx(model, tmp_path / "logits.onnx", setup, "unsigned")
     labels = replace(setup, output="labels")
     quantize_onnx(model, tmp_path / "labels.onnx", labels, "unsigned")
@@ -136,7 +142,7 @@ def test_class_maps_come_from_the_same_graph(model: FCN8s, setup: Setup, tmp_pat
 
 
 def test_the_cache_gives_identical_bytes(
-    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: SegmentationModel, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = quantize_onnx(model, tmp_path / "first.onnx", setup, "unsigned")
     monkeypatch.setattr(network, "export_onnx", None)
@@ -147,7 +153,7 @@ def test_the_cache_gives_identical_bytes(
 
 @pytest.mark.parametrize("change", ["weights", "output", "batch", "keep_float", "frames", "labels"])
 def test_whatever_determines_the_network_is_in_its_key(
-    change: str, model: FCN8s, setup: Setup, monkeypatch: pytest.MonkeyPatch
+    change: str, model: SegmentationModel, setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network, "_build", lambda model, path, *_: path.touch() or {})
     calibration = setup.calibration
@@ -163,13 +169,13 @@ def test_whatever_determines_the_network_is_in_its_key(
     }
     if change == "weights":
         model = tiny_network()
-        model.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
+        model.net.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
     after = network.quantized(model, replace(setup, **changed.get(change, {})), "unsigned")
     assert after.key != before
 
 
 def test_a_file_to_give_away_says_how_far_it_agrees_with_eager(
-    model: FCN8s, setup: Setup, tmp_path: Path
+    model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
     for output in ("logits", "labels"):
         asked = replace(setup, output=output, batch_size=2)
@@ -189,7 +195,7 @@ def test_a_network_that_plainly_disagrees_is_opened_but_not_given_away(
     factor: float,
     output: Any,
     message: str,
-    model: FCN8s,
+    model: SegmentationModel,
     setup: Setup,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -213,7 +219,7 @@ def test_a_network_that_plainly_disagrees_is_opened_but_not_given_away(
 
 
 def test_ranges_are_measured_once_for_all_profiles(
-    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: SegmentationModel, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quantize_onnx(model, tmp_path / "unsigned.onnx", setup, "unsigned")
     monkeypatch.setattr(network, "measure_ranges", None)
@@ -273,7 +279,9 @@ def test_the_worst_layer_comes_first() -> None:
     assert [cost.layer for cost in worst_first(costs)] == ["c", "a", "b"]
 
 
-def test_a_layer_costs_what_it_alone_loses(model: FCN8s, setup: Setup, tmp_path: Path) -> None:
+def test_a_layer_costs_what_it_alone_loses(
+    model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
     source = tmp_path / "fp32.onnx"
     export_onnx(model, source, setup)
     calibration = setup.calibration
@@ -342,7 +350,7 @@ def test_layers_that_do_not_help_are_not_kept() -> None:
 
 
 def test_the_details_say_which_layers_were_kept_by_choice(
-    model: FCN8s, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: SegmentationModel, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network, "costly_layers", lambda costing, layers: [layers[1]])
     chosen = replace(setup, keep_float=None)
@@ -361,8 +369,10 @@ def test_a_layer_kept_in_float_is_run_in_float(tmp_path: Path) -> None:
 
     Every other channel is a hundred times smaller there, and as much larger in the next layer.
     """
-    model: Any = fresh_network(Registry.load(), "mobilenet", size=SIZE).model
-    first = model.encoder.blocks[0][0]
+    model: Any = random_network(
+        fcn8s_on(Registry.load().backbone("mobilenet")), Registry.load(), size=SIZE
+    ).model
+    first = model.net.encoder.blocks[0][0]
     with torch.no_grad():
         first.conv_dw.weight[::2] *= 0.01
         first.conv_pw.weight[:, ::2] *= 100
@@ -381,7 +391,9 @@ def test_a_layer_kept_in_float_is_run_in_float(tmp_path: Path) -> None:
     assert error < 0.05
 
 
-def test_a_damaged_network_in_the_cache_is_made_again(model: FCN8s, setup: Setup) -> None:
+def test_a_damaged_network_in_the_cache_is_made_again(
+    model: SegmentationModel, setup: Setup
+) -> None:
     alone = replace(
         setup, calibration=replace(setup.calibration, held_back_images=None, held_back_labels=None)
     )
@@ -393,3 +405,81 @@ def test_a_damaged_network_in_the_cache_is_made_again(model: FCN8s, setup: Setup
     again = network.quantized(model, alone, "unsigned")
     assert again.path.read_bytes() == whole
     assert again.details == made.details
+
+
+def conv(name: str, source: str, target: str, op_type: str = "Conv") -> onnx.NodeProto:
+    return onnx.helper.make_node(op_type, [source, f"{name}.weight"], [target], name)
+
+
+def graph_of(nodes: list[onnx.NodeProto], **shapes: tuple[int, ...]) -> onnx.GraphProto:
+    """A graph from "images" to "logits" with weights of these shapes."""
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
+        for name in ("images", "logits")
+    ]
+    weights = [
+        onnx.numpy_helper.from_array(np.zeros(shape, np.float32), f"{name}.weight")
+        for name, shape in shapes.items()
+    ]
+    return onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)
+
+
+def test_what_makes_the_logits_and_enlarges_them_stays_in_float() -> None:
+    """Two score layers, one of which is enlarged twice, as in FCN8s."""
+    graph = graph_of(
+        [
+            conv("first", "images", "a"),
+            conv("second", "a", "b"),
+            conv("score_b", "b", "c"),
+            conv("up", "c", "d", "ConvTranspose"),
+            conv("score_a", "a", "e"),
+            onnx.helper.make_node("Add", ["d", "e"], ["f"]),
+            conv("up_both", "f", "logits", "ConvTranspose"),
+        ],
+        first=(8, 3, 3, 3),
+        second=(8, 8, 3, 3),
+        score_a=(5, 8, 1, 1),
+        score_b=(5, 8, 1, 1),
+        up=(5, 5, 4, 4),
+        up_both=(5, 5, 4, 4),
+    )
+    assert classifier(graph) == {"up_both", "score_a", "up", "score_b"}
+    assert layers_to_quantize(graph, ()) == ["first", "second"]
+
+
+def test_a_transposed_classifier_and_what_has_no_int8_kernel_stay_in_float() -> None:
+    """As in ENet."""
+    graph = graph_of(
+        [
+            conv("first", "images", "a"),
+            conv("enlarge", "a", "b", "ConvTranspose"),
+            conv("second", "b", "c"),
+            conv("scores", "c", "logits", "ConvTranspose"),
+        ],
+        first=(8, 3, 3, 3),
+        enlarge=(8, 8, 2, 2),
+        second=(16, 8, 3, 3),
+        scores=(16, 5, 3, 3),
+    )
+    assert layers_to_quantize(graph, ()) == ["first", "second"]
+
+
+def test_enet_runs_in_int8(tmp_path: Path) -> None:
+    size = (32, 48)
+    registry = Registry.load()
+    model = random_network(registry.network("enet"), registry, size=size).model
+    images = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
+    calibration = Calibration("noise", ("0", "1"), images)
+    setup = Setup(size, device="cpu", calibration=calibration, keep_float=())
+    session = registry.runtime("onnx-int8").open(model, setup)
+    details = session.details["quantization"]
+    assert "regular1_1.ext_conv1.0" in details["layers"]
+    assert details["float_layers"] == [
+        "upsample4_0.ext_tconv1",
+        "upsample5_0.ext_tconv1",
+        "transposed_conv",
+    ]
+    assert session.details["arithmetic_error"] < 0.1, "the engine does not do what the graph says"
+    logits = session.fetch(session.run(session.prepare(images[:1])))
+    assert logits.shape == (1, 19, *size)
+    assert np.isfinite(logits).all()

@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.inference.networks import fresh_network
+from segbench.inference.networks import fcn8s_on, random_network
 from segbench.int8 import quantize_onnx
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
@@ -33,7 +33,7 @@ def setup(**changes: Any) -> Setup:
 
 
 def export(runtime: str, backbone: str, path: Path, **changes: Any) -> dict[str, Any]:
-    model = fresh_network(Registry.load(), backbone).model
+    model = random_network(fcn8s_on(Registry.load().backbone(backbone)), Registry.load()).model
     write = RUNTIMES[runtime].export
     assert write is not None
     return dict(write(model, setup(**changes), path))
@@ -61,7 +61,7 @@ def test_every_convolution_of_the_encoder_is_int8(backbone: str, tmp_path: Path)
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_every_convolution_is_in_half(backbone: str) -> None:
-    model = fresh_network(Registry.load(), backbone).model
+    model = random_network(fcn8s_on(Registry.load().backbone(backbone)), Registry.load()).model
     graph, _ = onnx_graph(model, "fp16", setup())
     types = build_engine(target_to_export(setup()), graph).types
     assert set(types) > DECODER

@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,17 +12,23 @@ import torch
 from safetensors.torch import save_file
 
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.inference.checkpoint import save_checkpoint
-from segbench.inference.weights import build_encoder, weights_label
+from segbench.inference.networks import fcn8s_on
+from segbench.inference.weights import LoadedWeights, build_model, weights_label
 from segbench.types import Backbone, InputConvention
 from segbench_plugins.backbones import mobilenet, vgg16
-from tests.tiny import TinyEncoder, tiny_backbone
+from tests.tiny import TinyEncoder, fcn8s_over, tiny_backbone
 
 
 def tiny_state() -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
     return TinyEncoder().state_dict()
+
+
+def build_encoder(backbone: Backbone, weights: str) -> tuple[Any, LoadedWeights]:
+    """The encoder of FCN8s with ``weights``."""
+    model, loaded = build_model(fcn8s_on(backbone), 3, weights)
+    return model.net.encoder, loaded
 
 
 def save(path: Path, state: dict[str, torch.Tensor], **metadata: str) -> str:
@@ -109,11 +116,11 @@ def test_a_prefix_is_stripped_before_foreign_keys_are_adapted(tmp_path: Path) ->
 
 def test_a_checkpoint_of_segbench_brings_its_encoder_and_its_convention(tmp_path: Path) -> None:
     convention = InputConvention((1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "same")
-    model = FCN8s(TinyEncoder(), 2, convention)
+    model = fcn8s_over(TinyEncoder(), 2, convention)
     save_checkpoint(tmp_path / "best.safetensors", model, {"backbone": "tiny"})
     encoder, loaded = build_encoder(tiny_backbone(), str(tmp_path / "best.safetensors"))
     assert (loaded.found_under, loaded.convention) == ("prefix encoder.", convention)
-    assert torch.equal(encoder.state_dict()["to8.0.weight"], model.encoder.to8[0].weight)
+    assert torch.equal(encoder.state_dict()["to8.0.weight"], model.net.encoder.to8[0].weight)
 
 
 def test_where_nothing_fits_the_nearest_keys_of_both_sides_are_shown(tmp_path: Path) -> None:
@@ -189,7 +196,7 @@ def test_a_download_that_fails_names_the_option() -> None:
     backbone = Backbone("b", "", lambda convention: TinyEncoder(), imagenet=offline)
     with pytest.raises(SegbenchError, match=r"no route to host.*--weights FILE or --weights none"):
         build_encoder(backbone, "imagenet")
-    with pytest.raises(SegbenchError, match="offers no ImageNet weights"):
+    with pytest.raises(SegbenchError, match="no ImageNet weights"):
         build_encoder(tiny_backbone(), "imagenet")
 
 

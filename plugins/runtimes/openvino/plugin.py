@@ -10,26 +10,26 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
     from segbench.int8 import Profile
     from segbench.int8.peak import Form
+    from segbench.model import SegmentationModel
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
 
 
-def open_fp32(model: "FCN8s", setup: Setup) -> Session:
+def open_fp32(model: "SegmentationModel", setup: Setup) -> Session:
     """Export to a file that lives as long as loading takes."""
     from segbench.onnx.graph import export_onnx
 
     from .session import OpenVinoSession
 
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "fcn8s.onnx"
+        path = Path(folder) / "network.onnx"
         export_onnx(model, path, setup)
         return OpenVinoSession(path, setup, "fp32")
 
 
-def open_int8(model: "FCN8s", setup: Setup) -> Session:
+def open_int8(model: "SegmentationModel", setup: Setup) -> Session:
     """The very network of ``onnx-int8``; where the CPU saturates, one that cannot."""
     from segbench.device import int8_saturates
     from segbench.int8 import quantize_onnx, with_arithmetic
@@ -37,7 +37,7 @@ def open_int8(model: "FCN8s", setup: Setup) -> Session:
     from .session import OpenVinoSession
 
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "fcn8s.onnx"
+        path = Path(folder) / "network.onnx"
         profile: Profile = "unsaturated" if int8_saturates() else "unsigned"
         details = {"quantization": quantize_onnx(model, path, setup, profile)}
         session = OpenVinoSession(path, setup, "int8", details)

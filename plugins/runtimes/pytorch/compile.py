@@ -12,7 +12,7 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
+    from segbench.model import SegmentationModel
 
 
 NO_COMPILER = "The runtime 'compile' needs a C++ compiler on the CPU: install g++ or clang."
@@ -28,7 +28,7 @@ def lacking() -> str | None:
     return None if compiler_is_here() or nvidia_driver_is_here() else NO_COMPILER
 
 
-def open_session(model: "FCN8s", setup: Setup) -> Session:
+def open_session(model: "SegmentationModel", setup: Setup) -> Session:
     """Compile for the setup's shape; SegbenchError when the CPU's compiler is missing."""
     import torch
 

@@ -8,10 +8,10 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Arithmetic, Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
+    from segbench.model import SegmentationModel
 
 
-def open_session(dtype: str, model: "FCN8s", setup: Setup) -> Session:
+def open_session(dtype: str, model: "SegmentationModel", setup: Setup) -> Session:
     """A session in torch's ``dtype`` ("float32", "float16", "bfloat16")."""
     import torch
 

@@ -1,4 +1,4 @@
-"""FCN8s in PyTorch as a session: the base of every runtime that is made of PyTorch."""
+"""A network in PyTorch as a session: the base of every runtime that is made of PyTorch."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.device import describe, resolve_device, set_threads
-from segbench.fcn8s import FCN8s, cast_weights
 from segbench.inference.tensors import memory_format, to_device
+from segbench.model import SegmentationModel
 from segbench.types import Setup
 
 TITLES = {torch.float32: "FP32", torch.float16: "FP16", torch.bfloat16: "BF16"}
 
 
 class TorchSession:
-    """FCN8s on a torch device, with weights and activations of ``dtype``.
+    """A network on a torch device, with weights and activations of ``dtype``.
 
     In FP32 it goes without the TF32 that cuDNN would put in its place. In 16 bits it is channels
     last, the normalisation stays FP32, and on CUDA the whole is replayed as one graph.
     """
 
-    def __init__(self, model: FCN8s, setup: Setup, dtype: torch.dtype) -> None:
+    def __init__(self, model: SegmentationModel, setup: Setup, dtype: torch.dtype) -> None:
         self.device = resolve_device(setup.device)
         set_threads(setup.threads)
         self.dtype, self.output = dtype, setup.output
-        self.model = cast_weights(deepcopy(model).eval(), dtype).to(self.device)
+        self.model = deepcopy(model).eval().cast_weights(dtype).to(self.device)
         self.model.to(memory_format=memory_format(dtype))
         self.forward: Callable[[Tensor], Tensor] = self._forward
         graphed = self.device.type == "cuda" and dtype != torch.float32

@@ -1,1 +1,1 @@
-"""FCN8s on TensorRT: the ``tensorrt`` package (10, 11) or TensorRT for RTX, one code for both."""
+"""TensorRT: the ``tensorrt`` package (10, 11) or TensorRT for RTX, one code for both."""

@@ -1,4 +1,4 @@
-"""FCN8s -> the bytes of the ONNX graph that TensorRT builds from."""
+"""A network -> the bytes of the ONNX graph that TensorRT builds from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from segbench.types import Setup
 if TYPE_CHECKING:
     import onnx
 
-    from segbench.fcn8s import FCN8s
+    from segbench.model import SegmentationModel
 
 Precision = Literal["fp32", "fp16", "int8"]
 
 
 def onnx_graph(
-    model: "FCN8s", precision: Precision, setup: Setup, to_export: bool = False
+    model: "SegmentationModel", precision: Precision, setup: Setup, to_export: bool = False
 ) -> tuple[bytes, Mapping[str, Any]]:
     """The graph, checked by numbers, and what a record should know of it.
 
@@ -27,7 +27,7 @@ def onnx_graph(
 
     details: Mapping[str, Any] = {}
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "fcn8s.onnx"
+        path = Path(folder) / "network.onnx"
         if precision == "int8":
             from segbench.int8 import export_quantized, quantize_onnx
 

@@ -11,7 +11,7 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.fcn8s import FCN8s
+    from segbench.model import SegmentationModel
 
 Precision = Literal["fp32", "fp16", "int8"]
 TENSORRT = "tensorrt|tensorrt-cu12|tensorrt-cu13|tensorrt-rtx|tensorrt-rtx-cu12|tensorrt-rtx-cu13"
@@ -35,7 +35,7 @@ def lacking() -> str | None:
     )
 
 
-def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
+def open_session(precision: Precision, model: "SegmentationModel", setup: Setup) -> Session:
     """A session on the card."""
     from .cache import cached_engine
     from .graph import onnx_graph
@@ -51,12 +51,14 @@ def open_session(precision: Precision, model: "FCN8s", setup: Setup) -> Session:
     from segbench.int8 import with_arithmetic
 
     with TemporaryDirectory() as folder:
-        graph = Path(folder) / "fcn8s.onnx"
+        graph = Path(folder) / "network.onnx"
         graph.write_bytes(onnx)
         return with_arithmetic(session, graph, setup)
 
 
-def export(precision: Precision, model: "FCN8s", setup: Setup, path: Path) -> Mapping[str, Any]:
+def export(
+    precision: Precision, model: "SegmentationModel", setup: Setup, path: Path
+) -> Mapping[str, Any]:
     """Write the engine for ``setup.compute_capability``, else for the card that is here.
 
     What is compared with eager is the graph that it is built from.

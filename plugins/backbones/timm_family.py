@@ -1,0 +1,112 @@
+"""Every model of timm whose features have strides 8, 16 and 32, as ``timm/NAME``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from segbench.errors import PluginError, unknown_name
+from segbench.hookspecs import hookimpl
+from segbench.types import Backbone, BackboneFamily, InputConvention
+
+from .mobilenet import fix_padding
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+PREFIX = "timm/"
+STRIDES = (8, 16, 32)
+
+
+def names() -> Sequence[str]:
+    """timm's models, whether they fit or not: only building one tells."""
+    import timm
+
+    models: list[str] = timm.list_models()
+    return models
+
+
+def find(name: str) -> Backbone:
+    """The model of that name, with timm's own mean and deviation; PluginError for an unknown."""
+    import timm
+
+    if not timm.is_model(name):
+        raise PluginError(unknown_name("timm model", name, set(names())))
+    described: Any = timm.get_pretrained_cfg(name)
+    mean, std = (tuple(255 * value for value in each) for each in (described.mean, described.std))
+    return Backbone(
+        name=f"{PREFIX}{name}",
+        summary=f"{name} from timm",
+        build=partial(build, name),
+        convention=InputConvention(cast("Any", mean), cast("Any", std)),
+        imagenet=partial(imagenet, name) if described.has_weights else None,
+        requires=("torch", "timm"),
+    )
+
+
+def build(name: str, convention: InputConvention) -> "nn.Module":
+    """timm's feature extractor with random weights; PluginError where its strides do not fit."""
+    import torch
+
+    encoder = create(name)
+    encoder.channels = tuple(encoder.feature_info.channels())
+    fix_padding(encoder)
+    height, width = 64, 96
+    expected = [
+        (1, channels, height // stride, width // stride)
+        for channels, stride in zip(encoder.channels, STRIDES, strict=True)
+    ]
+    try:
+        with torch.no_grad():
+            features = encoder.eval()(torch.zeros(1, 3, height, width))
+        found = [tuple(feature.shape) for feature in features]
+    except Exception as error:  # a model that wants one size says so in its own way
+        raise PluginError(
+            f"timm's {name} takes no images of {height}x{width} ({error}); choose another model."
+        ) from error
+    if found != expected:
+        raise PluginError(
+            f"timm's {name} has features of {found} for images of {height}x{width}, not "
+            f"{expected}; choose another model."
+        )
+    return cast("nn.Module", encoder.train())
+
+
+def create(name: str, pretrained: bool = False) -> Any:
+    """The extractor of the last features at strides 8, 16 and 32."""
+    import timm
+
+    try:
+        whole: Any = timm.create_model(name, features_only=True)
+        reductions = whole.feature_info.reduction()
+    except Exception as error:  # not every model can give features
+        raise PluginError(
+            f"timm's {name} gives no features ({error}); choose another model."
+        ) from error
+    places = {stride: place for place, stride in enumerate(reductions)}
+    missing = [stride for stride in STRIDES if stride not in places]
+    if missing:
+        raise PluginError(
+            f"timm's {name} has features at strides {', '.join(map(str, reductions))}, but FCN8s "
+            f"needs 8, 16 and 32; choose another model."
+        )
+    indices = tuple(places[stride] for stride in STRIDES)
+    return timm.create_model(name, features_only=True, out_indices=indices, pretrained=pretrained)
+
+
+def imagenet(name: str) -> "Mapping[str, Tensor]":
+    """timm's weights."""
+    state: Mapping[str, Tensor] = create(name, pretrained=True).state_dict()
+    return state
+
+
+@hookimpl
+def segbench_backbones() -> Iterable[BackboneFamily]:
+    """One family, ``timm/NAME``."""
+    yield BackboneFamily(
+        name=f"{PREFIX}NAME",
+        summary="Any timm model with features at strides 8, 16 and 32",
+        prefix=PREFIX,
+        find=find,
+        names=names,
+        requires=("torch", "timm"),
+    )

@@ -1,0 +1,1 @@
+"""Whole networks: images to class logits, without a backbone to choose."""

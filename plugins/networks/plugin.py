@@ -1,0 +1,102 @@
+"""The networks on offer; each one's layers are in a file of its own, loaded when it is built."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from segbench.hookspecs import hookimpl
+from segbench.types import InputConvention, Network
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from .torchvision import Architecture
+
+UNIT = InputConvention(mean=(0.0,) * 3, std=(255.0,) * 3)
+"""RGB in 0..1, as ENet and ERFNet were published."""
+ENET_CLASSIFIER = "transposed_conv.weight"
+TORCHVISION: "tuple[tuple[Architecture, str], ...]" = (
+    ("lraspp_mobilenet_v3_large", "LR-ASPP on MobileNetV3 large (3 M parameters)"),
+    ("deeplabv3_mobilenet_v3_large", "DeepLabV3 on MobileNetV3 large (11 M parameters)"),
+    ("fcn_resnet50", "FCN on ResNet-50, dilated (33 M parameters)"),
+)
+
+
+def build_enet(classes: int, convention: InputConvention) -> "nn.Module":
+    """Padding is symmetric whatever the weights."""
+    from .enet import ENet
+
+    return ENet(classes)
+
+
+def without_void(state: "Mapping[str, Tensor]", classes: int) -> "Mapping[str, Tensor]":
+    """Published weights have one more output, the last, for pixels that no score counts."""
+    classifier = state.get(ENET_CLASSIFIER)
+    if classifier is None or classifier.ndim != 4 or classifier.shape[1] != classes + 1:
+        return state
+    return {**state, ENET_CLASSIFIER: classifier[:, :classes]}
+
+
+def build_erfnet(classes: int, convention: InputConvention) -> "nn.Module":
+    """Padding is symmetric whatever the weights."""
+    from .erfnet import ERFNet
+
+    return ERFNet(classes)
+
+
+def build_torchvision(
+    architecture: "Architecture", classes: int, convention: InputConvention
+) -> "nn.Module":
+    """torchvision's network with random weights."""
+    from .torchvision import TorchvisionNetwork
+
+    return TorchvisionNetwork(architecture, classes)
+
+
+def imagenet(architecture: "Architecture") -> "Mapping[str, Tensor]":
+    """torchvision's ImageNet weights of the network's backbone."""
+    from .torchvision import imagenet
+
+    return imagenet(architecture)
+
+
+def coco(architecture: "Architecture") -> "Mapping[str, Tensor]":
+    """torchvision's weights for COCO, whose backbone is taken."""
+    from .torchvision import pretrained
+
+    return pretrained(architecture)
+
+
+@hookimpl
+def segbench_networks() -> Iterable[Network]:
+    """``enet``, ``erfnet`` and three of torchvision's."""
+    yield Network(
+        name="enet",
+        summary="ENet (0.35 M parameters)",
+        build=build_enet,
+        convention=UNIT,
+        stride=8,
+        adapt=without_void,
+        score_layers=("transposed_conv.",),
+    )
+    yield Network(
+        name="erfnet",
+        summary="ERFNet (2 M parameters)",
+        build=build_erfnet,
+        convention=UNIT,
+        stride=8,
+        score_layers=("decoder.output_conv.",),
+    )
+    for architecture, summary in TORCHVISION:
+        yield Network(
+            name=architecture,
+            summary=summary,
+            build=partial(build_torchvision, architecture),
+            weights={
+                "imagenet": partial(imagenet, architecture),
+                "coco": partial(coco, architecture),
+            },
+            pretrained_part="backbone",
+            score_layers=("classifier.",),
+            requires=("torch", "torchvision"),
+        )
