@@ -171,7 +171,7 @@ def test_a_measure_without_an_interval_has_mean_iou_beside_it(tmp_path: Path) ->
         write_score(tmp_path / results, GOOD, POOR, GOOD, name="MaxF", runtime="eager")
     lines = lines_of(segbench(tmp_path / "a", tmp_path / "b").output)
     assert "FCN8s tiny eager 2x4 0.5000 0.5000 +0.0000 - no interval" in lines
-    (miou,) = (line for line in lines if line.startswith("FCN8s tiny eager 2x4: mIoU"))
+    (miou,) = (line for line in lines if line.startswith("FCN8s tiny eager 0.8"))
     assert "+0.0000 to +0.0000 within" in miou
 
 
