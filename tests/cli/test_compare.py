@@ -120,9 +120,9 @@ def test_rows_of_two_folders_are_compared_as_their_records_are(
     done = segbench(*folders)
     assert done.exit_code == 0, done.output
     lines = lines_of(done.output)
-    assert "tiny eager 2x4 0.5833 1.0000 +0.4167 +0.4167 to +0.4167 more than" in lines
-    assert "Classes, more than noise, of tiny eager 2x4: road +0.3333, sky +0.5000." in lines
-    (onnx,) = (line for line in lines if line.startswith("tiny onnx 2x4 "))
+    assert "FCN8s tiny eager 2x4 0.5833 1.0000 +0.4167 +0.4167 to +0.4167 more than" in lines
+    assert "Classes, more than noise, of FCN8s tiny eager 2x4: road +0.3333, sky +0.5000." in lines
+    (onnx,) = (line for line in lines if line.startswith("FCN8s tiny onnx 2x4 "))
     assert onnx.endswith("within")
     assert "Classes, more than noise, of tiny onnx" not in done.output
     assert "Only in A" not in done.output
@@ -136,15 +136,15 @@ def test_latencies_of_two_folders_have_intervals_and_say_once_what_holds_of_all(
         write_latency(a, 0.004, runtime=runtime)
         write_latency(b, 0.002 if runtime == "eager" else 0.004, runtime=runtime)
     lines = lines_of(segbench(a, b).output)
-    assert "tiny eager 2x4 4.00 2.00 0.500 0.500 to 0.500 more than" in lines
-    assert "tiny onnx 2x4 4.00 4.00 1.000 1.000 to 1.000 within" in lines
+    assert "FCN8s tiny eager 2x4 4.00 2.00 0.500 0.500 to 0.500 more than" in lines
+    assert "FCN8s tiny onnx 2x4 4.00 4.00 1.000 1.000 to 1.000 within" in lines
     assert sum("Measured apart" in line for line in lines) == 1
 
 
 def test_settings_are_said_once_where_they_differ_alike(folders: tuple[Path, Path]) -> None:
     lines = lines_of(segbench(*folders).output)
     assert lines.count("training.lr 0.1 0.2") == 1
-    assert "Latencies of tiny eager 2x4 differ in source." in lines
+    assert "Latencies of FCN8s tiny eager 2x4 differ in source." in lines
     assert not any(line.startswith("Scores of") for line in lines)
 
 
@@ -162,7 +162,7 @@ def test_without_an_interval_nothing_is_said_of_noise(
     assert "road 0.6667 1.0000 +0.3333 - no interval" in lines_of(done.output)
     assert "noise" not in done.output
     done = segbench(a, b)
-    assert "tiny eager 2x4 0.5833 1.0000 +0.4167 - no interval" in lines_of(done.output)
+    assert "FCN8s tiny eager 2x4 0.5833 1.0000 +0.4167 - no interval" in lines_of(done.output)
     assert "noise" not in done.output
 
 
@@ -170,8 +170,8 @@ def test_a_measure_without_an_interval_has_mean_iou_beside_it(tmp_path: Path) ->
     for results in ("a", "b"):
         write_score(tmp_path / results, GOOD, POOR, GOOD, name="MaxF", runtime="eager")
     lines = lines_of(segbench(tmp_path / "a", tmp_path / "b").output)
-    assert "tiny eager 2x4 0.5000 0.5000 +0.0000 - no interval" in lines
-    (miou,) = (line for line in lines if line.startswith("tiny eager 2x4: mIoU"))
+    assert "FCN8s tiny eager 2x4 0.5000 0.5000 +0.0000 - no interval" in lines
+    (miou,) = (line for line in lines if line.startswith("FCN8s tiny eager 0.8"))
     assert "+0.0000 to +0.0000 within" in miou
 
 
@@ -182,7 +182,7 @@ def test_rows_whose_records_cannot_be_compared_keep_their_figures(
         arrays.unlink()
     done = segbench(*folders)
     assert done.exit_code == 0, done.output
-    assert "tiny eager 2x4 0.5000 0.5000 +0.0000" in lines_of(done.output)
+    assert "FCN8s tiny eager 2x4 0.5000 0.5000 +0.0000" in lines_of(done.output)
     assert "cannot be read" in done.output
 
 

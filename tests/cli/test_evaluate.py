@@ -8,11 +8,13 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 from safetensors.torch import save_file
+from torch import nn
 
 from segbench.cli import main
+from segbench.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
-from segbench.types import Calibration, Runtime, Setup
+from segbench.types import Calibration, InputConvention, Network, Runtime, Setup
 from segbench_plugins.datasets.camvid import plugin as camvid
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
@@ -132,3 +134,28 @@ def test_a_data_set_without_a_server_cannot_be_submitted_to(checkpoint: str) -> 
     )
     assert result.exit_code == 1
     assert "no test server" in result.output
+
+
+def test_a_network_with_weights_is_scored_without_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    network = Network(
+        name="single", summary="One convolution", build=single, stride=8, output_stride=8
+    )
+    registry = Registry.of([], [tiny_dataset()], segbench_runtimes(), [network])
+    save_file(SegmentationModel(network, 11).net.state_dict(), "w.safetensors")
+    options = ["evaluate", "--network", "single", "--dataset", "tiny"]
+    done = CliRunner().invoke(main, [*options, "--weights", "w.safetensors"], obj=registry)
+    assert done.exit_code == 0, done.output
+    record = only_record("evaluate")
+    assert record.config["network"] == "single"
+    assert "backbone" not in record.config
+    assert record.config["weights"].startswith("w.safetensors@")
+    assert (record.config["height"], record.config["width"]) == (32, 64)
+    assert CliRunner().invoke(main, options, obj=registry).exit_code == 2
+
+
+def single(classes: int, convention: InputConvention) -> nn.Module:
+    return nn.Conv2d(3, classes, 8, stride=8)

@@ -211,7 +211,7 @@ def test_first_weights_are_told_in_a_line() -> None:
     arguments = ["run", *options, "--weights", "w.safetensors"]
     result = CliRunner().invoke(main, arguments, obj=registry)
     assert result.exit_code == 0, result.output
-    assert "w.safetensors: 1 keys ignored; to32.0 start fresh\n" in result.output
+    assert "w.safetensors: 1 keys ignored; random: to32.0\n" in result.output
     assert "keys ignored" not in run("--epochs", "1").output
 
 
