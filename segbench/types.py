@@ -315,8 +315,8 @@ class Runtime:
     the kind of device that it was measured on, one in FP32 (or more) for all.
     ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
     is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
-    machine lacks to run it; only the listing asks, since an export needs less. ``calibrates`` says
-    that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
+    machine lacks to run it; it is asked before ``check``, but not for an export, which needs less.
+    ``calibrates`` says that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
     there is such a file, and gives what to say of it; ``export_options`` are those of "dynamic" and
     "compute_capability" that it heeds. ``fp16`` names the runtime that ``segbench latency``
     measures beside this one, as INT8 has to be faster than FP16. ``peak`` measures the engine's

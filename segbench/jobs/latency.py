@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError, sentence
 from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
-from segbench.inference.opened import check_runtime
+from segbench.inference.opened import check_machine, check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.latency.statistics import (
     block_medians,
@@ -112,9 +112,10 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
 
     started = datetime.now(UTC)
     source_state()
+    runtimes = [registry.runtime(name) for name in options.runtimes]
+    check_machine(runtimes)
     device = resolve_device(options.protocol.device)
     make_folder(options.results / "latency")
-    runtimes = [registry.runtime(name) for name in options.runtimes]
     for runtime in runtimes:
         if warning := slow_precision(runtime.precision, device.type):
             reporter.say(f"Warning: {runtime.name}: {warning}")
