@@ -316,12 +316,13 @@ class Runtime:
     ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
     is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
     machine lacks to run it; it is asked before ``check``, but not for an export, which needs less.
-    ``calibrates`` says that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
-    there is such a file, and gives what to say of it; ``export_options`` are those of "dynamic" and
-    "compute_capability" that it heeds. ``fp16`` names the runtime that ``segbench latency``
-    measures beside this one, as INT8 has to be faster than FP16. ``peak`` measures the engine's
-    own kernels with the threads and on the device of the setup; without it the roofline is FP32's
-    in PyTorch. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
+    ``calibrates`` says that it wants ``Setup.calibration``. ``export`` writes what
+    the engine loads to a file, where there is such a file, and gives what to say of it;
+    ``export_options`` are those of "dynamic" and "compute_capability" that it heeds. ``fp16`` names
+    the runtime that ``segbench latency`` measures beside this one, as INT8 has to be faster than
+    FP16. ``peak`` measures the engine's own kernels with the threads and on the device of the
+    setup; without it the roofline is FP32's in PyTorch. An entry of ``requires`` may name
+    alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from segbench.hookspecs import hookimpl
+from segbench.inference.downloads import Download
 from segbench.types import Backbone, InputConvention
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def segbench_backbones() -> Iterable[Backbone]:
             summary=title,
             build=partial(build, architecture),
             convention=convention,
-            imagenet=partial(imagenet, architecture),
+            imagenet=Download(
+                partial(imagenet, architecture), "Hugging Face", f"models--timm--{architecture}.*"
+            ),
             requires=("torch", "timm"),
         )

@@ -15,6 +15,7 @@ from segbench.data.frames import (
 )
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
+from segbench.inference.downloads import check_weights
 from segbench.inference.weights import LoadedWeights, build_encoder
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
 from segbench.plugins import Registry
@@ -36,6 +37,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     Whatever can be refused is refused before the training.
     """
     started = datetime.now(UTC)
+    check_weights(options.weights, {"imagenet": options.backbone.imagenet})
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training

@@ -31,3 +31,19 @@ def refusal(*arguments: str, folder: Path) -> str:
 @pytest.mark.parametrize("runtime", ["trt-fp16", "trt-int8"])
 def test_a_runtime_that_this_machine_cannot_run(runtime: str, tmp_path: Path) -> None:
     assert "NVIDIA" in refusal("latency", "--runtime", runtime, folder=tmp_path)
+
+
+def test_a_weights_file_that_does_not_exist(tmp_path: Path) -> None:
+    run = ("run", "--dataset", "streets", "--weights", "nope.pth")
+    assert "no file nope.pth" in refusal(*run, folder=tmp_path)
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet", "vgg16"])
+def test_weights_to_download_without_a_network(
+    backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HOME", "TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nothing listens there
+    line = refusal("run", "--dataset", "streets", "--backbone", backbone, folder=tmp_path)
+    assert "--weights none" in line
