@@ -1,14 +1,19 @@
-"""What the terminal cannot show is replaced, so that no output ends in a traceback."""
+"""What every command of ``segbench`` does before its own work."""
 
 import io
 import sys
+from collections import Counter
 from typing import Any
 
 import click
 
 
 class Commands(click.Group):
-    """A group of commands that prints "?" for characters outside the terminal's encoding."""
+    """A group whose commands refuse an option given twice, unless it takes several values.
+
+    It prints "?" for characters outside the terminal's encoding, so that no output ends in a
+    traceback.
+    """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click's; it is where every call of the command line begins."""
@@ -16,3 +21,21 @@ class Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         return super().main(*args, **kwargs)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            _refuse_repeated(click.Context(command, parent=ctx, info_name=name), rest)
+        return name, command, rest
+
+
+def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
+    """Raise UsageError where an option that takes one value has several: the last would win."""
+    *_, given = ctx.command.make_parser(ctx).parse_args(list(args))
+    for param, times in Counter(given).items():
+        if isinstance(param, click.Option) and times > 1 and not (param.multiple or param.count):
+            option = max(param.opts, key=len)
+            raise click.UsageError(f"{option} was given {times} times, but takes one value.", ctx)
