@@ -9,7 +9,7 @@ import click
 
 from segbench.types import Size
 
-T = TypeVar("T")
+FC = TypeVar("FC", bound=Callable[..., Any] | click.Command)
 
 
 class SizeType(click.ParamType):
@@ -48,7 +48,7 @@ COUNT = click.IntRange(min=1)
 
 def sweep(
     *names: str, type: click.ParamType, help: str = "", default: Sequence[str] = ()
-) -> Callable[[T], T]:
+) -> Callable[[FC], FC]:
     """An option of several values: repeated, or with commas between them; each counts once."""
 
     def split(

@@ -32,6 +32,18 @@ class Commands(click.Group):
         return name, command, rest
 
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's, but with whole sentences."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [
+            (name, command.get_short_help_str(limit=sys.maxsize))
+            for name, command in commands.items()
+            if command is not None
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
     """Raise UsageError where an option that takes one value has several: the last would win."""
     *_, given = ctx.command.make_parser(ctx).parse_args(list(args))

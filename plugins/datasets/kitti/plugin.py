@@ -75,7 +75,14 @@ def segbench_datasets() -> Iterator[Dataset]:
     """Give KITTI Road."""
     jitter = Augmentation(brightness=(-40.0, 40.0), contrast=(0.8, 1.2))
     seed = replace(
-        SEED, size=(160, 576), epochs=300, batch_size=1, lr=1e-4, schedule="constant", patience=None
+        SEED,
+        size=(160, 576),
+        epochs=300,
+        batch_size=1,
+        lr=1e-4,
+        schedule="constant",
+        patience=None,
+        source="the original project's training on KITTI Road",
     )
     yield Dataset(
         name="kitti",

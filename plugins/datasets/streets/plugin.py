@@ -70,6 +70,7 @@ def segbench_datasets() -> Iterator[Dataset]:
                 augmentation=Augmentation(
                     scale=(0.9, 1.6), flip=True, brightness=(-15.0, 15.0), contrast=(0.9, 1.1)
                 ),
+                source="segbench's own, for small frames and a training of minutes",
             ),
             "seed": replace(SEED, size=SIZE),
         },
