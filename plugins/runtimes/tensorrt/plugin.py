@@ -111,6 +111,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             calibrates=precision == "int8",
             export=partial(export, precision),
             export_options=("compute_capability",),
+            export_suffixes=(".engine", ".plan"),
             fp16="trt-fp16" if precision == "int8" else None,
             peak=partial(peak, precision),
             precision=precision,
