@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -26,7 +27,7 @@ from segbench.cli.print_comparison import (
     ratio_cells,
     verdict,
 )
-from segbench.text import printable
+from segbench.text import counted, printable
 
 LONGEST = 40
 """Characters of a setting's value that a line about one pair has room for."""
@@ -175,7 +176,7 @@ def _timed(row: Row) -> str:
         _if(row["query_scope"], "p50 of {}"),
         _if(row["query_scenario"], "{}"),
         _if(row["query_batch_size"], "batch {}"),
-        _if(row["query_threads"], "{} threads"),
+        _count(row["query_threads"], "thread"),
         _if(row["device"], "on {}"),
     )
     return ", ".join(part for part in parts if part)
@@ -186,7 +187,7 @@ def _network(row: Row) -> str:
     parts = (
         f"{row['backbone']} {row['runtime']} {row['height']}x{row['width']}",
         _if(row["trained_on"], "trained on {}"),
-        _if(row["epochs"], "{} epochs"),
+        _count(row["epochs"], "epoch"),
         _if(row["seed"], "seed {}"),
         _if(row["keep_float"], "{} in float"),
     )
@@ -195,3 +196,7 @@ def _network(row: Row) -> str:
 
 def _if(value: object, form: str) -> str:
     return "" if value is None else form.format(value)
+
+
+def _count(value: Any, noun: str) -> str:
+    return "" if value is None else counted(int(value), noun)

@@ -14,6 +14,7 @@ from segbench.latency.queries import SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record
+from segbench.text import counted
 from segbench.types import Size
 
 PROTOCOL = (
@@ -135,7 +136,7 @@ def latency(
     for path in outcome.records:
         click.echo(path)
     if outcome.interrupted:
-        raise InterruptedRun(f"Interrupted; {len(outcome.records)} records were written.")
+        raise InterruptedRun(f"Interrupted, after {counted(len(outcome.records), 'record')}.")
     if outcome.failed:
         count = sum(each.count for each in asked)
         raise SegbenchError(f"{outcome.failed} of {count} measurements failed, as said above.")

@@ -11,6 +11,7 @@ from segbench.cli.print_scores import print_score
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.scoring.score import coverage, frames_to_score, score_predictions, with_options
+from segbench.text import counted
 
 SPACES = {"perspective": ("perspective",), "bev": ("bev",), "both": ("perspective", "bev")}
 
@@ -82,7 +83,7 @@ def score(
     result = score_predictions(dataset, frames, predictions, label_scale, workers, Reporter())
     scale = f", labels at 1/{label_scale}: no official score" if label_scale > 1 else ""
     note = coverage(dataset, split, result.frames)
-    title = f"{dataset.name} {split}, {result.frames} frames{scale}"
+    title = f"{dataset.name} {split}, {counted(result.frames, 'frame')}{scale}"
     print_score(result, title, [note] if note else [])
     if output:
         draft = output.with_name(f"{output.name}.tmp")

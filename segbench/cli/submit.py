@@ -8,6 +8,7 @@ import click
 from segbench.cli import options
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.text import counted
 
 
 @click.command()
@@ -30,4 +31,4 @@ def submit(registry: Registry, dataset_name: str, **given: Any) -> None:
 
     chosen = SubmitOptions(dataset=registry.dataset(dataset_name), **given)
     count = do_submit(chosen, registry, Reporter())
-    click.echo(f"{count} files in {chosen.output}")
+    click.echo(f"{counted(count, 'file')} in {chosen.output}")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import SegbenchError, sentence
+from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.networks import FRESH_BACKBONE, Network, fresh_network, trained_network
 from segbench.inference.opened import check_machine, check_runtime
 from segbench.latency.group import Measured, Protocol, measure_group
@@ -114,6 +115,8 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     source_state()
     runtimes = [registry.runtime(name) for name in options.runtimes]
     check_machine(runtimes)
+    if options.checkpoint is not None:
+        checkpoint_file(options.checkpoint)
     device = resolve_device(options.protocol.device)
     make_folder(options.results / "latency")
     for runtime in runtimes:

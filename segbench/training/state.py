@@ -9,11 +9,12 @@ import torch
 
 from segbench.errors import SegbenchError
 from segbench.fcn8s import FCN8s
-from segbench.inference.checkpoint import save_checkpoint
+from segbench.inference.checkpoint import BEST, save_checkpoint
+from segbench.training.changes import changes
 from segbench.training.schedule import improvements
 from segbench.types import Recipe
 
-BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
+LAST, STATE = "last.safetensors", "state.pt"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def load_state(job: Job, learner: Learner) -> list[Epoch]:
     try:
         state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
         found = trained_config(state["config"])
-        changed = sorted(key for key, value in asked.items() if found.get(key) != value)
+        changed = changes(found, asked)
         if not changed:
             return _restored(learner, state)
     except Exception as error:  # a damaged file fails in as many ways as there are
@@ -90,7 +91,7 @@ def load_state(job: Job, learner: Learner) -> list[Epoch]:
             f"with --force, or evaluate its {BEST}."
         ) from error
     raise SegbenchError(
-        f"--resume: {job.output} was trained with another {', '.join(changed)}; give the "
+        f"--resume: {job.output} was begun with other options: {'; '.join(changed)}. Give the "
         "same options, or another --output."
     )
 
