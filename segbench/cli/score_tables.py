@@ -19,12 +19,16 @@ class ScoreTable:
 
 
 def score_tables(score: Score) -> list[ScoreTable]:
-    """Classes, categories where there are some, and a table for each space of KITTI Road."""
+    """Classes, categories where there are some, and a table for each space of KITTI Road.
+
+    What a benchmark repeats of the usual figures is shown once.
+    """
     official = score.official
     tables = [_classes(score.summary, official)]
     if "categoryScores" in official:
         tables.append(_categories(official))
-    return tables + [_nested(title, rows) for title, rows in official.items() if _is_table(rows)]
+    own = {title: rows for title, rows in official.items() if title not in score.summary}
+    return tables + [_nested(title, rows) for title, rows in own.items() if _is_table(rows)]
 
 
 def means(score: Score) -> str:

@@ -88,7 +88,7 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
 
 
 def test_the_file_describes_itself(trained: Path, tmp_path: Path) -> None:
-    result = export(trained, tmp_path, "--dynamic")
+    result = export(trained, tmp_path, "--dynamic", "--checkpoint", str(trained))
     assert result.exit_code == 0, result.output
     path = tmp_path / "out/a.onnx"
     description = read_description(path)
@@ -112,6 +112,7 @@ def test_what_describes_nothing_is_one_sentence(tmp_path: Path) -> None:
     [
         (("--runtime", "eager"), "loads no file that could be exported; these do: onnx,"),
         (("--runtime", "onxx"), "Did you mean 'onnx'?"),
+        (("--checkpoint", "."), "There is no file best.safetensors"),
         (("--checkpoint", "none.safetensors"), "give --checkpoint one that exists"),
         (("--size", "0x64"), "is empty"),
         (("--runtime", "onnx-int8", "--dynamic"), "leave --dynamic out"),
