@@ -31,7 +31,6 @@ class Commands(click.Group):
             _refuse_repeated(click.Context(command, parent=ctx, info_name=name), rest)
         return name, command, rest
 
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click's, but with whole sentences."""
         commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}

@@ -56,8 +56,8 @@ def video(registry: Registry, runtime_name: str, **given: Any) -> None:
     """Draw the classes that a checkpoint sees over a video, or over a folder of numbered frames.
 
     The MP4 has the input's frames, times, size and rotation, and no sound. In a corner stand the
-    measured rate, the runtime and the device. A video of odd height or width keeps its size as
-    H.264 4:4:4, which some players cannot show.
+    measured rate, the runtime and the device, and along the lower edge the classes seen so far. A
+    video of odd height or width keeps its size as H.264 4:4:4, which some players cannot show.
 
     Where the input is damaged or cut off the video ends, and the exit code is 1.
 

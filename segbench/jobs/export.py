@@ -95,8 +95,12 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         )
         write_description(options.output, description)
     agreement = told.get("quantization", {}).get("agreement")
-    size, weights = options.output.stat().st_size, 4 * checkpoint.parameters
-    return Exported(size, weights, agreement, f"takes {takes}; gives {gives}")
+    return Exported(
+        options.output.stat().st_size,
+        4 * checkpoint.parameters,
+        agreement,
+        f"takes {takes}; gives {gives}",
+    )
 
 
 def _interface(setup: Setup, classes: int) -> tuple[str, str]:
