@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from segbench.fcn8s import FCN8s
     from segbench.plugins import Registry
 
+BEST = "best.safetensors"
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -41,7 +43,8 @@ def save_checkpoint(path: Path, model: "FCN8s", config: Mapping[str, Any]) -> No
 
 
 def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
-    """Build the network of a checkpoint; raises SegbenchError when the file is none."""
+    """Build the network of a checkpoint, the best of a run's folder; SegbenchError for others."""
+    path = checkpoint_file(path)
     from segbench.fcn8s import FCN8s
 
     file = read_weights(path, option="--checkpoint")
@@ -66,6 +69,16 @@ def load_checkpoint(path: Path, registry: "Registry") -> Checkpoint:
         ) from error
     check_finite(model, path.name)
     return Checkpoint(model.eval(), config, file_sha256(path), count_parameters(model))
+
+
+def checkpoint_file(path: Path) -> Path:
+    """A checkpoint, or the best of a run's folder; SegbenchError where it is not there."""
+    file = path / BEST if path.is_dir() else path
+    if not file.is_file():
+        raise SegbenchError(
+            f"There is no file {file}; give --checkpoint one that exists, or a run's folder."
+        )
+    return file
 
 
 def count_parameters(model: "FCN8s") -> int:

@@ -1,10 +1,10 @@
 """A checkpoint opened on a runtime: what evaluate, predict and video begin with."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segbench.errors import SegbenchError, memory_may_be_short
+from segbench.errors import MissingDeviceError, SegbenchError, memory_may_be_short
 from segbench.inference.calibration import gather
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -72,9 +72,20 @@ def warn_if_slow(options: EngineOptions, reporter: Reporter) -> None:
 
 
 def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> None:
-    """Raise SegbenchError before any work if the runtime cannot run here."""
+    """Raise SegbenchError before any work if the runtime cannot run here.
+
+    What the machine lacks is known without torch, so it is said first.
+    """
+    check_machine([runtime])
     if runtime.check:
         runtime.check(Setup(size or (1, 1), device=device))
+
+
+def check_machine(runtimes: Sequence[Runtime]) -> None:
+    """Raise MissingDeviceError where the machine can run none of these; torch is not asked."""
+    lacking = [runtime.lacking() if runtime.lacking else None for runtime in runtimes]
+    if all(lacking):
+        raise MissingDeviceError(" ".join(dict.fromkeys(filter(None, lacking))))
 
 
 def calibration_for(

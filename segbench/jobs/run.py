@@ -16,6 +16,7 @@ from segbench.data.frames import (
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.files import check_writable, locked, sweep
+from segbench.inference.downloads import check_weights
 from segbench.inference.weights import LoadedWeights, build_encoder
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
 from segbench.plugins import Registry
@@ -40,6 +41,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     Whatever can be refused is refused before the training.
     """
     started = datetime.now(UTC)
+    check_weights(options.weights, {"imagenet": options.backbone.imagenet})
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
@@ -165,13 +167,13 @@ def score_and_record(
     from segbench.inference.checkpoint import load_checkpoint
     from segbench.inference.evaluate import evaluate
     from segbench.jobs.overlays import frames_to_draw, write_overlays
-    from segbench.training.state import BEST, changes
+    from segbench.training.state import BEST, training_changes
 
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     best = load_checkpoint(output / BEST, registry)
-    if changed := changes(config, best.config):
+    if changed := training_changes(config, best.config):
         raise SegbenchError(
-            f"{output / BEST} was trained with another {', '.join(changed)} and is not scored; "
+            f"{output / BEST} is of another run ({'; '.join(changed)}) and is not scored; "
             "name another --output."
         )
     session = runtime.open(best.model, Setup(size, device=options.device))
