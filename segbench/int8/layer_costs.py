@@ -22,6 +22,7 @@ from segbench.int8.profiles import (
 )
 from segbench.int8.ranges import batches, session_with_outputs
 from segbench.onnx.session import OnnxSession
+from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_gain
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Calibration, Setup
