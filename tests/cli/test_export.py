@@ -19,6 +19,7 @@ from segbench.types import Runtime
 from segbench_plugins.runtimes import onnx as onnx_plugin
 from segbench_plugins.runtimes.pytorch import eager
 from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
+from tests.commands import unless_given
 from tests.tiny import CLASSES, PALETTE, tiny_backbone, tiny_dataset, write_tiny
 
 
@@ -61,8 +62,7 @@ def export(trained: Path, tmp_path: Path, *options: str) -> Result:
         "--data-root": trained,
         "--output": tmp_path / "out" / "a.onnx",
     }
-    usual = (str(word) for pair in places.items() if pair[0] not in options for word in pair)
-    return segbench("export", *usual, *options)
+    return segbench("export", *unless_given(places, options), *options)
 
 
 def test_it_writes_the_graph_and_says_its_size(trained: Path, tmp_path: Path) -> None:
