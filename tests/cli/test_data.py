@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench_plugins.datasets.camvid import plugin as camvid
+from tests.commands import unless_given
 
 REGISTRY = Registry.of(datasets=camvid.segbench_datasets())
 
