@@ -20,6 +20,7 @@ from segbench.plugins import Registry
 from segbench.records.arrays import read_arrays
 from segbench.records.record import read_record
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
+from tests.commands import unless_given
 from tests.tiny import TinyEncoder, locate, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
@@ -267,7 +268,7 @@ def test_a_run_over_other_data_is_another_run() -> None:
     ],
 )
 def test_bad_options_are_named_in_one_sentence(options: list[str], message: str) -> None:
-    result = run("--epochs", "1", *options)
+    result = run(*unless_given({"--epochs": 1}, options), *options)
     assert result.exit_code in (1, 2)
     assert message in result.output
     assert "Traceback" not in result.output
