@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from segbench.errors import SegbenchError
 from segbench.text import lines
 
 T = TypeVar("T")
@@ -35,8 +36,11 @@ class Reporter:
         message = lines(message)
         self.console.print(message, highlight=False, markup=False, soft_wrap=True)
         if self.log is not None:
-            with self.log.open("a", encoding="utf-8") as file:
-                file.write(message + "\n")
+            try:
+                with self.log.open("a", encoding="utf-8") as file:
+                    file.write(message + "\n")
+            except OSError as error:
+                raise SegbenchError(f"{self.log} cannot be written ({error.strerror}).") from error
 
     def logging_to(self, log: Path) -> "Reporter":
         """The same, but for the lines also going to ``log``."""

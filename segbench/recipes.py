@@ -24,6 +24,7 @@ MODERN = Recipe(
         contrast=(0.7, 1.3),
         saturation=(0.6, 1.4),
     ),
+    source="segbench's own, as networks of the field are trained today",
 )
 """What a user of the field would train with today."""
 
@@ -36,6 +37,7 @@ ORIGINAL = Recipe(
     optimizer="adam",
     schedule="plateau",
     patience=3,
+    source="the original project's training on Cityscapes",
 )
 """The original project's training; early stop ends it long before 100 epochs."""
 

@@ -172,7 +172,8 @@ class Recipe:
     """How to train: everything about a run that is neither the network nor the data.
 
     The network is validated and scored at ``size``. It is trained on random windows of ``crop``,
-    where that is not None: a fraction of the work at full resolution.
+    where that is not None: a fraction of the work at full resolution. ``source`` says where the
+    settings come from, for ``segbench recipes``.
     """
 
     name: str
@@ -189,6 +190,7 @@ class Recipe:
     precision: Literal["fp32", "fp16", "bf16", "auto"] = "fp32"
     augmentation: Augmentation = field(default_factory=Augmentation)
     crop: Size | None = None
+    source: str = ""
 
 
 class Benchmark(Protocol):
@@ -410,13 +412,15 @@ class Runtime:
     the kind of device that it was measured on, one in FP32 (or more) for all.
     ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
     is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
-    machine lacks to run it; only the listing asks, since an export needs less. ``calibrates`` says
-    that it wants ``Setup.calibration``. ``export`` writes what the engine loads to a file, where
-    there is such a file, and gives what to say of it; ``export_options`` are those of "dynamic" and
-    "compute_capability" that it heeds. ``fp16`` names the runtime that ``segbench latency``
-    measures beside this one, as INT8 has to be faster than FP16. ``peak`` measures the engine's
-    own kernels with the threads and on the device of the setup; without it the roofline is FP32's
-    in PyTorch. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
+    machine lacks to run it; it is asked before ``check``, but not for an export, which needs less.
+    ``calibrates`` says that it wants ``Setup.calibration``. ``export`` writes what
+    the engine loads to a file, where there is such a file, and gives what to say of it;
+    ``export_options`` are those of "dynamic" and "compute_capability" that it heeds, and
+    ``export_suffixes`` the endings that its files may have. ``fp16`` names the runtime that
+    ``segbench latency`` measures beside this one, as INT8 has to be faster than FP16. ``peak``
+    measures the engine's own kernels with the threads and on the device of the setup; without it
+    the roofline is FP32's in PyTorch. An entry of ``requires`` may name alternatives
+    ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -428,6 +432,7 @@ class Runtime:
     calibrates: bool = False
     export: "Callable[[SegmentationModel, Setup, Path], Mapping[str, Any]] | None" = None
     export_options: tuple[str, ...] = ()
+    export_suffixes: tuple[str, ...] = (".onnx",)
     fp16: str | None = None
     peak: Callable[[Setup], Peak] | None = None
     precision: Arithmetic = "fp32"

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from segbench import Backbone, InputConvention, hookimpl
+from segbench.inference.downloads import Download
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,6 +71,8 @@ def segbench_backbones() -> Iterable[Backbone]:
             summary=title,
             build=partial(build, architecture),
             convention=convention,
-            imagenet=partial(imagenet, architecture),
+            imagenet=Download(
+                partial(imagenet, architecture), "Hugging Face", f"models--timm--{architecture}.*"
+            ),
             requires=("torch", "timm"),
         )

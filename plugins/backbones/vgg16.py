@@ -1,22 +1,33 @@
 """VGG16 with its first two classifier layers as convolutions, as FCN8s was published."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
 from segbench import Backbone, InputConvention, hookimpl
+from segbench.inference.downloads import Download
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 DROPOUT = 0.2
+STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""Depth and number of the 3x3 convolutions before each pooling."""
 
 
 def build(convention: InputConvention) -> "nn.Module":
     """The 13 convolutions, fc6 (7x7) and fc7 (1x1); padding is symmetric whatever the weights."""
     from torch import nn
     from torch.nn import functional
-    from torchvision.models.vgg import cfgs, make_layers
+
+    def layers() -> Iterator[nn.Module]:
+        depth = 3
+        for width, count in STAGES:
+            for _ in range(count):
+                yield nn.Conv2d(depth, width, 3, padding=1)
+                yield nn.ReLU(inplace=True)
+                depth = width
+            yield nn.MaxPool2d(2)
 
     class FullyConnected(nn.Conv2d):
         """A convolution that CPUs train as one matrix product over its patches.
@@ -37,7 +48,7 @@ def build(convention: InputConvention) -> "nn.Module":
 
         def __init__(self) -> None:
             super().__init__()
-            self.features = make_layers(cfgs["D"], batch_norm=False)
+            self.features = nn.Sequential(*layers())
             self.fc6 = FullyConnected(512, 4096, 7, padding=3)
             self.fc7 = FullyConnected(4096, 4096, 1)
             self.relu = nn.ReLU(inplace=True)
@@ -91,7 +102,7 @@ def segbench_backbones() -> Iterable[Backbone]:
         name="vgg16",
         summary="VGG16 with fc6 and fc7 as convolutions (134 M parameters)",
         build=build,
-        imagenet=imagenet,
+        imagenet=Download(imagenet, "PyTorch", "vgg16-*.pth"),
         adapt=adapt,
         may_start_fresh=("fc6.", "fc7."),
         modern_lr_scale=0.05,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from segbench.analysis.rank import Row
+from segbench.text import counted
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def query(row: Row) -> str:
         row["query_scope"],
         scenario if scenario != "single-stream" else None,
         _number("query_batch_size", "batch {}")(row),
-        _number("query_threads", "{} threads")(row),
+        "" if row["query_threads"] is None else counted(int(row["query_threads"]), "thread"),
     ]
     return ", ".join(part for part in parts if part)
 

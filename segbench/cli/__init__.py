@@ -12,6 +12,7 @@ from segbench.cli.leaderboard import leaderboard
 from segbench.cli.plugins import plugins
 from segbench.cli.predict import predict
 from segbench.cli.quantize_report import quantize_report_command
+from segbench.cli.recipes import recipes
 from segbench.cli.report import report
 from segbench.cli.run import run
 from segbench.cli.score import score
@@ -37,6 +38,7 @@ main.add_command(leaderboard)
 main.add_command(plugins)
 main.add_command(predict)
 main.add_command(quantize_report_command)
+main.add_command(recipes)
 main.add_command(report)
 main.add_command(run)
 main.add_command(score)

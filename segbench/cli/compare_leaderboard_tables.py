@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from segbench.analysis.compare import Difference, Latencies, Scores, Setting
 from segbench.analysis.compare_leaderboards import (
@@ -25,7 +26,7 @@ from segbench.cli.print_comparison import (
     verdict,
 )
 from segbench.cli.terminal import Console
-from segbench.text import printable
+from segbench.text import counted, printable
 
 LONGEST = 40
 """Characters of a setting's value that a line about one pair has room for."""
@@ -174,7 +175,7 @@ def _timed(row: Row) -> str:
         _if(row["query_scope"], "p50 of {}"),
         _if(row["query_scenario"], "{}"),
         _if(row["query_batch_size"], "batch {}"),
-        _if(row["query_threads"], "{} threads"),
+        _count(row["query_threads"], "thread"),
         _if(row["device"], "on {}"),
     )
     return ", ".join(part for part in parts if part)
@@ -185,7 +186,7 @@ def _network(row: Row) -> str:
     parts = (
         f"{row['network']} {row['runtime']} {row['height']}x{row['width']}",
         _if(row["trained_on"], "trained on {}"),
-        _if(row["epochs"], "{} epochs"),
+        _count(row["epochs"], "epoch"),
         _if(row["seed"], "seed {}"),
         _if(row["keep_float"], "{} in float"),
     )
@@ -194,3 +195,7 @@ def _network(row: Row) -> str:
 
 def _if(value: object, form: str) -> str:
     return "" if value is None else form.format(value)
+
+
+def _count(value: Any, noun: str) -> str:
+    return "" if value is None else counted(int(value), noun)

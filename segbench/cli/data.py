@@ -7,14 +7,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from segbench.cli import options
-from segbench.cli.terminal import Console
+from segbench.cli.terminal import Commands, Console
 from segbench.data.check import Checked, check
 from segbench.data.skipped import skipped_sentence
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
 
-@click.group()
+@click.group(cls=Commands)
 def data() -> None:
     """Check datasets."""
 

@@ -54,8 +54,10 @@ def export(registry: Registry, runtime_name: str, **given: Any) -> None:
     written = do_export(chosen, registry, Reporter())
     share = written.file / written.weights
     agreement = written.agreement
-    equal = "" if agreement is None else f", {agreement:.1%} of pixels have eager FP32's class"
+    equal = "" if agreement is None else f" in {agreement:.1%} of pixels"
     echo(
         f"{chosen.output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
-        f"{written.weights / 1e6:.1f} MB in FP32{equal}"
+        f"{written.weights / 1e6:.1f} MB in FP32"
     )
+    checked = "it" if chosen.output.suffix == ".onnx" else "the graph that it was built from"
+    echo(f"It {written.interface}; {checked} matches eager FP32{equal}.")

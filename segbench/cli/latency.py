@@ -1,6 +1,8 @@
 """``segbench latency``: time networks on one or several runtimes."""
 
 import sys
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from segbench.latency.timing import SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record
+from segbench.text import counted
+from segbench.types import Size
 
 PROTOCOL = (
-    "batch_size",
     "device",
     "scope",
     "scenario",
@@ -27,13 +30,12 @@ PROTOCOL = (
 
 
 @click.command()
-@click.option(
+@options.sweep(
     "--runtime",
     "runtimes",
-    multiple=True,
+    type=click.STRING,
     default=["eager"],
-    show_default=True,
-    help="Runtime to time (repeatable); speed-ups are relative to the first.",
+    help="Runtime to time; speed-ups are over the first; 'all': every runtime that runs here.",
 )
 @click.option(
     "--checkpoint",
@@ -67,8 +69,10 @@ PROTOCOL = (
     "on. Default: 19 classes and streets.",
 )
 @options.data_root
-@click.option("--size", type=options.SIZE, help="Default: the checkpoint's, else 256x512.")
-@click.option("--batch-size", type=options.COUNT, default=1, show_default=True)
+@options.sweep(
+    "--size", "sizes", type=options.SIZE, help="Default: the checkpoint's, else 256x512."
+)
+@options.sweep("--batch-size", "batch_sizes", type=options.COUNT, default=["1"])
 @options.device
 @click.option(
     "--scope",
@@ -105,16 +109,23 @@ PROTOCOL = (
 )
 @options.results
 @click.pass_obj
-def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **given: Any) -> None:
+def latency(
+    registry: Registry,
+    runtimes: tuple[str, ...],
+    sizes: tuple[Size, ...],
+    batch_sizes: tuple[int, ...],
+    isolate: bool,
+    **given: Any,
+) -> None:
     """Measure the latency of networks on runtimes in turns, and write a record for each.
 
-    INT8 runtimes are measured together with their FP16 counterpart.
+    INT8 runtimes are measured together with their FP16 counterpart. Several sizes or batch
+    sizes are measured one after the other, each on all runtimes.
     """
     from segbench.cli.print_latencies import print_latencies
     from segbench.device import cpu_threads
     from segbench.jobs.latency import LatencyOptions, check_keep_float, with_fp16
-    from segbench.jobs.latency import latency as measure
-    from segbench.jobs.latency_isolated import latency_isolated
+    from segbench.jobs.latency_sweep import latency_sweep, named_runtimes
     from segbench.latency.group import Protocol
 
     if given["checkpoint"] and any(
@@ -132,18 +143,25 @@ def latency(registry: Registry, runtimes: tuple[str, ...], isolate: bool, **give
     protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
     for name in ("networks", "backbones"):
         given[name] = tuple(dict.fromkeys(given[name]))
-    names = tuple(registry.runtime(name).name for name in dict.fromkeys(runtimes))
+    names = named_runtimes(runtimes, protocol.device, registry)
     names = with_fp16(names, protocol.device, registry)
     check_keep_float(names, protocol, registry)
-    asked = LatencyOptions(names, protocol=protocol, argv=sys.argv, **given)
-    reporter = Reporter()
-    outcome = latency_isolated(asked, reporter) if isolate else measure(asked, registry, reporter)
+    asked = [
+        LatencyOptions(
+            names,
+            size=size,
+            protocol=replace(protocol, batch_size=batch_size),
+            argv=sys.argv,
+            **given,
+        )
+        for size, batch_size in product(sizes or (None,), batch_sizes)
+    ]
+    outcome = latency_sweep(asked, isolate, registry, Reporter())
     print_latencies([read_record(path) for path in outcome.records])
     for path in outcome.records:
         echo(path)
     if outcome.interrupted:
-        raise InterruptedRun(f"Interrupted; {len(outcome.records)} records were written.")
+        raise InterruptedRun(f"Interrupted, after {counted(len(outcome.records), 'record')}.")
     if outcome.failed:
-        raise SegbenchError(
-            f"{outcome.failed} of {asked.count} measurements failed, as said above."
-        )
+        count = sum(each.count for each in asked)
+        raise SegbenchError(f"{outcome.failed} of {count} measurements failed, as said above.")

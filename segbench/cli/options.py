@@ -1,12 +1,15 @@
 """Option types that several commands share."""
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from segbench.types import Size
+
+FC = TypeVar("FC", bound=Callable[..., Any] | click.Command)
 
 
 class SizeType(click.ParamType):
@@ -41,6 +44,29 @@ class FiniteRange(click.FloatRange):
 
 SIZE = SizeType()
 COUNT = click.IntRange(min=1)
+
+
+def sweep(
+    *names: str, type: click.ParamType, help: str = "", default: Sequence[str] = ()
+) -> Callable[[FC], FC]:
+    """An option of several values: repeated, or with commas between them; each counts once."""
+
+    def split(
+        ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+    ) -> tuple[Any, ...]:
+        parts = [part.strip() for value in values for part in value.split(",")]
+        return tuple(dict.fromkeys(type.convert(part, param, ctx) for part in parts))
+
+    return click.option(
+        *names,
+        multiple=True,
+        callback=split,
+        default=default,
+        show_default=True,
+        metavar=f"{type.name.upper().replace(' RANGE', '')},...",
+        help=f"{help} Repeatable.".strip(),
+    )
+
 
 data_root = click.option(
     "--data-root",

@@ -18,9 +18,13 @@ HEADING_WIDTH, COLUMN_WIDTH = 22, 21
 
 
 def print_latencies(records: Sequence[Record]) -> None:
-    """Print the records, those of one network side by side, then bounds and doubts."""
-    for _, group in groupby(records, lambda record: network_name(record.config)):
+    """Print the records, those measured in turns side by side, then bounds and doubts."""
+    for _, group in groupby(records, _measured_together):
         _print_network(list(group))
+
+
+def _measured_together(record: Record) -> tuple[str, str]:
+    return network_name(record.config), record.config["session"]
 
 
 def _print_network(records: Sequence[Record]) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     "--keep-float",
     type=click.IntRange(min=0),
     default=0,
+    show_default=True,
     help="Also score INT8 with this many of the costliest layers in floating point.",
 )
 @click.option(

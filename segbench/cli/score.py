@@ -12,6 +12,7 @@ from segbench.files import check_writable, write_or_print
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.scoring.score import coverage, frames_to_score, score_predictions, with_options
+from segbench.text import counted
 
 
 class KeyValue(click.ParamType):
@@ -111,7 +112,7 @@ def score(
     frames = frames_to_score(dataset, dataset.locate(data_root), split)
     result = score_predictions(dataset, frames, predictions, label_scale, workers, Reporter())
     note = coverage(dataset, split, result.frames)
-    title = f"{dataset.name} {split}, {result.frames} frames{scale_note(label_scale)}"
+    title = f"{dataset.name} {split}, {counted(result.frames, 'frame')}{scale_note(label_scale)}"
     print_score(result, dataset.benchmark, title, [note] if note else [])
     if output:
         text = json.dumps(result.official, indent=2, allow_nan=False) + "\n"

@@ -9,6 +9,7 @@ from segbench.cli import options
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.text import counted
 
 
 @click.command()
@@ -27,4 +28,4 @@ def submit(registry: Registry, dataset_name: str, **given: Any) -> None:
 
     chosen = SubmitOptions(dataset=registry.dataset(dataset_name), **given)
     count = do_submit(chosen, registry, Reporter())
-    echo(f"{count} files in {chosen.output}")
+    echo(f"{counted(count, 'file')} in {chosen.output}")

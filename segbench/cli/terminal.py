@@ -5,6 +5,7 @@ File names and records come from anybody: commands print through ``Console`` and
 
 import io
 import sys
+from collections import Counter
 from typing import Any
 
 import click
@@ -15,7 +16,11 @@ from segbench.text import lines
 
 
 class Commands(click.Group):
-    """A group of commands that prints "?" for characters outside the terminal's encoding."""
+    """A group whose commands refuse an option given twice, unless it takes several values.
+
+    It prints "?" for characters outside the terminal's encoding, so that no output ends in a
+    traceback.
+    """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click's; it is where every call of the command line begins."""
@@ -23,6 +28,35 @@ class Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
         return super().main(*args, **kwargs)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            _refuse_repeated(click.Context(command, parent=ctx, info_name=name), rest)
+        return name, command, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's, but with whole sentences."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [
+            (name, command.get_short_help_str(limit=sys.maxsize))
+            for name, command in commands.items()
+            if command is not None
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
+    """Raise UsageError where an option that takes one value has several: the last would win."""
+    *_, given = ctx.command.make_parser(ctx).parse_args(list(args))
+    for param, times in Counter(given).items():
+        if isinstance(param, click.Option) and times > 1 and not (param.multiple or param.count):
+            option = max(param.opts, key=len)
+            raise click.UsageError(f"{option} was given {times} times, but takes one value.", ctx)
 
 
 class Console(rich.console.Console):

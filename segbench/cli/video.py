@@ -56,9 +56,9 @@ class RateType(click.ParamType):
 def video(registry: Registry, runtime_name: str, **given: Any) -> None:
     """Draw the classes that a checkpoint sees over a video, or over a folder of numbered frames.
 
-    The MP4 has the input's frames, times, size and rotation, and no sound. The measured
-    frame rate, the runtime and the device are shown in a corner. A video of odd height or width
-    keeps its size as H.264 4:4:4, which some players cannot show.
+    The MP4 has the input's frames, times, size and rotation, and no sound. The measured frame rate,
+    the runtime and the device are shown in a corner, the classes seen so far along the lower edge.
+    A video of odd height or width keeps its size as H.264 4:4:4, which some players cannot show.
 
     Where the input is damaged or cut off the video ends, and the exit code is 1.
 

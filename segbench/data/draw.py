@@ -1,5 +1,6 @@
 """Pictures that people look at: class colours over an image, a legend, a caption, errors."""
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -99,10 +100,14 @@ def legend(
 def caption(image: Image, text: str) -> Image:
     """A copy of the image with lines of text in its upper left corner, on a dark ground.
 
-    Lines that are wider than the image are set smaller.
+    Lines are broken at half of the image's width, unless they would take a quarter of its height;
+    then those that are wider than the image are set smaller.
     """
     height, width = image.shape[:2]
     size = max(11, width // 50)
+    broken = _broken(text.splitlines(), _font(size), width // 2)
+    if size * len(broken) < height / 4:
+        text = "\n".join(broken)
     longest = max(map(_font(size).getlength, text.splitlines()))
     font = _font(max(6, min(size, int(size * (width - size) / longest))))
     measure = ImageDraw.Draw(PIL.Image.new("L", (1, 1)))
@@ -113,6 +118,24 @@ def caption(image: Image, text: str) -> Image:
     drawn = image.copy()
     drawn[: label.height, : label.width] = np.array(label)[:height, :width]
     return drawn
+
+
+def _broken(lines: Iterable[str], font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    """The lines, broken between words where they are wider than ``width`` pixels.
+
+    Spaces are doubled: at small sizes the font's are hardly seen.
+    """
+    broken: list[str] = []
+    for line in lines:
+        first, *words = line.split()
+        broken.append(first)
+        for word in words:
+            longer = f"{broken[-1]}  {word}"
+            if font.getlength(longer) <= width:
+                broken[-1] = longer
+            else:
+                broken.append(word)
+    return broken
 
 
 @cache

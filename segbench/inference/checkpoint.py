@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from segbench.model import SegmentationModel
     from segbench.plugins import Registry
 
+BEST = "best.safetensors"
+
 
 def save_checkpoint(path: Path, model: "SegmentationModel", config: Mapping[str, Any]) -> None:
     """Write atomically; ``config`` names ``dataset``, ``height`` and ``width``."""
@@ -41,10 +43,11 @@ def save_checkpoint(path: Path, model: "SegmentationModel", config: Mapping[str,
 
 
 def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) -> LoadedNetwork:
-    """A trained network, at the size it was trained at unless told another.
+    """The network of a checkpoint, the best of a run's folder; SegbenchError for other files.
 
-    Raises SegbenchError for a file that is no checkpoint, and for one that does not fit.
+    Its size is the one that it was trained at unless told another.
     """
+    path = checkpoint_file(path)
     from segbench.model import SegmentationModel
 
     file = read_weights(path, option="--checkpoint")
@@ -95,3 +98,13 @@ def load_weights(
     config = {"dataset": dataset.name, **network.config, "weights": weights_label(str(path))}
     chosen = size or dataset.recipes["modern"].size
     return LoadedNetwork(model.eval(), chosen, config, loaded.sha256)
+
+
+def checkpoint_file(path: Path) -> Path:
+    """A checkpoint, or the best of a run's folder; SegbenchError where it is not there."""
+    file = path / BEST if path.is_dir() else path
+    if not file.is_file():
+        raise SegbenchError(
+            f"There is no file {file}; give --checkpoint one that exists, or a run's folder."
+        )
+    return file

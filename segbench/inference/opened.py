@@ -1,10 +1,10 @@
 """A network opened on a runtime: what every command that runs one begins with."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segbench.errors import SegbenchError, memory_may_be_short
+from segbench.errors import MissingDeviceError, SegbenchError, memory_may_be_short
 from segbench.inference.calibration import gather
 from segbench.inference.networks import LoadedNetwork
 from segbench.plugins import Registry
@@ -59,8 +59,11 @@ class Opened:
 def load_network(options: EngineOptions, registry: Registry, reporter: Reporter) -> LoadedNetwork:
     """The network that the options name; SegbenchError first where its runtime cannot run here."""
     from segbench.device import resolve_device, slow_precision
-    from segbench.inference.checkpoint import load_checkpoint, load_weights
+    from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
 
+    check_machine([options.runtime])
+    if isinstance(options.checkpoint, Path):
+        checkpoint_file(options.checkpoint)
     check_runtime(options.runtime, options.device, options.size)
     device = resolve_device(options.device).type
     if warning := slow_precision(options.runtime.precision, device):
@@ -105,7 +108,11 @@ def load_and_open(options: EngineOptions, registry: Registry, reporter: Reporter
 
 
 def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> None:
-    """Raise SegbenchError before any work if the runtime cannot run here."""
+    """Raise SegbenchError before any work if the runtime cannot run here.
+
+    What the machine lacks is known without torch, so it is said first.
+    """
+    check_machine([runtime])
     if runtime.check:
         runtime.check(Setup(size or (1, 1), device=device))
 
@@ -118,6 +125,13 @@ def check_classes(network: LoadedNetwork, dataset: Dataset) -> None:
             f"{network.model.classes} classes, but {dataset.name!r} has "
             f"{len(dataset.classes)}; choose another --dataset."
         )
+
+
+def check_machine(runtimes: Sequence[Runtime]) -> None:
+    """Raise MissingDeviceError where the machine can run none of these; torch is not asked."""
+    lacking = [runtime.lacking() if runtime.lacking else None for runtime in runtimes]
+    if all(lacking):
+        raise MissingDeviceError(" ".join(dict.fromkeys(filter(None, lacking))))
 
 
 def calibration_for(

@@ -22,6 +22,7 @@ from segbench.int8.profiles import (
 )
 from segbench.int8.ranges import batches, session_with_outputs
 from segbench.onnx.session import OnnxSession
+from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_gain
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Calibration, Setup
@@ -155,7 +156,7 @@ def choose_method(counted: Mapping[str, NDArray[np.int64] | None]) -> str:
     return best
 
 
-def costly_layers(costing: Costing, layers: Sequence[str]) -> list[str]:
+def costly_layers(costing: Costing, layers: Sequence[str], reporter: Reporter) -> list[str]:
     """The few of ``layers`` that have to stay in float for INT8 to score as FP32 does.
 
     None of them where INT8 loses less than ``TOLERANCE``. Else the layers that lose the most when
@@ -167,7 +168,7 @@ def costly_layers(costing: Costing, layers: Sequence[str]) -> list[str]:
         return []
     alone = {
         layer: costing.miou([layer])
-        for layer in costing.setup.reporter.track(layers, len(layers), "costly layers")
+        for layer in reporter.track(layers, len(layers), "costly layers")
     }
     worst = sorted(layers, key=alone.__getitem__)
     while fp32 - scores[-1] > TOLERANCE and len(scores) <= MOST_KEPT:

@@ -170,7 +170,7 @@ def _build(model: SegmentationModel, path: Path, setup: Setup, profile: Profile)
             costing = Costing(source, found[best], profile, setup, calibration, model.classes)
             kept = remembered(
                 f"{_key(model, calibration, setup.size, profile, best)}.costly.json",
-                lambda: costly_layers(costing, layers),
+                lambda: costly_layers(costing, layers, setup.reporter),
             )
             layers = [name for name in layers if name not in kept]
             write_quantized(source, folder / f"{best}.onnx", found[best], profile, layers)

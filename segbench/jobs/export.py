@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import segbench
 from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.inference.opened import EngineOptions, calibration_for, load_network
 from segbench.plugins import Registry
@@ -25,12 +26,14 @@ class ExportOptions(EngineOptions):
 class Exported:
     """The written file's size and that of the network's weights in FP32, in bytes.
 
-    ``agreement`` is the share of pixels to which an INT8 network gives eager's class.
+    ``agreement`` is the share of pixels to which an INT8 network gives eager's class, and
+    ``interface`` says what the file takes and what comes out.
     """
 
     file: int
     weights: int
     agreement: float | None
+    interface: str
 
 
 def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
@@ -49,6 +52,12 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         raise SegbenchError(
             f"What {runtime.name!r} loads is not built for a card; leave --compute-capability out."
         )
+    if options.output.suffix not in runtime.export_suffixes:
+        endings = " or ".join(runtime.export_suffixes)
+        raise SegbenchError(
+            f"--output {options.output}: a file of {runtime.name!r} ends in {endings}; name it "
+            f"{options.output.with_suffix(runtime.export_suffixes[0])}."
+        )
     network = load_network(options, registry, reporter)
     calibration = calibration_for(options, network, registry, reporter)
     setup = Setup(
@@ -62,6 +71,37 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
     )
     with memory_may_be_short(options.batch_size, network.size):
         told = runtime.export(network.model, setup, options.output)
+    takes, gives = _interface(setup, network.model.classes)
+    if options.output.suffix == ".onnx":
+        from segbench.onnx.metadata import Description, write_description
+
+        known = [each for each in registry.datasets if each.name == network.config["dataset"]]
+        description = Description(
+            segbench_version=segbench.__version__,
+            dataset=network.config["dataset"],
+            classes=known[0].classes if known else (),
+            palette=known[0].palette if known else (),
+            checkpoint_sha256=network.sha256,
+            input=takes,
+            output=gives,
+        )
+        write_description(options.output, description)
     agreement = told.get("quantization", {}).get("agreement")
-    weights = 4 * network.model.count_parameters()
-    return Exported(options.output.stat().st_size, weights, agreement)
+    return Exported(
+        options.output.stat().st_size,
+        4 * network.model.count_parameters(),
+        agreement,
+        f"takes {takes}; gives {gives}",
+    )
+
+
+def _interface(setup: Setup, classes: int) -> tuple[str, str]:
+    """What goes into the file and what comes out, in words."""
+    batch, (height, width) = str(setup.batch_size), map(str, setup.size)
+    if setup.dynamic:
+        batch, height, width = "batch", "height", "width"
+    takes = f"images, float32 ({batch}, 3, {height}, {width}), RGB in 0..255"
+    if setup.output == "labels":
+        return takes, f"labels, uint8 ({batch}, {height}, {width}), class indices"
+    shape = f"({batch}, {classes}, {height}, {width})"
+    return takes, f"logits, float32 {shape}, the largest is the class"

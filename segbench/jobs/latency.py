@@ -9,13 +9,14 @@ from typing import Any
 
 from segbench.errors import SegbenchError, sentence
 from segbench.files import check_writable
+from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.networks import (
     RANDOM_BACKBONE,
     LoadedNetwork,
     chosen_network,
     random_network,
 )
-from segbench.inference.opened import check_runtime
+from segbench.inference.opened import check_machine, check_runtime
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.plugins import Registry
@@ -107,9 +108,12 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
 
     started = datetime.now(UTC)
     source_state()
+    runtimes = [registry.runtime(name) for name in options.runtimes]
+    check_machine(runtimes)
+    if options.checkpoint is not None:
+        checkpoint_file(options.checkpoint)
     device = resolve_device(options.protocol.device)
     check_writable(options.results / "latency", "--results")
-    runtimes = [registry.runtime(name) for name in options.runtimes]
     for runtime in runtimes:
         if warning := slow_precision(runtime.precision, device.type):
             reporter.say(f"Warning: {runtime.name}: {warning}")

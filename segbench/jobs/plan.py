@@ -82,6 +82,7 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
     recipe = asdict(options.recipe)
     height, width = recipe.pop("size")
     crop = recipe.pop("crop")
+    recipe.pop("source")
     device = resolve_device(options.device)
     dtype = str(training_dtype(recipe.pop("precision"), device)).removeprefix("torch.")
     return {

@@ -16,6 +16,7 @@ from segbench.data.frames import (
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.files import check_writable, locked, sweep
+from segbench.inference.downloads import check_weights
 from segbench.inference.opened import EngineOptions, load_network, open_network
 from segbench.inference.weights import LoadedWeights, build_model
 from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
@@ -41,6 +42,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     Whatever can be refused is refused before the training.
     """
     started = datetime.now(UTC)
+    check_weights(options.weights, options.network.weights)
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
@@ -159,14 +161,14 @@ def score_and_record(
     """
     from segbench.inference.evaluate import evaluate
     from segbench.jobs.overlays import frames_to_draw, write_overlays
-    from segbench.training.state import BEST, changes
+    from segbench.training.state import BEST, training_changes
 
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     engine = EngineOptions(checkpoint=output / BEST, runtime=runtime, device=options.device)
     network = load_network(engine, registry, reporter)
-    if changed := changes(config, network.config):
+    if changed := training_changes(config, network.config):
         raise SegbenchError(
-            f"{output / BEST} was trained with another {', '.join(changed)} and is not scored; "
+            f"{output / BEST} is of another run ({'; '.join(changed)}) and is not scored; "
             "name another --output."
         )
     session = open_network(network, engine, registry, reporter, dataset).session

@@ -1,6 +1,5 @@
 """Predictions on a test split in the form that a benchmark's server takes."""
 
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import PIL.Image
 
 from segbench.data.layouts import provide
 from segbench.errors import SegbenchError
+from segbench.files import draft_of
 from segbench.inference.opened import EngineOptions, check_classes, load_network, open_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -38,22 +38,20 @@ def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> in
         raise SegbenchError(f"{options.dataset.name!r} has no test server to submit to.")
     if options.output.exists() and (options.output.is_file() or any(options.output.iterdir())):
         raise SegbenchError(f"--output {options.output} exists already; name a new one.")
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".submit-", dir=options.output.parent) as scratch:
-        folder = Path(scratch, "files")
+    with draft_of(options.output) as draft:
+        zipped = options.output.suffix == ".zip"
+        folder = draft.with_name("files") if zipped else draft
         folder.mkdir()
         count = _write(options, options.dataset.benchmark, folder, registry, reporter)
-        draft = _zipped(folder) if options.output.suffix == ".zip" else folder
-        draft.replace(options.output)
+        if zipped:
+            _zip(folder, draft)
     return count
 
 
-def _zipped(folder: Path) -> Path:
-    zip_file = folder.with_suffix(".zip")
+def _zip(folder: Path, zip_file: Path) -> None:
     with zipfile.ZipFile(zip_file, "w") as archive:
         for path in sorted(folder.rglob("*.png")):
             archive.write(path, path.relative_to(folder))
-    return zip_file
 
 
 def _write(

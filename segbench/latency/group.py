@@ -12,6 +12,7 @@ import numpy as np
 from segbench.device import cpu_threads, resolve_device, set_threads
 from segbench.errors import kept, out_of_memory, sentence, too_large
 from segbench.inference.networks import RANDOM_DATASET, LoadedNetwork
+from segbench.inference.opened import check_runtime
 from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.peaks import torch_peak
@@ -171,8 +172,7 @@ def _warm_up(
     for runtime in reporter.track(runtimes, len(runtimes), "open and warm up"):
         try:
             setup = _setup(network, protocol)
-            if runtime.check:
-                runtime.check(setup)
+            check_runtime(runtime, protocol.device, network.size)
             if runtime.calibrates:
                 setup = replace(
                     setup,

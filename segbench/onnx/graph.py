@@ -50,6 +50,8 @@ def export_onnx(
         _export(model, draft, setup)
         graph = onnx.load(draft)
         _name_after_layers(graph)
+        if setup.dynamic:
+            _name_open_axes(graph)
         if precision == "fp16":
             graph = _in_half_precision(graph)
         onnx.save(graph, draft)
@@ -123,6 +125,18 @@ def _name_after_layers(graph: onnx.ModelProto) -> None:
         del node.metadata_props[:]
 
 
+def _name_open_axes(graph: onnx.ModelProto) -> None:
+    """``batch``, ``height`` and ``width`` in place of the exporter's symbols, such as ``s34``.
+
+    Its formulas for the values in between go: ONNX Runtime finds their shapes itself.
+    """
+    for value in (*graph.graph.input, *graph.graph.output):
+        axes = value.type.tensor_type.shape.dim
+        for axis, name in ((0, "batch"), (-2, "height"), (-1, "width")):
+            axes[axis].dim_param = name
+    del graph.graph.value_info[:]
+
+
 def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Everything but the normalisation in FP16; input and output keep their types."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -144,6 +158,10 @@ def _unshare_constants(graph: onnx.ModelProto) -> None:
                     own = graph.graph.initializer.add()
                     own.CopyFrom(constants[name])
                     own.name = node.input[index] = f"{name}_of_{node.name}"
+    used = {name for node in graph.graph.node for name in node.input}
+    for name, tensor in constants.items():
+        if name not in used:
+            graph.graph.initializer.remove(tensor)
 
 
 @dataclass(frozen=True)

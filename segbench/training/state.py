@@ -10,12 +10,13 @@ import torch
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
-from segbench.inference.checkpoint import save_checkpoint
+from segbench.inference.checkpoint import BEST, save_checkpoint
 from segbench.model import SegmentationModel
+from segbench.training.changes import changes
 from segbench.training.optimizer import improvements
 from segbench.types import Recipe
 
-BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.pt"
+LAST, STATE = "last.safetensors", "state.pt"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def load_state(job: Job, learner: Learner) -> list[Epoch]:
     """Put the learner where ``save_state`` left it; SegbenchError if it was another training."""
     try:
         state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
-        changed = changes(job.config, state["config"])
+        changed = training_changes(job.config, state["config"])
         if not changed:
             return _restored(learner, state)
     except Exception as error:  # a damaged file fails in as many ways as there are
@@ -89,15 +90,14 @@ def load_state(job: Job, learner: Learner) -> list[Epoch]:
             f"with --force, or evaluate its {BEST}."
         ) from error
     raise SegbenchError(
-        f"--resume: {job.output} was trained with another {', '.join(changed)}; give the "
+        f"--resume: {job.output} was begun with other options: {'; '.join(changed)}. Give the "
         "same options, or another --output."
     )
 
 
-def changes(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """The names of what ``asked`` and ``found`` were trained with differently."""
-    asked, found = trained_config(asked), trained_config(found)
-    return sorted(key for key, value in asked.items() if found.get(key) != value)
+def training_changes(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """What ``asked`` would train otherwise than ``found``, as sentences on its options."""
+    return changes(trained_config(found), trained_config(asked))
 
 
 def trained_config(config: Mapping[str, Any]) -> dict[str, Any]:

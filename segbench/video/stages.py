@@ -11,6 +11,7 @@ from segbench.inference.evaluate import network_logits
 from segbench.inference.opened import Opened
 from segbench.inference.tensors import class_map, resize_logits
 from segbench.types import Image
+from segbench.video.legend import Legend
 from segbench.video.pipeline import Work
 from segbench.video.read import Orientation, Still
 from segbench.video.write import VideoWriter
@@ -40,7 +41,7 @@ def stages(
     runtime: str,
 ) -> dict[str, Work]:
     """The works that follow SOURCE, which gives a Still, up to a file that has it."""
-    rate = Rate()
+    rate, legend = Rate(), Legend(opened.dataset)
 
     def network(still: Still) -> tuple[Still, Tensor]:
         return still, network_logits(opened.session, still.image, opened.size)
@@ -49,6 +50,7 @@ def stages(
         still, logits = seen
         classes = class_map(resize_logits(logits, still.image.shape[:2])[0])
         drawn = overlay(still.image, classes, opened.dataset.palette, opacity)
+        drawn = legend.over(drawn, classes)
         now = rate.count()
         measured = f"{now:.1f} frames/s" if now else "first frame"
         drawn = caption(drawn, f"{measured}, {runtime}\n{opened.session.engine}")

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench_plugins.datasets.camvid import plugin as camvid
+from tests.commands import unless_given
 
 REGISTRY = Registry.of(datasets=camvid.segbench_datasets())
 
@@ -64,7 +65,7 @@ def test_the_root_may_come_from_the_environment(
 def test_bad_input_is_one_sentence_and_no_traceback(
     root: Path, arguments: list[str], expected: str
 ) -> None:
-    result = run("--data-root", root, *arguments)
+    result = run(*unless_given({"--data-root": root}, arguments), *arguments)
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     assert expected in " ".join(result.output.split())

@@ -1,19 +1,26 @@
 """``segbench export``: what it writes, what it says of it, what it refuses."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import onnx
+import onnxruntime
 import pytest
 from click.testing import CliRunner, Result
 
+from segbench import __version__ as version
 from segbench.cli import main
+from segbench.errors import SegbenchError
+from segbench.inference.weights import file_sha256
+from segbench.onnx.metadata import read_description
 from segbench.plugins import Registry
 from segbench.types import Runtime
 from segbench_plugins.runtimes import onnx as onnx_plugin
 from segbench_plugins.runtimes.pytorch import eager
 from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
-from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+from tests.commands import unless_given
+from tests.tiny import CLASSES, PALETTE, tiny_backbone, tiny_dataset, write_tiny
 
 
 def short_of_memory(*_: Any) -> Any:
@@ -50,16 +57,22 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def export(trained: Path, tmp_path: Path, *options: str) -> Result:
-    checkpoint = str(trained / "best.safetensors")
-    places = ("--data-root", str(trained), "--output", str(tmp_path / "out" / "a.onnx"))
-    return segbench("export", "--checkpoint", checkpoint, *places, *options)
+    places = {
+        "--checkpoint": trained / "best.safetensors",
+        "--data-root": trained,
+        "--output": tmp_path / "out" / "a.onnx",
+    }
+    return segbench("export", *unless_given(places, options), *options)
 
 
 def test_it_writes_the_graph_and_says_its_size(trained: Path, tmp_path: Path) -> None:
     result = export(trained, tmp_path, "--size", "40x72", "--batch-size", "2")
     assert result.exit_code == 0, result.output
     assert "MB in FP32" in result.output
-    assert "eager FP32's class" not in result.output
+    last = result.output.splitlines()[-1]
+    assert "images, float32 (2, 3, 40, 72), RGB in 0..255" in last
+    assert "logits, float32 (2, 11, 40, 72)" in last
+    assert last.endswith("matches eager FP32.")
     shape = onnx.load(tmp_path / "out/a.onnx").graph.input[0].type.tensor_type.shape
     assert [axis.dim_value for axis in shape.dim] == [2, 3, 40, 72]
 
@@ -70,7 +83,28 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
     graph = onnx.load(tmp_path / "out/a.onnx").graph
     assert {"QuantizeLinear", "ArgMax"} <= {node.op_type for node in graph.node}
     assert graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
-    assert "% of pixels have eager FP32's class" in result.output
+    assert result.output.endswith("% of pixels.\n")
+    assert read_description(tmp_path / "out/a.onnx").output.startswith("labels, uint8 (1, 32, 64)")
+
+
+def test_the_file_describes_itself(trained: Path, tmp_path: Path) -> None:
+    result = export(trained, tmp_path, "--dynamic", "--checkpoint", str(trained))
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "out/a.onnx"
+    description = read_description(path)
+    assert description.segbench_version == version
+    assert (description.dataset, description.classes) == ("tiny", CLASSES)
+    assert description.palette == PALETTE
+    assert description.checkpoint_sha256 == file_sha256(trained / "best.safetensors")
+    assert description.input == "images, float32 (batch, 3, height, width), RGB in 0..255"
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list(CLASSES)
+
+
+def test_what_describes_nothing_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_text("none")
+    with pytest.raises(SegbenchError, match="has no description"):
+        read_description(tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +112,7 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
     [
         (("--runtime", "eager"), "loads no file that could be exported; these do: onnx,"),
         (("--runtime", "onxx"), "Did you mean 'onnx'?"),
+        (("--checkpoint", "."), "There is no file best.safetensors"),
         (("--checkpoint", "none.safetensors"), "give --checkpoint one that exists"),
         (("--size", "0x64"), "is empty"),
         (("--runtime", "onnx-int8", "--dynamic"), "leave --dynamic out"),
@@ -89,6 +124,8 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
             "Out of memory with a batch of 2 at 96x64",
         ),
         (("--keep-float", "encoder.to8"), "leave --keep-float out"),
+        (("--output", "m.txt"), "name it m.onnx"),
+        (("--runtime", "trt-fp16"), "a.engine"),
     ],
 )
 def test_what_cannot_be_exported_is_one_sentence(

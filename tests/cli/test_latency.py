@@ -16,6 +16,7 @@ from segbench.cli import main
 from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import latency_record
+from segbench.jobs.latency_sweep import named_runtimes
 from segbench.latency import group, peaks
 from segbench.latency.machine import Watch
 from segbench.plugins import Registry
@@ -421,3 +422,45 @@ def test_bad_input_is_one_sentence(
     assert message in result.output
     assert isinstance(result.exception, SystemExit)
     assert not records(tmp_path)
+
+
+def test_sizes_batch_sizes_and_runtimes_are_swept(registry: Registry, tmp_path: Path) -> None:
+    runtimes = ("--runtime", "eager,again")
+    sizes = ("--size", "32x32,32x64", "--size", "32x32", "--batch-size", "1,2")
+    result = latency(registry, tmp_path, "--backbone", "tiny", *runtimes, *sizes)
+    assert result.exit_code == 0, result.output
+    found = [read_record(path) for path in (tmp_path / "latency").glob("*.json")]
+    keys = ("runtime", "height", "width", "batch_size")
+    measured = {tuple(record.config[key] for key in keys) for record in found}
+    assert measured == {
+        (name, 32, width, batch)
+        for name in ("eager", "again")
+        for width in (32, 64)
+        for batch in (1, 2)
+    }
+    assert len(found) == len(measured)
+    assert len({record.config["session"] for record in found}) == 4
+    assert "tiny at 32x64, batch 2" in result.output
+
+
+def test_what_fails_at_one_size_leaves_the_other_sizes(registry: Registry, tmp_path: Path) -> None:
+    sizes = ("--backbone", "tiny", "--size", "32x32,64x64")
+    result = latency(registry, tmp_path, "--runtime", "full", *sizes)
+    assert result.exit_code == 1
+    assert "a batch of 1 at 32x32" in result.output
+    assert "2 of 2 measurements failed" in result.output
+
+
+def test_all_are_the_runtimes_that_run_here_eager_first() -> None:
+    def refuse(setup: Setup) -> None:
+        raise SegbenchError("There is no GPU.")
+
+    runtimes = [
+        EAGER,
+        Runtime("card", "Needs a GPU", EAGER.open, check=refuse),
+        Runtime("moon", "Needs the tide", EAGER.open, lacking=lambda: "Find a moon."),
+        Runtime("old", "Needs a package", EAGER.open, requires=("no-such-thing",)),
+        Runtime("another", "Runs", EAGER.open),
+    ]
+    registry = Registry.of(runtimes=runtimes)
+    assert named_runtimes(("all", "moon", "eager"), "cpu", registry) == ("eager", "another", "moon")

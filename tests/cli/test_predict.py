@@ -24,6 +24,7 @@ from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.datasets.streets.write import write_streets
 from segbench_plugins.runtimes import onnx
 from segbench_plugins.runtimes.pytorch import eager
+from tests.commands import unless_given
 from tests.tiny import (
     PALETTE,
     SIZE,
@@ -59,7 +60,8 @@ def checkpoint(dataset: str, classes: int) -> Path:
 
 
 def predict(*arguments: object, output: str = "out") -> Result:
-    return segbench("predict", "--checkpoint", "tiny.safetensors", "--output", output, *arguments)
+    usual = {"--checkpoint": "tiny.safetensors", "--output": output}
+    return segbench("predict", *unless_given(usual, arguments), *arguments)
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from segbench.plugins import Registry
 from segbench.records.arrays import read_arrays
 from segbench.records.record import read_record
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
+from tests.commands import unless_given
 from tests.tiny import TinyEncoder, locate, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
@@ -107,7 +108,7 @@ def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
     assert "--resume" in other.output
     changed = run("--epochs", "2", "--output", "out", "--resume")
     assert changed.exit_code == 1
-    assert "another epochs" in changed.output
+    assert "--epochs was" in changed.output
     fresh = run("--epochs", "2", "--output", "new", "--resume")
     assert fresh.exit_code == 0, fresh.output
     assert "nothing to resume in new: starting afresh" in fresh.output
@@ -145,7 +146,7 @@ def test_a_frame_that_was_trained_on_may_not_change_before_resuming() -> None:
     PIL.Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("data/tiny/train/000.png")
     result = run("--epochs", "1", "--output", "out", "--resume")
     assert result.exit_code == 1
-    assert "was trained with another data" in result.output
+    assert "the frames of the data set differ" in result.output
 
 
 def test_memory_that_is_not_there_is_said_with_batch_and_size(
@@ -267,7 +268,7 @@ def test_a_run_over_other_data_is_another_run() -> None:
     ],
 )
 def test_bad_options_are_named_in_one_sentence(options: list[str], message: str) -> None:
-    result = run("--epochs", "1", *options)
+    result = run(*unless_given({"--epochs": 1}, options), *options)
     assert result.exit_code in (1, 2)
     assert message in result.output
     assert "Traceback" not in result.output

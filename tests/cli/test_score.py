@@ -237,4 +237,4 @@ def test_a_prediction_or_a_label_without_its_last_rows_is_not_scored(
     prediction = predictions / f"{NAMES[1]}_pred.png"
     for path in (instances, prediction):
         path.write_bytes(without_rows(path.read_bytes(), 2))
-    assert_clear(score(), "At fault (2)", str(instances), str(prediction), "14 of 16 rows")
+    assert_clear(score(), "2 invalid predictions", str(instances), str(prediction), "14 of 16 rows")

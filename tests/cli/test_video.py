@@ -27,6 +27,7 @@ from segbench.video import stages as video_stages
 from segbench.video.read import Still, orientation_of
 from segbench_plugins.backbones.mobilenet import segbench_backbones
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
+from tests.commands import unless_given
 from tests.tiny import PALETTE, TinyEncoder, fcn8s_over, tiny_backbone, tiny_dataset
 from tests.videos import QUARTER_TURN, pictures, read_video, write_video
 
@@ -39,8 +40,8 @@ def segbench(*arguments: object) -> Result:
 
 
 def video(*arguments: object) -> Result:
-    options = ("--checkpoint", "c.safetensors", "--output", "out.mp4", "--device", "cpu")
-    return segbench("video", *options, *arguments)
+    usual = {"--checkpoint": "c.safetensors", "--output": "out.mp4", "--device": "cpu"}
+    return segbench("video", *unless_given(usual, arguments), *arguments)
 
 
 def write_checkpoint(encoder: torch.nn.Module, **config: object) -> None:

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.inference.checkpoint import load_checkpoint, save_checkpoint
 from segbench.inference.evaluate import network_logits
-from segbench.inference.weights import build_encoder
+from segbench.inference.networks import fcn8s_on
+from segbench.inference.weights import build_model
 from segbench.plugins import Registry
 from segbench.types import InputConvention, Setup
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
-from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset
+from tests.tiny import TinyEncoder, fcn8s_over, tiny_backbone, tiny_dataset
 
 REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
 CONFIG = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64, "seed": 0}
@@ -31,7 +31,7 @@ CONFIG = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64, "see
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("checkpoint") / "best.safetensors"
-    save_checkpoint(path, FCN8s(TinyEncoder(), 11, InputConvention()), CONFIG)
+    save_checkpoint(path, fcn8s_over(TinyEncoder(), 11), CONFIG)
     return path
 
 
@@ -72,7 +72,7 @@ def test_an_odd_convention_is_one_sentence(name: str, value: Any, whole: Path) -
     with pytest.raises(SegbenchError, match="no segbench configuration"):
         load_checkpoint(path, REGISTRY)
     with pytest.raises(SegbenchError, match="metadata"):
-        build_encoder(tiny_backbone(), str(path))
+        build_model(fcn8s_on(tiny_backbone()), 11, str(path))
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -103,8 +103,8 @@ def test_weights_that_are_not_finite_are_not_loaded(number: float, whole: Path) 
 def test_logits_that_are_not_finite_are_not_scored(whole: Path) -> None:
     model = load_checkpoint(whole, REGISTRY).model
     with torch.no_grad():
-        model.encoder.to8[0].weight.fill_(1e38)
-        model.score8.weight.fill_(1e38)
+        model.net.encoder.to8[0].weight.fill_(1e38)
+        model.net.score8.weight.fill_(1e38)
     session = REGISTRY.runtime("eager").open(model, Setup((32, 64), device="cpu"))
     with pytest.raises(SegbenchError, match="logits are not finite"):
         network_logits(session, np.full((32, 64, 3), 200, np.uint8), (32, 64))

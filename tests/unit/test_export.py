@@ -74,6 +74,10 @@ def mobilenet(padding: str = "symmetric") -> SegmentationModel:
 def test_a_dynamic_graph_takes_any_batch_and_size(tmp_path: Path, padding: str) -> None:
     model = mobilenet(padding)
     export_onnx(model, tmp_path / "a.onnx", Setup((64, 96), dynamic=True))
+    graph = onnx.load(tmp_path / "a.onnx").graph
+    for value in (graph.input[0], graph.output[0]):
+        axes = [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        assert axes == ["batch", 3, "height", "width"]
     for count, size in ((1, (64, 96)), (3, (50, 130)), (1, (96, 64))):
         pictures = images(count, size)
         found = run(tmp_path / "a.onnx", pictures, Setup(size))
@@ -89,6 +93,8 @@ def test_half_precision_is_half_the_file(tmp_path: Path) -> None:
     assert 0.45 < sizes["fp16"] / sizes["fp32"] < 0.6
     graph = onnx.load(tmp_path / "a.onnx").graph
     assert graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    used = {name for node in graph.node for name in node.input}
+    assert {tensor.name for tensor in graph.initializer} <= used, "ONNX Runtime would warn"
 
 
 def test_half_precision_takes_a_mean_that_equals_the_deviation(tmp_path: Path) -> None:

@@ -11,14 +11,12 @@ import torch
 
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
-from segbench.fcn8s import FCN8s
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.progress import Reporter
 from segbench.records.record import Record, read_record, write_record
 from segbench.training.optimizer import make_optimizer
 from segbench.training.state import STATE, Epoch, Job, Learner, save_state
-from segbench.types import InputConvention
-from tests.tiny import MODERN, SIZE, TinyEncoder, tiny_dataset, write_tiny
+from tests.tiny import MODERN, SIZE, TinyEncoder, fcn8s_over, tiny_dataset, write_tiny
 
 QUIET = Reporter(quiet=True)
 CONFIG = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64}
@@ -44,7 +42,7 @@ def test_frames(tmp_path: Path, own_cache: Path) -> None:
 
 
 def test_checkpoints_and_states(tmp_path: Path) -> None:
-    model = FCN8s(TinyEncoder(), 11, InputConvention())
+    model = fcn8s_over(TinyEncoder(), 11)
     learner = Learner(model, make_optimizer(model, MODERN), torch.amp.GradScaler(enabled=False))
     job = Job(MODERN, 0, torch.device("cpu"), tmp_path, CONFIG)
     curve = [Epoch(1, 1.0, 0.5, 1.0, 0.5, 0.1, 1.0)]

@@ -335,7 +335,7 @@ def test_the_fewest_layers_that_cost_too_much_are_kept(
     points: dict[str, float], kept: list[str]
 ) -> None:
     costs: Any = Costs(points)
-    assert costly_layers(costs, list(points)) == kept
+    assert costly_layers(costs, list(points), QUIET) == kept
 
 
 def test_layers_that_do_not_help_are_not_kept() -> None:
@@ -346,13 +346,13 @@ def test_layers_that_do_not_help_are_not_kept() -> None:
             return 0.5 if {"b", "c"} <= set(layers) else 0.69 if layers == ["a"] else 0.7
 
     costs: Any = Together()
-    assert costly_layers(costs, ["a", "b", "c"]) == ["a", "b"]
+    assert costly_layers(costs, ["a", "b", "c"], QUIET) == ["a", "b"]
 
 
 def test_the_details_say_which_layers_were_kept_by_choice(
     model: SegmentationModel, setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(network, "costly_layers", lambda costing, layers: [layers[1]])
+    monkeypatch.setattr(network, "costly_layers", lambda costing, layers, reporter: [layers[1]])
     chosen = replace(setup, keep_float=None)
     details = quantize_onnx(model, tmp_path / "int8.onnx", chosen, "unsigned")
     assert details["kept_float"] == ["encoder.to16"]

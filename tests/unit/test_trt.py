@@ -135,8 +135,9 @@ def test_without_a_card_one_sentence_is_said_before_any_work(
     result = CliRunner().invoke(main, [*command, "--results", str(tmp_path)], obj=registry)
     assert result.exit_code == 1
     assert len(result.output.splitlines()) == 1
-    assert "torch finds none here" in result.output
     assert "segbench export --runtime trt-int8 --compute-capability 8.9" in result.output
+    with pytest.raises(MissingDeviceError, match="torch finds none here"):
+        target_to_run(Setup(SIZE))
     with pytest.raises(MissingDeviceError, match="--device cpu is none"):
         target_to_run(Setup(SIZE, device="cpu"))
 

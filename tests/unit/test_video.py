@@ -11,9 +11,11 @@ import pytest
 
 from segbench.data.draw import caption
 from segbench.errors import SegbenchError
+from segbench.video.legend import Legend
 from segbench.video.pipeline import WAITING, Pipeline
 from segbench.video.read import UPRIGHT, open_footage, orientation_of
 from segbench.video.stages import Rate
+from tests.tiny import tiny_dataset
 from tests.videos import FAST_START, QUARTER_TURN, pictures, write_video
 
 ONE = 65536
@@ -106,6 +108,32 @@ def test_a_caption_covers_the_upper_left_corner_alone(size: tuple[int, int]) -> 
     assert (image == 128).all()
     assert (drawn != 128).any()
     assert (drawn[size[0] // 2 + 20 :] == 128).all()
+
+
+def test_a_long_caption_leaves_half_of_the_width() -> None:
+    image = np.full((360, 480, 3), 128, np.uint8)
+    drawn = caption(image, "10.0 frames/s, eager\nPyTorch eager FP32 on cpu (x86_64), and more")
+    assert (drawn[:, 260:] == 128).all()
+
+
+def test_a_legend_names_the_classes_seen_so_far() -> None:
+    dataset = tiny_dataset()
+    over = Legend(dataset).over
+    image = np.full((300, 400, 3), 128, np.uint8)
+    first, second = np.zeros((2, 300, 400), np.uint8)
+    second[:] = 3
+    one, both, still_both = (over(image, seen) for seen in (first, second, first))
+    assert (image == 128).all()
+    assert (one[:200] == 128).all()
+
+    def shown(frame: np.ndarray, index: int) -> bool:
+        return bool((frame == dataset.palette[index]).all(-1).any())
+
+    assert [shown(one, index) for index in (0, 3)] == [True, False]
+    assert [shown(both, index) for index in (0, 3)] == [True, True]
+    assert (still_both == both).all()
+    small = np.full((30, 40, 3), 128, np.uint8)
+    assert (Legend(dataset).over(small, np.zeros((30, 40), np.uint8)) == 128).all()
 
 
 def test_frames_of_a_file(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def segbench_datasets() -> Iterator[Dataset]:
         lr=1e-4,
         schedule="constant",
         patience=None,
+        source="the original project's training on KITTI Road",
     )
     yield Dataset(
         name="kitti",

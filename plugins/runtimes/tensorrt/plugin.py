@@ -30,8 +30,9 @@ def lacking() -> str | None:
     if nvidia_driver_is_here():
         return None
     return (
-        "TensorRT exports here (`segbench export --compute-capability 8.9`) but runs only with an "
-        "NVIDIA GPU and its driver: install the driver, or run it on a machine that has both."
+        "TensorRT runs only with an NVIDIA GPU and its driver, and this machine has no driver; "
+        "`segbench export --runtime trt-int8 --compute-capability 8.9` builds an engine for "
+        "another machine."
     )
 
 
@@ -112,6 +113,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             calibrates=precision == "int8",
             export=partial(export, precision),
             export_options=("compute_capability",),
+            export_suffixes=(".engine", ".plan"),
             fp16="trt-fp16" if precision == "int8" else None,
             peak=partial(peak, precision),
             precision=precision,

@@ -1,0 +1,66 @@
+"""``segbench recipes``: what each recipe sets for each data set."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from segbench.plugins import Registry
+from segbench.types import Dataset, Recipe
+
+HEADINGS = ("name", "source")
+
+
+@click.command()
+@click.option("--dataset", "names", multiple=True, metavar="NAME", help="Only this. Repeatable.")
+@click.pass_obj
+def recipes(registry: Registry, names: tuple[str, ...]) -> None:
+    """Show what each recipe sets for each data set.
+
+    segbench run takes them with --recipe, and its other options change single settings. A backbone
+    may scale the modern recipe's rate for the encoder further.
+    """
+    datasets = [registry.dataset(name) for name in names] or list(registry.datasets)
+    console = Console(markup=False, highlight=False)
+    for name in dict.fromkeys(name for dataset in datasets for name in dataset.recipes):
+        having = [dataset for dataset in datasets if name in dataset.recipes]
+        console.print(_table(name, having))
+        for source, users in _sources(name, having).items():
+            console.print(f"{name} for {', '.join(users)}: {source}", soft_wrap=True)
+
+
+def _table(name: str, datasets: list[Dataset]) -> Table:
+    table = Table(name)
+    columns = [_settings(dataset.recipes[name]) for dataset in datasets]
+    for dataset in datasets:
+        table.add_column(dataset.name, justify="right")
+    for setting in columns[0]:
+        table.add_row(setting, *(column[setting] for column in columns))
+    return table
+
+
+def _settings(recipe: Recipe) -> dict[str, str]:
+    settings = {name: value for name, value in asdict(recipe).items() if name not in HEADINGS}
+    flat = settings | settings.pop("augmentation")
+    return {name.replace("_", " "): _text(name, value) for name, value in flat.items()}
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ("x" if name in ("size", "crop") else " to ").join(f"{each:g}" for each in value)
+    return str(value)
+
+
+def _sources(name: str, datasets: list[Dataset]) -> dict[str, list[str]]:
+    """Source -> the data sets whose recipe of that name has it."""
+    sources: dict[str, list[str]] = {}
+    for dataset in datasets:
+        source = dataset.recipes[name].source
+        sources.setdefault(source or "its plugin names no source", []).append(dataset.name)
+    return sources

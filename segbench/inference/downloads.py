@@ -1,0 +1,93 @@
+"""Whether first weights can be had: asked before torch is imported, and answered in seconds."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Literal
+
+from segbench.errors import SegbenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Hub = Literal["Hugging Face", "PyTorch"]
+PATIENCE_S = 2.5
+
+
+@dataclass(frozen=True)
+class Download:
+    """Weights that ``fetch`` downloads from ``hub``, or finds in its cache as ``cached_as``.
+
+    ``cached_as`` is a pattern of names in the folder ``cache_folder(hub)``. Calling it fetches.
+    """
+
+    fetch: "Callable[[], Mapping[str, Tensor]]"
+    hub: Hub
+    cached_as: str
+
+    def __call__(self) -> "Mapping[str, Tensor]":
+        """The state dict."""
+        return self.fetch()
+
+    def check(self) -> None:
+        """Raise SegbenchError where the weights are not cached and the hub does not answer."""
+        if any(cache_folder(self.hub).glob(self.cached_as)):
+            if self.hub == "Hugging Face":  # its client asks for news, and retries for a minute
+                os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        elif not reachable(hub_url(self.hub)):
+            raise SegbenchError(
+                f"The weights cannot be downloaded, since {hub_url(self.hub)} does not answer; "
+                "go online once, or use --weights FILE or --weights none."
+            )
+
+
+def check_weights(weights: str, downloads: Mapping[str, object]) -> None:
+    """Raise SegbenchError where ``--weights`` is neither a file nor a download that can be had.
+
+    ``downloads`` are the network's by name, such as "imagenet".
+    """
+    source = downloads.get(weights)
+    if isinstance(source, Download):
+        source.check()
+    elif source is None and weights not in ("none", "imagenet") and not Path(weights).is_file():
+        raise SegbenchError(f"There is no file {weights}; give --weights one that exists.")
+
+
+def hub_url(hub: Hub) -> str:
+    """The address of the hub, or of the mirror that $HF_ENDPOINT names."""
+    if hub == "PyTorch":
+        return "https://download.pytorch.org"
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+
+def cache_folder(hub: Hub) -> Path:
+    """Where the hub's own client keeps what it downloaded."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    if hub == "PyTorch":
+        return Path(os.environ.get("TORCH_HOME", home / "torch")) / "hub" / "checkpoints"
+    hugging_face = Path(os.environ.get("HF_HOME", home / "huggingface"))
+    return Path(os.environ.get("HF_HUB_CACHE", hugging_face / "hub"))
+
+
+def reachable(url: str) -> bool:
+    """Whether a server answers, with whatever status, within ``PATIENCE_S``."""
+    answers = []
+
+    def ask() -> None:
+        from urllib.error import HTTPError
+        from urllib.request import Request, urlopen
+
+        with suppress(OSError):
+            try:
+                with urlopen(Request(url, method="HEAD"), timeout=PATIENCE_S):
+                    answers.append(url)
+            except HTTPError:
+                answers.append(url)
+
+    asking = Thread(target=ask, daemon=True)  # looking up a name has no timeout of its own
+    asking.start()
+    asking.join(PATIENCE_S)
+    return bool(answers)

@@ -1,0 +1,58 @@
+"""What an exported ONNX file says of itself, in its ``metadata_props``.
+
+ONNX Runtime has the same strings in ``session.get_modelmeta().custom_metadata_map``.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import onnx
+from onnx import helper
+
+from segbench.errors import SegbenchError
+from segbench.files import draft_of
+from segbench.types import Color
+
+
+@dataclass(frozen=True)
+class Description:
+    """A network as its file describes it.
+
+    ``classes`` and ``palette`` (RGB) are in the order of the logits; both are empty where the data
+    set was not installed at the export. ``input`` and ``output`` say in words what the tensors are.
+    """
+
+    segbench_version: str
+    dataset: str
+    classes: tuple[str, ...]
+    palette: tuple[Color, ...]
+    checkpoint_sha256: str
+    input: str
+    output: str
+
+
+def write_description(path: Path, description: Description) -> None:
+    """Add it to the ONNX file at ``path``; tuples become JSON."""
+    model = onnx.load(path)
+    properties = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in asdict(description).items()
+    }
+    helper.set_model_props(model, properties)
+    with draft_of(path) as draft:
+        onnx.save(model, draft)
+
+
+def read_description(path: Path) -> Description:
+    """The description in the ONNX file at ``path``; SegbenchError where there is none."""
+    try:
+        model = onnx.load(path, load_external_data=False)
+        properties = {entry.key: entry.value for entry in model.metadata_props}
+        classes, palette = (json.loads(properties.pop(name)) for name in ("classes", "palette"))
+        colors = tuple((red, green, blue) for red, green, blue in palette)
+        return Description(classes=tuple(classes), palette=colors, **properties)
+    except Exception as error:  # a foreign or damaged file fails in as many ways as there are
+        raise SegbenchError(
+            f"{path} has no description by segbench ({type(error).__name__}); export it again."
+        ) from error

@@ -1,0 +1,48 @@
+"""What a training was asked for, compared with what it was begun with."""
+
+from collections.abc import Mapping
+from typing import Any
+
+OPTIONS = {
+    *("backbone", "batch_size", "class_weights", "crop", "dataset", "decoder", "device", "epochs"),
+    *("label_scale", "limit", "lr", "network", "optimizer", "patience", "precision", "recipe"),
+    *("seed", "size", "weights"),
+}
+"""Settings that ``segbench run`` has an option for."""
+BESIDE_RECIPES = {
+    *("backbone", "data", "dataset", "decoder", "device", "label_scale", "limit", "network"),
+    *("recipe", "seed", "weights"),
+}
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """``--lr was 0.002, now 0.5`` for each setting that differs between two configurations.
+
+    Another recipe, which changes many settings, stands for all that it sets.
+    """
+    old, new = _settings(before), _settings(now)
+    differ = [name for name in sorted(new) if old.get(name) != new[name]]
+    if "recipe" in differ:
+        differ = [name for name in differ if name in BESIDE_RECIPES]
+    return [_sentence(name, old.get(name), new[name]) for name in differ]
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    settings = {**config, **config.get("training", {})}
+    settings.pop("training", None)
+    if "height" in settings:
+        settings["size"] = f"{settings.pop('height')}x{settings.pop('width')}"
+    return settings
+
+
+def _sentence(name: str, old: Any, new: Any) -> str:
+    if name == "data":
+        return "the frames of the data set differ"
+    option = f"--{name.replace('_', '-')}" if name in OPTIONS else name.replace("_", " ")
+    return f"{option} was {_text(old)}, now {_text(new)}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "not set" if value is None else str(value)

@@ -1,0 +1,49 @@
+"""What can be known without torch is refused before torch is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segbench.device import nvidia_driver_is_here
+
+CALL = """
+import sys
+from click.testing import CliRunner
+from segbench.cli import main
+result = CliRunner().invoke(main, sys.argv[1:])
+sys.stdout.write(result.output)
+sys.exit(f"torch was imported: {result.output}" if "torch" in sys.modules else result.exit_code)
+"""
+
+
+def refusal(*arguments: str, folder: Path) -> str:
+    """The one line with which the arguments are refused, by a process that imports no torch."""
+    command = [sys.executable, "-c", CALL, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stdout.splitlines()
+    return line
+
+
+@pytest.mark.skipif(nvidia_driver_is_here(), reason="this machine can run TensorRT")
+@pytest.mark.parametrize("runtime", ["trt-fp16", "trt-int8"])
+def test_a_runtime_that_this_machine_cannot_run(runtime: str, tmp_path: Path) -> None:
+    assert "NVIDIA" in refusal("latency", "--runtime", runtime, folder=tmp_path)
+
+
+def test_a_weights_file_that_does_not_exist(tmp_path: Path) -> None:
+    run = ("run", "--dataset", "streets", "--weights", "nope.pth")
+    assert "no file nope.pth" in refusal(*run, folder=tmp_path)
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet", "vgg16"])
+def test_weights_to_download_without_a_network(
+    backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HOME", "TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nothing listens there
+    line = refusal("run", "--dataset", "streets", "--backbone", backbone, folder=tmp_path)
+    assert "--weights none" in line

@@ -1,0 +1,59 @@
+"""First weights that a hub offers, without a hub."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from segbench.errors import SegbenchError
+from segbench.inference import downloads
+from segbench.inference.downloads import Download, cache_folder, check_weights, reachable
+
+
+def nothing() -> Mapping[str, Any]:
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("hub", ["Hugging Face", "PyTorch"])
+def test_weights_can_be_had_from_the_hub_or_its_cache(
+    hub: downloads.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    check: Callable[[], None] = partial(
+        check_weights, "imagenet", {"imagenet": Download(nothing, hub, "net-*")}
+    )
+    monkeypatch.setattr(downloads, "reachable", lambda url: True)
+    check()
+    monkeypatch.setattr(downloads, "reachable", lambda url: False)
+    with pytest.raises(SegbenchError, match="go online once"):
+        check()
+    (cache_folder(hub) / "net-1.pth").mkdir(parents=True)
+    check()
+
+
+def test_what_is_no_download_has_to_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").touch()
+    check_weights(str(tmp_path / "w.pth"), {})
+    check_weights("none", {})
+    check_weights("voc", {"voc": nothing})
+    with pytest.raises(SegbenchError, match=r"no file nope\.pth"):
+        check_weights("nope.pth", {"voc": nothing})
+
+
+def test_a_server_that_refuses_is_reachable_and_a_closed_port_is_not() -> None:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert reachable(url)
+    assert not reachable(url)
