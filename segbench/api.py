@@ -27,15 +27,17 @@ RESULTS = Path("results")
 
 @cache
 def registry() -> Registry:
-    """The backbones, datasets and runtimes of all installed plugins."""
+    """The backbones, datasets, networks and runtimes of all installed plugins."""
     return Registry.load()
 
 
 def train(
-    backbone: str,
+    network: str,
     dataset: str,
     recipe: str = "modern",
     *,
+    decoder: str | None = None,
+    weights: str | None = None,
     changes: Mapping[str, Any] | None = None,
     data_root: Path = DATA,
     results: Path = RESULTS,
@@ -43,27 +45,33 @@ def train(
     reporter: Reporter | None = None,
     **options: Any,
 ) -> "Record":
-    """Train FCN8s, score the best epoch and write a record, as ``segbench run`` does.
+    """Train a network, score the best epoch and write a record, as ``segbench run`` does.
 
+    ``network`` is the name of a whole network, such as "enet", or of a backbone for FCN8s.
+    ``weights`` None is "imagenet", or "none" for a network without such weights.
     ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96, 128)}``.
-    ``options`` are fields of ``segbench.jobs.plan.RunOptions``: weights, decoder, seed, device,
-    limit, output, resume, force and others.
+    ``options`` are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output,
+    resume, force and others.
     """
-    from segbench.jobs.plan import RunOptions, choose_recipe
+    from segbench.inference.networks import chosen_network
+    from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
     from segbench.jobs.run import run
     from segbench.records.record import read_record
 
     plugins = plugins or registry()
-    network, scenes = plugins.backbone(backbone), plugins.dataset(dataset)
-    chosen = RunOptions(
-        network,
+    whole = network in {each.name for each in plugins.networks}
+    names = (network, None) if whole else (None, network)
+    chosen, scenes = chosen_network(plugins, *names, decoder), plugins.dataset(dataset)
+    asked = RunOptions(
+        chosen,
         scenes,
-        choose_recipe(network, scenes, recipe, changes or {}),
+        choose_recipe(chosen, scenes, recipe, changes or {}),
+        weights=weights or default_weights(chosen),
         data_root=data_root,
         results=results,
         **options,
     )
-    return read_record(run(chosen, plugins, reporter or Reporter(quiet=True)))
+    return read_record(run(asked, plugins, reporter or Reporter(quiet=True)))
 
 
 def evaluate(
@@ -102,6 +110,7 @@ def measure(
     runtimes: Iterable[str] = ("eager",),
     *,
     backbones: Iterable[str] = (),
+    networks: Iterable[str] = (),
     size: tuple[int, int] | None = None,
     data_root: Path = DATA,
     results: Path = RESULTS,
@@ -109,7 +118,9 @@ def measure(
     reporter: Reporter | None = None,
     **protocol: Any,
 ) -> "list[Record]":
-    """Measure the latency of a checkpoint, or of backbones with random weights, on runtimes.
+    """Measure the latency of a checkpoint, or of networks with random weights, on runtimes.
+
+    ``networks`` are whole ones; FCN8s is measured on each of ``backbones``.
 
     ``protocol`` are fields of ``segbench.latency.group.Protocol``: batch_size, device, scope,
     scenario, min_seconds, threads and keep_float. A record is written for each measurement.
@@ -121,6 +132,7 @@ def measure(
     options = LatencyOptions(
         tuple(runtimes),
         backbones=tuple(backbones),
+        networks=tuple(networks),
         checkpoint=checkpoint,
         size=size,
         protocol=Protocol(data_root=data_root, **protocol),

@@ -111,7 +111,7 @@ def run(
     if "torch" not in sys.modules:
         os.environ.setdefault(HUGE_PAGES, "1")
     from segbench.inference.networks import chosen_network
-    from segbench.jobs.plan import RunOptions, choose_recipe
+    from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
     from segbench.jobs.run import run as do_run
 
     reporter = Reporter()
@@ -130,7 +130,7 @@ def run(
     failed = 0
     for network, dataset, number in combinations:
         chosen = choose_recipe(network, dataset, recipe, changes, early_stop)
-        first = weights or ("imagenet" if "imagenet" in network.weights else "none")
+        first = weights or default_weights(network)
         asked = RunOptions(
             network, dataset, chosen, weights=first, seed=number, argv=sys.argv, **given
         )

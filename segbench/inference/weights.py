@@ -5,7 +5,7 @@ safetensors metadata ``mean``, ``std`` and ``padding``) before the network is bu
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,9 +146,9 @@ def check_finite(model: "nn.Module", source: str) -> None:
             )
 
 
-def weights_label(weights: str) -> str:
+def weights_label(weights: str, downloads: Collection[str] = ()) -> str:
     """The name that a record gives ``--weights``: a file's comes with a part of its digest."""
-    if weights in ("imagenet", "none"):
+    if weights in ("imagenet", "none", *downloads):
         return weights
     path = Path(weights)
     if not path.is_file():

@@ -81,7 +81,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
             dataset=network.config["dataset"],
             classes=known[0].classes if known else (),
             palette=known[0].palette if known else (),
-            checkpoint_sha256=network.sha256,
+            checkpoint_sha256=network.sha256 or "",
             input=takes,
             output=gives,
         )

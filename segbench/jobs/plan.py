@@ -36,6 +36,11 @@ class RunOptions:
     argv: Sequence[str] = ()
 
 
+def default_weights(network: Network) -> str:
+    """What a training starts from unless told: "imagenet" where there are such weights."""
+    return "imagenet" if "imagenet" in network.weights else "none"
+
+
 def choose_recipe(
     network: Network,
     dataset: Dataset,
@@ -90,7 +95,7 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
         "split": options.dataset.score_split,
         "data": ", ".join(f"{split} {value}" for split, value in prints.items()),
         **options.network.config,
-        "weights": weights_label(options.weights),
+        "weights": weights_label(options.weights, options.network.weights),
         "recipe": recipe.pop("name"),
         "runtime": RUNTIME,
         "precision": {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}[dtype],

@@ -1,14 +1,18 @@
 """``import segbench``: the functions do what the commands do, and importing costs nothing."""
 
 import ast
+import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import segbench
-from segbench.inference.checkpoint import save_checkpoint
+from segbench.inference.networks import fcn8s_on
 from segbench.jobs.plan import RunOptions, choose_recipe
 from segbench.jobs.run import new_network
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
@@ -91,13 +95,16 @@ def test_unknown_names_are_errors_of_the_user(plugins: segbench.Registry, tmp_pa
 def test_a_checkpoint_of_older_names_is_read(plugins: segbench.Registry, tmp_path: Path) -> None:
     from segbench.inference.checkpoint import load_checkpoint
 
-    dataset, backbone = tiny_dataset(), tiny_backbone()
-    recipe = choose_recipe(backbone, dataset, "original", {})
-    options = RunOptions(backbone, dataset, recipe, tmp_path, weights="none", decoder="transposed")
-    model, _ = new_network(options)
-    named = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64, "recipe": "seed"}
-    model.decoder = "seed"
-    save_checkpoint(tmp_path / "old.safetensors", model, named)
-    loaded = load_checkpoint(tmp_path / "old.safetensors", plugins)
-    assert loaded.config["decoder"] == loaded.model.decoder == "transposed"
+    dataset, network = tiny_dataset(), fcn8s_on(tiny_backbone(), "transposed")
+    recipe = choose_recipe(network, dataset, "original", {})
+    model, _ = new_network(RunOptions(network, dataset, recipe, tmp_path, weights="none"))
+    config = {"backbone": "tiny", "decoder": "seed", "dataset": "tiny", "recipe": "seed"}
+    config |= {"height": 32, "width": 64, "classes": model.classes}
+    config["convention"] = asdict(model.convention)
+    path = tmp_path / "old.safetensors"
+    save_file(model.net.state_dict(), path, {"segbench": json.dumps(config)})
+    loaded = load_checkpoint(path, plugins)
+    assert loaded.config["decoder"] == "transposed"
+    assert loaded.model.network.config["decoder"] == "transposed"
     assert loaded.config["recipe"] == "original"
+    torch.testing.assert_close(loaded.model.net.state_dict(), model.net.state_dict())
