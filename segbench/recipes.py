@@ -37,7 +37,7 @@ ORIGINAL = Recipe(
     optimizer="adam",
     schedule="plateau",
     patience=3,
-    source="the original project's training on Cityscapes",
+    source="the original project's training",
 )
 """The original project's training; early stop ends it long before 100 epochs."""
 

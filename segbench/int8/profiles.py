@@ -2,7 +2,7 @@
 
 The classifier and what comes after it stay in floating point in all profiles: they are a small
 part of the work, and 8 bits of a logit decide less than 32. So do transposed convolutions, for
-which ONNX Runtime and OpenVINO have no INT8 kernels on x86.
+which the engines have no INT8 kernels on x86.
 """
 
 from collections.abc import Sequence

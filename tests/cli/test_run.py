@@ -295,7 +295,7 @@ def test_a_checkpoint_of_another_training_is_not_scored(monkeypatch: pytest.Monk
     monkeypatch.setattr("segbench.jobs.run.train", exchange)
     result = run("--epochs", "1", "--output", "out")
     assert result.exit_code == 1
-    assert "was trained with another seed and is not scored" in result.output
+    assert "is of another run (--seed was" in result.output
     assert len(records()) == 1
 
 
