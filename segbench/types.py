@@ -236,6 +236,11 @@ class Benchmark(Protocol):
 class Submittable(Protocol):
     """A benchmark with a test server."""
 
+    @property
+    def upload(self) -> str:
+        """Which of the files the server takes, as a sentence."""
+        ...
+
     def submission(
         self, frame: Frame, prediction: NDArray[np.uint8]
     ) -> Mapping[str, NDArray[np.uint8]]:

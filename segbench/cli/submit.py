@@ -10,6 +10,7 @@ from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
+from segbench.types import Submittable
 
 
 @click.command()
@@ -29,3 +30,5 @@ def submit(registry: Registry, dataset_name: str, **given: Any) -> None:
     chosen = SubmitOptions(dataset=registry.dataset(dataset_name), **given)
     count = do_submit(chosen, registry, Reporter())
     echo(f"{counted(count, 'file')} in {chosen.output}")
+    if isinstance(chosen.dataset.benchmark, Submittable):
+        echo(chosen.dataset.benchmark.upload)

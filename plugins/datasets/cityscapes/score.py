@@ -67,6 +67,7 @@ class Cityscapes:
     score_name: str = "miou"
     output: Literal["labels", "probability"] = "labels"
     ids: tuple[int, ...] = tuple(label.id for label in TRAIN_LABELS)
+    upload: ClassVar[str] = "The server takes a .zip of these files."
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {"encoding": ("labelids", "trainids")}
 
     def with_options(self, chosen: Mapping[str, str]) -> "Cityscapes":

@@ -45,6 +45,9 @@ class KittiRoad:
     score_name: str = "MaxF"
     output: Literal["labels", "probability"] = "probability"
     ids: tuple[int, ...] = (0, 1)
+    upload: ClassVar[str] = (
+        "The server takes those in bev/; perspective/ holds the same maps as the camera sees them."
+    )
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {"space": ("both", "perspective", "bev")}
 
     def with_options(self, chosen: Mapping[str, str]) -> "KittiRoad":
