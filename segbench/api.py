@@ -60,8 +60,9 @@ def train(
 
     plugins = plugins or registry()
     whole = network in {each.name for each in plugins.networks}
-    names = (network, None) if whole else (None, network)
-    chosen, scenes = chosen_network(plugins, *names, decoder), plugins.dataset(dataset)
+    backbone = None if whole else network
+    chosen = chosen_network(plugins, network if whole else None, backbone, decoder)
+    scenes = plugins.dataset(dataset)
     asked = RunOptions(
         chosen,
         scenes,
