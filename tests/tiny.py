@@ -60,9 +60,10 @@ def fcn8s_over(
     classes: int,
     convention: InputConvention | None = None,
     decoder: str = "bilinear",
+    name: str = "tiny",
 ) -> SegmentationModel:
-    """FCN8s on a module that is an encoder."""
-    backbone = Backbone(name="tiny", summary="an encoder", build=lambda convention: encoder)
+    """FCN8s on a module that is an encoder, of the backbone ``name``."""
+    backbone = Backbone(name=name, summary="an encoder", build=lambda convention: encoder)
     return SegmentationModel(fcn8s_on(backbone, decoder), classes, convention)
 
 

@@ -52,7 +52,10 @@ class Commands(click.Group):
 
 def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
     """Raise UsageError where an option that takes one value has several: the last would win."""
-    *_, given = ctx.command.make_parser(ctx).parse_args(list(args))
+    try:
+        *_, given = ctx.command.make_parser(ctx).parse_args(list(args))
+    except click.UsageError:
+        return  # the command itself says what is wrong
     for param, times in Counter(given).items():
         if isinstance(param, click.Option) and times > 1 and not (param.multiple or param.count):
             option = max(param.opts, key=len)

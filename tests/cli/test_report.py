@@ -94,7 +94,7 @@ def test_a_checkpoint_is_scored_and_drawn_and_leaves_no_record(
     done = segbench("report", trained / "out" / "best.safetensors", "--output", "a.html", *options)
     assert done.exit_code == 0, done.output
     text = Path("a.html").read_text()
-    assert "<h1>tiny on tiny train</h1>" in text
+    assert "<h1>FCN8s tiny on tiny train</h1>" in text
     assert "<dt>frames</dt><dd>3</dd>" in text
     assert text.count("<img alt=") == 2 + 3 * 3, "two figures, and three pictures a frame"
     assert "--checkpoint" not in text

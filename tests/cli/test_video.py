@@ -44,12 +44,13 @@ def video(*arguments: object) -> Result:
     return segbench("video", *unless_given(usual, arguments), *arguments)
 
 
-def write_checkpoint(encoder: torch.nn.Module, **config: object) -> None:
+def write_checkpoint(encoder: torch.nn.Module, backbone: str, dataset: str) -> None:
     """Random weights that see several classes."""
-    model = fcn8s_over(encoder, 11, InputConvention())
+    model = fcn8s_over(encoder, 11, InputConvention(), name=backbone)
     for layer in (model.net.score8, model.net.score16, model.net.score32):
         torch.nn.init.normal_(layer.weight)
-    save_checkpoint(Path("c.safetensors"), model, {"height": 32, "width": 64} | config)
+    config = {"dataset": dataset, "height": 32, "width": 64}
+    save_checkpoint(Path("c.safetensors"), model, config)
 
 
 def write_pictures(folder: Path, count: int, size: tuple[int, int] = SIZE) -> None:
