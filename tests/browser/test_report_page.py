@@ -41,7 +41,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_stands_alone(open_page: OpenPage, report: Path, scheme: str, width: int) -> None:
     page = open_page(report, color_scheme=scheme, viewport={"width": width, "height": 800})
-    assert page.title() == f"{ODD} on camvid test"
+    assert page.title() == f"FCN8s {ODD} on camvid test"
     assert page.locator("script").count() == 0
     assert page.locator("th", has_text=ODD).first.is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
