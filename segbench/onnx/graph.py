@@ -7,6 +7,7 @@ FP32 by numbers before it takes its place.
 import ast
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -112,16 +113,15 @@ def _name_after_layers(graph: onnx.ModelProto) -> None:
     Layers of equal weights share them; then the exporter's note tells them apart. It would name
     the batch norm of a convolution that has one.
     """
-    taken: set[str] = set()
+    layers = [node for node in graph.graph.node if node.op_type in ("Conv", "ConvTranspose")]
+    uses = Counter(node.input[1] for node in layers)
+    for node in layers:
+        name = node.input[1].removesuffix(".weight")
+        if uses[node.input[1]] > 1:
+            notes = {entry.key: entry.value for entry in node.metadata_props}
+            name = ast.literal_eval(notes["pkg.torch.onnx.name_scopes"])[-2]
+        node.name = name.removeprefix("model.net.")
     for node in graph.graph.node:
-        if node.op_type in ("Conv", "ConvTranspose"):
-            name = node.input[1].removeprefix("model.net.").removesuffix(".weight")
-            if name in taken:
-                notes = {entry.key: entry.value for entry in node.metadata_props}
-                scopes = ast.literal_eval(notes["pkg.torch.onnx.name_scopes"])
-                name = scopes[-2].removeprefix("model.net.")
-            node.name = name
-            taken.add(name)
         del node.metadata_props[:]
 
 
