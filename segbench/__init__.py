@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from segbench.types import IGNORED as IGNORED
     from segbench.types import Augmentation as Augmentation
     from segbench.types import Backbone as Backbone
+    from segbench.types import BackboneFamily as BackboneFamily
     from segbench.types import Benchmark as Benchmark
     from segbench.types import Calibration as Calibration
     from segbench.types import ClassMap as ClassMap
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from segbench.types import Dataset as Dataset
     from segbench.types import Frame as Frame
     from segbench.types import InputConvention as InputConvention
+    from segbench.types import Network as Network
     from segbench.types import Peak as Peak
     from segbench.types import Recipe as Recipe
     from segbench.types import Runtime as Runtime
@@ -56,8 +58,8 @@ MODULES = {
     "plugins": "Registry",
     "progress": "Reporter",
     "recipes": "MODERN ORIGINAL",
-    "types": "IGNORED Augmentation Backbone Benchmark Calibration ClassMap Counts Dataset Frame "
-    "InputConvention Peak Recipe Runtime ScoreTable Session Setup",
+    "types": "IGNORED Augmentation Backbone BackboneFamily Benchmark Calibration ClassMap Counts "
+    "Dataset Frame InputConvention Network Peak Recipe Runtime ScoreTable Session Setup",
 }
 """The module that each name comes from."""
 

@@ -1,7 +1,6 @@
 """What stands in a record may be anything: on a terminal and in a page it is one line of text."""
 
 import re
-from html import escape
 
 MARKDOWN = re.compile(r"([\\`\[\]|])")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -29,11 +28,6 @@ def csv_cell(value: object) -> object:
     if not isinstance(value, str):
         return value
     return f"'{lines(value)}" if value.startswith(FORMULA) else lines(value)
-
-
-def safe(text: str) -> str:
-    """``text`` as HTML, between tags or in a quoted attribute."""
-    return escape(printable(text))
 
 
 def counted(count: int, noun: str) -> str:

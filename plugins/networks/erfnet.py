@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STRIDE = 8
 EPSILON = 1e-3
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from segbench.hookspecs import hookimpl
-from segbench.types import InputConvention, Network
+from segbench import InputConvention, Network, hookimpl
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -79,7 +79,7 @@ def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[st
         wanted.append(name)
         runtime = registry.runtime(name)
         half = runtime.fp16
-        if half in known and _runs_here(runtime, device):
+        if half in known and runs_here(runtime, device, registry):
             wanted.append(half)
     return tuple(dict.fromkeys(wanted))
 
@@ -91,7 +91,10 @@ def check_keep_float(names: Sequence[str], protocol: Protocol, registry: Registr
         raise SegbenchError(f"--keep-float needs an INT8 runtime; {', '.join(names)} is not one.")
 
 
-def _runs_here(runtime: Runtime, device: str) -> bool:
+def runs_here(runtime: Runtime, device: str, registry: Registry) -> bool:
+    """Whether its packages are installed and this machine can run it."""
+    if registry.problem(runtime):
+        return False
     try:
         check_runtime(runtime, device)
     except SegbenchError:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from segbench.errors import SegbenchError
-from segbench.inference.opened import check_runtime
-from segbench.jobs.latency import LatencyOptions, Outcome, latency
+from segbench.jobs.latency import LatencyOptions, Outcome, latency, runs_here
 from segbench.jobs.latency_isolated import latency_isolated
 from segbench.latency.group import REFERENCE
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Runtime
 
 ALL = "all"
 
@@ -19,7 +17,7 @@ def named_runtimes(names: Sequence[str], device: str, registry: Registry) -> tup
     chosen: list[str] = []
     for name in names:
         if name == ALL:
-            usable = [each.name for each in registry.runtimes if _usable(each, device, registry)]
+            usable = [each.name for each in registry.runtimes if runs_here(each, device, registry)]
             chosen += sorted(usable, key=lambda each: each != REFERENCE)
         else:
             chosen.append(registry.runtime(name).name)
@@ -50,13 +48,3 @@ def latency_sweep(
             whole.interrupted = True
             break
     return whole
-
-
-def _usable(runtime: Runtime, device: str, registry: Registry) -> bool:
-    if registry.problem(runtime):
-        return False
-    try:
-        check_runtime(runtime, device)
-    except SegbenchError:
-        return False
-    return True

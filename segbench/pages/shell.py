@@ -14,11 +14,12 @@ def render(template: str, **values: Any) -> str:
 
     What stands in a record may be anything: each text is put on one line and escaped.
     """
-    return _templates().get_template(template).render(values)
+    return templates().get_template(template).render(values)
 
 
 @cache
-def _templates() -> "Environment":
+def templates() -> "Environment":
+    """The environment of all pages: autoescaped, strict, every text on one line."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(

@@ -13,8 +13,9 @@ from rich.table import Table
 
 from segbench.cli.terminal import Console, echo
 from segbench.errors import SegbenchError
+from segbench.pages.shell import templates
 from segbench.progress import Reporter
-from segbench.text import csv_cell, lines, markdown, printable, safe
+from segbench.text import csv_cell, lines, markdown, printable
 
 HOSTILE = "a\x1b[2Jb\x9b31mc\rd\x07\u202ee\ud800"
 
@@ -73,5 +74,6 @@ def test_html_is_text(text: str) -> None:
     seen: list[str] = []
     parser = HTMLParser()
     parser.handle_starttag = lambda tag, attrs: seen.append(tag)  # type: ignore[method-assign]
-    parser.feed(f"<p title='{safe(text)}'>{safe(text)}</p>")
+    page = templates().from_string("<p title='{{ text }}'>{{ text }}</p>")
+    parser.feed(page.render(text=text))
     assert seen == ["p"]
