@@ -77,12 +77,14 @@ class Backbone:
     None where there is none. Keys of the encoder that start with one of ``may_start_fresh`` may
     be missing from a weights file; ``adapt`` translates a foreign state dict's keys first.
     ``modern_lr_scale`` multiplies the rate at which the encoder learns in the modern recipe, which
-    suits networks with batch normalisation.
+    suits networks with batch normalisation. ``title`` is the published name ("VGG16"), as tables
+    show it; "" is ``name``.
     """
 
     name: str
     summary: str
     build: "Callable[[InputConvention], nn.Module]"
+    title: str = ""
     convention: InputConvention = InputConvention()
     imagenet: "Callable[[], Mapping[str, Tensor]] | None" = None
     adapt: "Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None" = None
@@ -122,12 +124,14 @@ class Network:
     ``adapt`` translates a foreign state dict for so many classes. Keys that start with one of
     ``may_start_random`` may be missing from a file; those of ``score_layers``, which depend on
     the number of classes, also start from random numbers where their shape differs. ``modern``
-    are changes to a data set's modern recipe.
+    are changes to a dataset's modern recipe. ``title`` is the published name ("ENet"), as tables
+    show it; "" is ``name``.
     """
 
     name: str
     summary: str
     build: "Callable[[int, InputConvention], nn.Module]"
+    title: str = ""
     convention: InputConvention = InputConvention()
     stride: int = 1
     output_stride: int = 1

@@ -61,14 +61,21 @@ def imagenet(architecture: str) -> "Mapping[str, Tensor]":
 def segbench_backbones() -> Iterable[Backbone]:
     """``mobilenet`` is version 2, and versions 1 and 3 stand beside it."""
     usual, halves = InputConvention(), InputConvention((127.5,) * 3, (127.5,) * 3)
-    for name, architecture, convention, title in (
-        ("mobilenet", "mobilenetv2_100", usual, "MobileNetV2 1.0 (2 M parameters)"),
-        ("mobilenetv1", "mobilenetv1_100", halves, "MobileNetV1 1.0 (3 M parameters)"),
-        ("mobilenetv3", "mobilenetv3_large_100", usual, "MobileNetV3 large 1.0 (3 M parameters)"),
+    for name, architecture, convention, title, size in (
+        ("mobilenet", "mobilenetv2_100", usual, "MobileNetV2", "1.0 (2 M parameters)"),
+        ("mobilenetv1", "mobilenetv1_100", halves, "MobileNetV1", "1.0 (3 M parameters)"),
+        (
+            "mobilenetv3",
+            "mobilenetv3_large_100",
+            usual,
+            "MobileNetV3",
+            "large 1.0 (3 M parameters)",
+        ),
     ):
         yield Backbone(
             name=name,
-            summary=title,
+            title=title,
+            summary=f"{title} {size}",
             build=partial(build, architecture),
             convention=convention,
             imagenet=Download(

@@ -100,6 +100,7 @@ def segbench_backbones() -> Iterable[Backbone]:
     """One backbone, ``vgg16``."""
     yield Backbone(
         name="vgg16",
+        title="VGG16",
         summary="VGG16 with fc6 and fc7 as convolutions (134 M parameters)",
         build=build,
         imagenet=Download(imagenet, "PyTorch", "vgg16-*.pth"),

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 UNIT = InputConvention(mean=(0.0,) * 3, std=(255.0,) * 3)
 """RGB in 0..1, as ENet and ERFNet were published."""
 ENET_CLASSIFIER = "transposed_conv.weight"
-TORCHVISION: "tuple[tuple[Architecture, str], ...]" = (
-    ("lraspp_mobilenet_v3_large", "LR-ASPP on MobileNetV3 large (3 M parameters)"),
-    ("deeplabv3_mobilenet_v3_large", "DeepLabV3 on MobileNetV3 large (11 M parameters)"),
-    ("fcn_resnet50", "FCN on ResNet-50, dilated (33 M parameters)"),
+TORCHVISION: "tuple[tuple[Architecture, str, str], ...]" = (
+    ("lraspp_mobilenet_v3_large", "LR-ASPP MobileNetV3", "large (3 M parameters)"),
+    ("deeplabv3_mobilenet_v3_large", "DeepLabV3 MobileNetV3", "large (11 M parameters)"),
+    ("fcn_resnet50", "FCN ResNet-50", "dilated (33 M parameters)"),
 )
 
 
@@ -71,6 +71,7 @@ def segbench_networks() -> Iterable[Network]:
     """``enet``, ``erfnet`` and three of torchvision's."""
     yield Network(
         name="enet",
+        title="ENet",
         summary="ENet (0.35 M parameters)",
         build=build_enet,
         convention=UNIT,
@@ -80,16 +81,18 @@ def segbench_networks() -> Iterable[Network]:
     )
     yield Network(
         name="erfnet",
+        title="ERFNet",
         summary="ERFNet (2 M parameters)",
         build=build_erfnet,
         convention=UNIT,
         stride=8,
         score_layers=("decoder.output_conv.",),
     )
-    for architecture, summary in TORCHVISION:
+    for architecture, title, size in TORCHVISION:
         yield Network(
             name=architecture,
-            summary=summary,
+            title=title,
+            summary=f"{title} {size}",
             build=partial(build_torchvision, architecture),
             weights={
                 "imagenet": partial(imagenet, architecture),

@@ -25,7 +25,7 @@ from segbench.analysis.compare import (
 )
 from segbench.analysis.rank import NETWORK, Row, leaderboard
 from segbench.errors import SegbenchError
-from segbench.records.facts import network_name, record_name
+from segbench.records.facts import record_name, titled
 from segbench.records.record import Record
 
 RUNS_AS = (*NETWORK, "height", "width", "runtime", "keep_float")
@@ -168,7 +168,7 @@ def _typed(row: dict[str, str]) -> Row:
 def _checked(row: Any) -> Row:
     if not isinstance(row, dict):
         raise ValueError("a row is not an object")
-    row = {"network": network_name(row), **row}
+    row = {"network": titled(row), **row}
     for name in NEEDED:
         if name not in row:
             raise ValueError(f"column {name!r} is missing")

@@ -108,7 +108,7 @@ def _title(record: Record) -> str:
     size = f"{config['height']}x{config['width']}"
     name = record_name(record) or record.kind
     on = f" on {where}" if where else ""
-    return printable(f"{name}: {network_name(config)}{on}, {config['runtime']}, {size}")
+    return printable(f"{name}: {network_name(record)}{on}, {config['runtime']}, {size}")
 
 
 def _better(row: Difference) -> str:

@@ -24,14 +24,14 @@ def print_latencies(records: Sequence[Record]) -> None:
 
 
 def _measured_together(record: Record) -> tuple[str, str]:
-    return network_name(record.config), record.config["session"]
+    return network_name(record), record.config["session"]
 
 
 def _print_network(records: Sequence[Record]) -> None:
     config = records[0].config
     console = Console(markup=False, highlight=False)
     console.print(
-        f"{network_name(config)} at {config['height']}x{config['width']}, batch "
+        f"{network_name(records[0])} at {config['height']}x{config['width']}, batch "
         f"{config['batch_size']}, {config['scenario']} on {config['device']}: "
         f"{SCOPES[config['scope']]}",
         soft_wrap=True,

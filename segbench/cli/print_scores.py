@@ -20,7 +20,7 @@ def print_record(record: Record, benchmark: Benchmark) -> None:
     summary = metrics | {"per_class": record.per_class}
     low, high = metrics["miou_low"], metrics["miou_high"]
     interval = None if low is None else (low, high)
-    title = f"{network_name(config)} on {config['dataset']} {config['split']}"
+    title = f"{network_name(record)} on {config['dataset']} {config['split']}"
     title += scale_note(config["label_scale"])
     score = Score(record.official or {}, metrics["frames"], summary, interval)
     print_score(score, benchmark, title)

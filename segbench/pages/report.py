@@ -100,7 +100,7 @@ def title(record: Record) -> str:
     config = record.config
     where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
     what = "latency of " if record.kind == "latency" else ""
-    return f"{what}{network_name(config)}" + (f" on {where}" if where else "")
+    return f"{what}{network_name(record)}" + (f" on {where}" if where else "")
 
 
 def facts(record: Record) -> dict[str, str]:
@@ -111,7 +111,7 @@ def facts(record: Record) -> dict[str, str]:
         **result,
         "runtime": config["runtime"],
         "input": f"{config['height']} x {config['width']}",
-        "network": " ".join(filter(None, (network_name(config), config.get("decoder")))),
+        "network": " ".join(filter(None, (network_name(record), config.get("decoder")))),
         "recipe": config.get("recipe"),
         "epochs": config.get("epochs"),
         "seed": config.get("seed"),

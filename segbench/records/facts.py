@@ -9,24 +9,26 @@ from segbench.records.record import Record
 
 UNKNOWN = "unknown extensions"
 
-
-TITLES = {
+FORMER_TITLES = {
     "vgg16": "VGG16",
     "mobilenet": "MobileNetV2",
     "mobilenetv1": "MobileNetV1",
     "mobilenetv3": "MobileNetV3",
-    "enet": "ENet",
-    "erfnet": "ERFNet",
 }
-"""The published names; other networks and backbones are shown by the names of their plugins."""
+"""What records from before ``provenance.title`` do not say."""
 
 
-def network_name(config: Mapping[str, Any]) -> str:
-    """The network as people call it: "ENet", "FCN8s VGG16"; where none is named, it is FCN8s."""
-    if whole := config.get("network"):
-        return TITLES.get(whole, whole)
-    backbone = config.get("backbone") or "unknown"
-    return f"FCN8s {TITLES.get(backbone, backbone)}"
+def network_name(record: Record) -> str:
+    """The network as it was published: "ENet", "FCN8s VGG16"."""
+    return titled(record.config, record.provenance.get("title"))
+
+
+def titled(config: Mapping[str, Any], title: str | None = None) -> str:
+    """The same from a configuration; where it names no network, it is of FCN8s."""
+    whole = config.get("network")
+    name = whole or config.get("backbone") or "unknown"
+    title = title or FORMER_TITLES.get(name, name)
+    return title if whole else f"FCN8s {title}"
 
 
 def device_name(record: Record) -> str:

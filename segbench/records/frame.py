@@ -89,7 +89,7 @@ def _derived(record: Record) -> tuple[Any, ...]:
         record.kind,
         record_name(record),
         record.path and str(record.path),
-        network_name(record.config),
+        network_name(record),
         device_name(record),
         device_kind(record),
         arithmetic(record),

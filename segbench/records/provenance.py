@@ -21,7 +21,7 @@ from segbench.device.cpu import cpu_model, usable_cores
 from segbench.device.microarchitecture import microarchitecture
 from segbench.plugins import Item, Registry, required_versions
 from segbench.progress import Reporter
-from segbench.types import Runtime, Session
+from segbench.types import Backbone, Network, Runtime, Session
 
 SOURCE = Path(__file__).parents[2]
 TUNING = re.compile(
@@ -64,6 +64,9 @@ def provenance(
         "cores": usable_cores(),
         **_gpu(),
         "engine": engine,
+        "title": next(
+            (i.title or i.name for i in plugins if isinstance(i, Backbone | Network)), None
+        ),
         "arithmetic": next((item.precision for item in plugins if isinstance(item, Runtime)), None),
         "environment": tuning_variables(os.environ, required),
         "versions": {name: _version(name) for name in sorted({"segbench", *required, *packages})},

@@ -465,9 +465,14 @@ def tables() -> Tables:
 
 
 def test_a_network_is_named_and_an_older_record_is_of_fcn8s() -> None:
-    whole = scored(0.6, "b", network="enet", backbone=None, decoder=None)
-    (rows,) = leaderboard([scored(0.5, "a", backbone="vgg16"), whole]).values()
-    assert column(rows, "network") == ["ENet", "FCN8s VGG16"]
+    whole = titled(scored(0.6, "b", network="enet", backbone=None, decoder=None), "ENet")
+    own = titled(scored(0.4, "c", backbone="timm/resnet18"), "ResNet-18")
+    (rows,) = leaderboard([scored(0.5, "a", backbone="vgg16"), whole, own]).values()
+    assert column(rows, "network") == ["ENet", "FCN8s VGG16", "FCN8s ResNet-18"]
+
+
+def titled(record: Record, title: str) -> Record:
+    return replace(record, provenance=record.provenance | {"title": title})
 
 
 def test_markdown_is_a_pipe_table_that_no_name_can_break(tables: Tables) -> None:
