@@ -1,8 +1,8 @@
 """Which nodes are quantised, and into what, for each kind of engine.
 
 The classifier and what comes after it stay in floating point in all profiles: they are a small
-part of the work, and 8 bits of a logit decide less than 32. So do transposed convolutions, for
-which the engines have no INT8 kernels on x86.
+part of the work, and 8 bits of a logit decide less than 32. So do transposed convolutions: ONNX
+Runtime runs them in floating point whatever stands around them, and one network serves all engines.
 """
 
 from collections.abc import Sequence
