@@ -15,6 +15,8 @@ def printable(text: str) -> str:
 
 def lines(text: str) -> str:
     """The same for a message of several lines."""
+    if text.isprintable():
+        return text
     return "\n".join(map(printable, text.split("\n")))
 
 

@@ -70,8 +70,9 @@ def device_kind(record: Record) -> str | None:
 
 def arithmetic(record: Record) -> str:
     """What the runtime computes in; of an older record its runtime's name tells."""
-    named = re.search(r"fp16|bf16|int8", record.config["runtime"])
-    return record.provenance.get("arithmetic") or (named[0] if named else "fp32")
+    told: str | None = record.provenance.get("arithmetic")
+    named = None if told else re.search(r"fp16|bf16|int8", record.config["runtime"])
+    return told or (named[0] if named else "fp32")
 
 
 def note(record: Record) -> str | None:
