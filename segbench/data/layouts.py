@@ -88,19 +88,6 @@ def read_picture(path: Path) -> PIL.Image.Image:
     return decode_picture(read_file(path), path)
 
 
-def read_values(path: Path, largest: int, colors: Sequence[Color]) -> NDArray[Any]:
-    """The values of a label or instance picture as they are stored, (H, W) or (H, W, C).
-
-    Of a palette they are the indices; see ``read_indices``.
-    """
-    data = read_file(path)
-    if data.startswith(png.SIGNATURE) and data[25:26] != bytes([png.PALETTE]):
-        return png_values(data, path)
-    picture = decode_picture(data, path)
-    refuse_contradiction(picture, path, largest, colors)
-    return np.asarray(picture)
-
-
 def decode_picture(data: bytes, path: Path) -> PIL.Image.Image:
     """The picture in the bytes of a file; ``path`` is for the DataError."""
     with _named(path):

@@ -49,7 +49,7 @@ def open_session(precision: Precision, model: "SegmentationModel", setup: Setup)
     if precision != "int8":
         return session
 
-    from segbench.int8 import with_arithmetic
+    from segbench.int8.arithmetic import with_arithmetic
 
     with TemporaryDirectory() as folder:
         graph = Path(folder) / "network.onnx"
