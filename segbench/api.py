@@ -135,7 +135,7 @@ def measure(
         backbones=tuple(backbones),
         networks=tuple(networks),
         checkpoint=checkpoint,
-        size=size,
+        sizes=(size,),
         protocol=Protocol(data_root=data_root, **protocol),
         results=results,
     )
@@ -143,7 +143,7 @@ def measure(
     if outcome.interrupted:
         raise KeyboardInterrupt
     if outcome.failed:
-        raise SegbenchError(f"{outcome.failed} of {options.count} measurements failed.")
+        raise SegbenchError(f"{outcome.failed} of {outcome.count} measurements failed.")
     return [read_record(path) for path in outcome.records]
 
 

@@ -109,6 +109,19 @@ class Registry:
                 return family.find(name.removeprefix(family.prefix))
         return self._one(Backbone, name)
 
+    def default_backbone(self) -> Backbone:
+        """The backbone to take where none is named: the one that its plugin marks, if any."""
+        if not self.backbones:
+            raise PluginError("No backbone is installed: pip install segbench, or a plugin of one.")
+        return max(self.backbones, key=lambda backbone: backbone.default)
+
+    def self_made_dataset(self) -> Dataset:
+        """A dataset that makes its own frames, so that they are always there."""
+        for dataset in self.datasets:
+            if dataset.prepare:
+                return dataset
+        raise PluginError("No dataset that makes its own frames is installed; name another.")
+
     def dataset(self, name: str) -> Dataset:
         """The data set of that name; PluginError if it is unknown, doubled or lacks a package."""
         return self._one(Dataset, name)

@@ -78,7 +78,7 @@ class Backbone:
     be missing from a weights file; ``adapt`` translates a foreign state dict's keys first.
     ``modern_lr_scale`` multiplies the rate at which the encoder learns in the modern recipe, which
     suits networks with batch normalisation. ``title`` is the published name ("VGG16"), as tables
-    show it; "" is ``name``.
+    show it; "" is ``name``. ``default`` marks the one to take where none is named.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Backbone:
     adapt: "Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None" = None
     may_start_fresh: tuple[str, ...] = ()
     modern_lr_scale: float = 1.0
+    default: bool = False
     requires: tuple[str, ...] = ("torch",)
 
 

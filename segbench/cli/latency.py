@@ -1,8 +1,6 @@
 """``segbench latency``: time networks on one or several runtimes."""
 
 import sys
-from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +44,7 @@ PROTOCOL = (
     "--backbone",
     "backbones",
     multiple=True,
-    help="Backbone to time with random weights (repeatable). Default: vgg16.",
+    help="Backbone to time with random weights (repeatable). Default: the plugins' default.",
 )
 @click.option(
     "--network",
@@ -66,7 +64,7 @@ PROTOCOL = (
 @click.option(
     "--dataset",
     help="With random weights: dataset of the classes and of the frames to calibrate and compare "
-    "on. Default: 19 classes and streets.",
+    "on. Default: 19 classes and drawn frames.",
 )
 @options.data_root
 @options.sweep(
@@ -112,9 +110,9 @@ PROTOCOL = (
 def latency(
     registry: Registry,
     runtimes: tuple[str, ...],
+    networks: tuple[str, ...],
+    backbones: tuple[str, ...],
     sizes: tuple[Size, ...],
-    batch_sizes: tuple[int, ...],
-    isolate: bool,
     **given: Any,
 ) -> None:
     """Measure the latency of networks on runtimes in turns, and write a record for each.
@@ -124,44 +122,28 @@ def latency(
     """
     from segbench.cli.print_latencies import print_latencies
     from segbench.device import cpu_threads
-    from segbench.jobs.latency import LatencyOptions, check_keep_float, with_fp16
-    from segbench.jobs.latency_sweep import latency_sweep, named_runtimes
+    from segbench.jobs.latency import LatencyOptions
+    from segbench.jobs.latency import latency as measure
     from segbench.latency.group import Protocol
 
-    if given["checkpoint"] and any(
-        given[name] for name in ("backbones", "networks", "weights", "decoder", "dataset")
-    ):
-        raise click.UsageError(
-            "A checkpoint has its own network and classes; "
-            "leave --backbone, --network, --weights, --decoder and --dataset out."
-        )
-    if given["weights"] and not (
-        len(given["networks"]) == 1 and given["dataset"] and not given["backbones"]
-    ):
-        raise click.UsageError("--weights goes with one --network and with --dataset.")
     given["threads"] = cpu_threads(given["threads"])
     protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
-    for name in ("networks", "backbones"):
-        given[name] = tuple(dict.fromkeys(given[name]))
-    names = named_runtimes(runtimes, protocol.device, registry)
-    names = with_fp16(names, protocol.device, registry)
-    check_keep_float(names, protocol, registry)
-    asked = [
-        LatencyOptions(
-            names,
-            size=size,
-            protocol=replace(protocol, batch_size=batch_size),
-            argv=sys.argv,
-            **given,
-        )
-        for size, batch_size in product(sizes or (None,), batch_sizes)
-    ]
-    outcome = latency_sweep(asked, isolate, registry, Reporter())
+    asked = LatencyOptions(
+        runtimes,
+        tuple(dict.fromkeys(networks)),
+        tuple(dict.fromkeys(backbones)),
+        sizes=sizes or (None,),
+        protocol=protocol,
+        argv=sys.argv,
+        **given,
+    )
+    outcome = measure(asked, registry, Reporter())
     print_latencies([read_record(path) for path in outcome.records])
     for path in outcome.records:
         echo(path)
     if outcome.interrupted:
         raise InterruptedRun(f"Interrupted, after {counted(len(outcome.records), 'record')}.")
     if outcome.failed:
-        count = sum(each.count for each in asked)
-        raise SegbenchError(f"{outcome.failed} of {count} measurements failed, as said above.")
+        raise SegbenchError(
+            f"{outcome.failed} of {outcome.count} measurements failed, as said above."
+        )

@@ -91,12 +91,17 @@ class Agreement:
         return []
 
 
+def dataset_of(registry: Registry, name: str | None) -> Dataset:
+    """The dataset of that name; for random weights one that makes its own frames."""
+    return registry.dataset(name) if name else registry.self_made_dataset()
+
+
 def samples_to_compare(
-    registry: Registry, dataset_name: str, data_root: Path, size: Size
+    registry: Registry, dataset_name: str | None, data_root: Path, size: Size
 ) -> Samples:
     """Four frames of the dataset's scored split; seeded noise where they cannot be had."""
     try:
-        dataset = registry.dataset(dataset_name)
+        dataset = dataset_of(registry, dataset_name)
         return Samples(_frames(dataset, data_root, size), f"{dataset.name} {dataset.score_split}")
     except SegbenchError:
         random = np.random.default_rng(0)

@@ -46,7 +46,7 @@ def test_what_type_checkers_see_is_what_there_is() -> None:
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
     seen = {node.module for node in block.body if isinstance(node, ast.ImportFrom)}
     assert seen == {f"segbench.{module}" for module in segbench.MODULES}
-    for module, names in segbench.MODULES.items():
+    for names in segbench.MODULES.values():
         for name in names.split():
             assert hasattr(segbench, name)
             assert name in dir(segbench)
