@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import SegbenchError
+from segbench.errors import OptionError, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -105,7 +105,7 @@ def evaluate(
     elif network and weights and not checkpoint:
         source = NetworkWeights(plugins.network(network), weights, scenes)
     else:
-        raise SegbenchError("Give --checkpoint, or --network with --weights.")
+        raise OptionError("Give --checkpoint, or --network with --weights.")
     chosen = EvaluateOptions(
         checkpoint=source,
         dataset=scenes,

@@ -45,6 +45,12 @@ class RecordError(SegbenchError):
     """A file in the results folder is not a segbench record."""
 
 
+class OptionError(SegbenchError):
+    """Options that exclude one another, or lack one that they go with."""
+
+    exit_code = 2
+
+
 class InterruptedRun(SegbenchError):  # noqa: N818
     """The user stopped a run: nothing after it is begun."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from segbench.errors import SegbenchError, sentence
+from segbench.errors import OptionError, SegbenchError, sentence
 from segbench.files import check_writable
 from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
 from segbench.inference.networks import LoadedNetwork, chosen_network, random_network
@@ -151,14 +151,14 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
     """The options with every runtime and network by name; SegbenchError where they cannot be."""
     given = (options.backbones, options.networks, options.weights, options.decoder, options.dataset)
     if options.checkpoint and any(given):
-        raise SegbenchError(
+        raise OptionError(
             "A checkpoint has its own network and classes; "
             "leave --backbone, --network, --weights, --decoder and --dataset out."
         )
     if options.weights and not (
         len(options.networks) == 1 and options.dataset and not options.backbones
     ):
-        raise SegbenchError("--weights goes with one --network and with --dataset.")
+        raise OptionError("--weights goes with one --network and with --dataset.")
     if not (options.checkpoint or options.networks or options.backbones):
         options = replace(options, backbones=(registry.default_backbone().name,))
     for name in options.networks:
