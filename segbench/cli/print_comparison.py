@@ -17,7 +17,6 @@ from segbench.analysis.compare import (
 )
 from segbench.cli.print_scores import show
 from segbench.cli.terminal import Console
-from segbench.records.facts import network_name, record_name
 from segbench.records.record import Record
 from segbench.text import counted, printable
 
@@ -106,9 +105,9 @@ def _title(record: Record) -> str:
     config = record.config
     where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
     size = f"{config['height']}x{config['width']}"
-    name = record_name(record) or record.kind
+    name = record.name or record.kind
     on = f" on {where}" if where else ""
-    return printable(f"{name}: {network_name(record)}{on}, {config['runtime']}, {size}")
+    return printable(f"{name}: {record.network_name}{on}, {config['runtime']}, {size}")
 
 
 def _better(row: Difference) -> str:

@@ -8,7 +8,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from segbench.cli.terminal import Console
-from segbench.records.facts import network_name
 from segbench.records.record import Record
 from segbench.scoring.score import Score
 from segbench.types import Benchmark, ScoreTable, Tabular
@@ -20,7 +19,7 @@ def print_record(record: Record, benchmark: Benchmark) -> None:
     summary = metrics | {"per_class": record.per_class}
     low, high = metrics["miou_low"], metrics["miou_high"]
     interval = None if low is None else (low, high)
-    title = f"{network_name(record)} on {config['dataset']} {config['split']}"
+    title = f"{record.network_name} on {config['dataset']} {config['split']}"
     title += scale_note(config["label_scale"])
     score = Score(record.official or {}, metrics["frames"], summary, interval)
     print_score(score, benchmark, title)

@@ -14,7 +14,6 @@ from segbench.analysis.rank import Row, Tables, score_name
 from segbench.pages.pareto import Key, pareto_plot, valid_front
 from segbench.pages.points import bare_points, distinctions, plot_key, points
 from segbench.pages.shell import render
-from segbench.records.facts import device_name, record_name
 from segbench.records.record import Record
 
 # A page with more rows is slow to open and to filter.
@@ -61,7 +60,7 @@ def leaderboard_page(tables: Tables, records: Collection[Record], results: str) 
     rows the page shows the first of each table and those on a Pareto front, and says so.
     """
     key = plot_key(tables)
-    named = {record_name(record) or "": record for record in records}
+    named = {record.name or "": record for record in records}
     # What has a score is what people come for.
     titles = sorted(tables, key=lambda title: tables[title][0]["score"] is None)
     most = rows_a_table([len(rows) for rows in tables.values()])
@@ -197,7 +196,7 @@ def _origin(record: Record, title: str, results: str) -> Origin:
         "date": origin.get("started_at"),
         "command": shlex.join(map(str, origin.get("argv") or ())),
         "commit": _commit(origin),
-        "device": device_name(record),
+        "device": record.device_name,
         "engine": origin.get("engine"),
         "driver": origin.get("driver"),
         "CUDA": origin.get("cuda"),
@@ -216,7 +215,7 @@ def _origin(record: Record, title: str, results: str) -> Origin:
         "seed": config.get("seed"),
         "data": config.get("data"),
     }
-    file = record_name(record)
+    file = record.name
     url = f"{results}/{quote(os.fsencode(file))}" if file else ""
     said = {name: str(fact) for name, fact in facts.items() if fact not in (None, "")}
     return Origin(title, file, url, said)

@@ -15,7 +15,6 @@ from segbench.pages import figures
 from segbench.pages.figures import View
 from segbench.pages.shell import render
 from segbench.records.arrays import Samples, ScoredFrames
-from segbench.records.facts import device_name, network_name, record_name
 from segbench.records.record import Record
 from segbench.scoring.bootstrap import bootstrap_iou
 from segbench.scoring.confusion import iou, marginals, ratio
@@ -100,7 +99,7 @@ def title(record: Record) -> str:
     config = record.config
     where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
     what = "latency of " if record.kind == "latency" else ""
-    return f"{what}{network_name(record)}" + (f" on {where}" if where else "")
+    return f"{what}{record.network_name}" + (f" on {where}" if where else "")
 
 
 def facts(record: Record) -> dict[str, str]:
@@ -111,19 +110,19 @@ def facts(record: Record) -> dict[str, str]:
         **result,
         "runtime": config["runtime"],
         "input": f"{config['height']} x {config['width']}",
-        "network": " ".join(filter(None, (network_name(record), config.get("decoder")))),
+        "network": " ".join(filter(None, (record.network_name, config.get("decoder")))),
         "recipe": config.get("recipe"),
         "epochs": config.get("epochs"),
         "seed": config.get("seed"),
         "limit": config.get("limit"),
         "parameters": _form("{:.2f} M", record.metrics.get("parameters"), 1e-6),
         "engine": origin.get("engine"),
-        "measured on": device_name(record),
+        "measured on": record.device_name,
         "measured at": str(origin.get("started_at") or "").replace("T", " "),
         "checkpoint": str(config.get("checkpoint_sha256") or "")[:SHORT],
         "commit": str(origin.get("commit") or "")[:SHORT]
         + (" dirty" if origin.get("dirty") else ""),
-        "record": record_name(record),
+        "record": record.name,
     }
     return {name: str(value) for name, value in said.items() if value not in (None, "")}
 
