@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from segbench.types import IGNORED, Recipe
 
-
 LOVASZ_STRIDE = 4
 """It sorts its pixels, so it sees every 4th each way."""
 
