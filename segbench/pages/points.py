@@ -15,6 +15,7 @@ DISTINCT = {
     "decoder": "decoder",
     "weights": "weights",
     "trained_on": "trained on",
+    "train_splits": "train splits",
     "recipe": "recipe",
     "crop": "crop",
     "epochs": "epochs",
