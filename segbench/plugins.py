@@ -88,7 +88,7 @@ class Registry:
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
-        """Every data set on offer, usable here or not, by name."""
+        """Every dataset on offer, usable here or not, by name."""
         return self._all(Dataset)
 
     @property
@@ -123,7 +123,7 @@ class Registry:
         raise PluginError("No dataset that makes its own frames is installed; name another.")
 
     def dataset(self, name: str) -> Dataset:
-        """The data set of that name; PluginError if it is unknown, doubled or lacks a package."""
+        """The dataset of that name; PluginError if it is unknown, doubled or lacks a package."""
         return self._one(Dataset, name)
 
     def network(self, name: str) -> Network:

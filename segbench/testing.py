@@ -266,7 +266,7 @@ def _check_missing_root(dataset: Dataset) -> None:
             folder = dataset.locate(Path(empty))
         except DataError:
             return
-        assert folder.is_dir(), "locate raises DataError for a root without the data set"
+        assert folder.is_dir(), "locate raises DataError for a root without the dataset"
 
 
 def _check_frames(dataset: Dataset, folder: Path) -> None:

@@ -32,10 +32,10 @@ Arithmetic = Literal["fp32", "fp16", "bf16", "int8"]
 
 @dataclass(frozen=True)
 class Frame:
-    """One image of a data set and the files that belong to it.
+    """One image of a dataset and the files that belong to it.
 
     ``id`` is unique in its split and names the frame in messages and outputs. The paths follow
-    the data set's layout; whoever needs a file checks that it is there. ``label`` is None where
+    the dataset's layout; whoever needs a file checks that it is there. ``label`` is None where
     the benchmark keeps its labels to itself.
     """
 
@@ -305,14 +305,14 @@ class Tabular(Protocol):
 class Dataset:
     """Road scenes with labels.
 
-    ``locate`` takes the data root and gives the data set's own folder, or raises DataError that
+    ``locate`` takes the data root and gives the dataset's own folder, or raises DataError that
     says what was looked for and where to get it. ``frames`` takes that folder and a split and
     lists its frames in a fixed order. ``read_label`` gives a frame's class map, IGNORED where no
     score counts, and raises DataError on a value that is not legal. ``sizes`` are the legal sizes
     of images where they differ; where it is empty all images have one size. A network is scored
     on ``score_split``, a folder of predictions on ``predictions_split`` or else the same.
-    ``published`` is how many frames the benchmark publishes for a split. ``prepare`` is for data
-    sets that make their files: it takes the folder and the frames that are about to be read and
+    ``published`` is how many frames the benchmark publishes for a split. ``prepare`` is for
+    datasets that make their files: it takes the folder and the frames that are about to be read and
     makes those of their files that are missing.
     """
 
@@ -362,7 +362,7 @@ class Setup:
     layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
     ``reporter`` shows the progress of what takes long, such as calibrating.
     Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
-    ("8.9") names the card that an engine is built for.
+    ("8.9") names the GPU that an engine is built for.
     """
 
     size: Size

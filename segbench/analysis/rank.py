@@ -316,7 +316,7 @@ def _title(row: Any, device: str, timed: bool) -> str:
     where = f"{'latency' if timed else 'scored'} on {device}"
     scale = row["label_scale"]
     if scale is None:
-        return f"{row['dataset'] or 'no data set'}: {where}, not scored"
+        return f"{row['dataset'] or 'no dataset'}: {where}, not scored"
     labels = "at full label size" if scale == 1 else f"on labels [::{scale}, ::{scale}]"
     count = row["frames"]
     parts = [

@@ -124,8 +124,8 @@ def _undecodable(path: Path, why: str) -> DataError:
 def read_indices(path: Path, largest: int, colors: Sequence[Color] = ()) -> ClassMap:
     """A label picture as uint8 (H, W): one channel of 8 bits with values up to ``largest``.
 
-    A palette picture holds indices, as most datasets publish them. ``colors`` are the data
-    set's own, in the order of the values: a palette that contradicts them is a DataError.
+    A palette picture holds indices, as most datasets publish them. ``colors`` are the dataset's
+    own, in the order of the values: a palette that contradicts them is a DataError.
     """
     picture = read_picture(path)
     if picture.mode not in ("L", "P"):

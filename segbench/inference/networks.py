@@ -102,7 +102,7 @@ def random_network(
     dataset: str | None = None,
     size: Size | None = None,
 ) -> LoadedNetwork:
-    """Seeded random weights, as fast as trained ones; 19 classes unless a data set is named.
+    """Seeded random weights, as fast as trained ones; 19 classes unless a dataset is named.
 
     Layers that start at zero are drawn too: logits that are all zero can neither be quantised nor
     compared.

@@ -260,7 +260,7 @@ def test_fresh_weights_have_latencies_of_their_own() -> None:
         scored(0.5, "a"),
     ]
     tables = leaderboard(records)
-    rows = tables[f"no data set: {ON_CPU}, not scored"]
+    rows = tables[f"no dataset: {ON_CPU}, not scored"]
     assert column(rows, "backbone", "p50_ms") == [("mobilenet", 9.0), ("vgg16", 30.0)]
 
 

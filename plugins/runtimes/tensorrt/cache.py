@@ -32,7 +32,7 @@ class Cached:
 
 
 def cached_engine(target: Target, onnx: bytes) -> Cached:
-    """The engine of ``onnx`` on this machine's card, built unless the cache has it."""
+    """The engine of ``onnx`` on this machine's GPU, built unless the cache has it."""
     folder = private_folder()
     timing = folder / f"{_digest(_machine(target))}.timing"
     built = False
@@ -65,7 +65,7 @@ def private_folder() -> Path:
 
 
 def engine_key(target: Target, onnx: bytes) -> str:
-    """A digest of all that an engine follows from: graph, TensorRT, card and build options."""
+    """A digest of all that an engine follows from: graph, TensorRT, GPU and build options."""
     return _digest([hashlib.sha256(onnx).hexdigest(), *_machine(target)])
 
 
