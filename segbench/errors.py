@@ -70,6 +70,11 @@ def sentence(error: Exception) -> str:
     return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
 
 
+def first_line(error: BaseException) -> str:
+    """The first sentence of what an error says, to stand inside another."""
+    return (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")
+
+
 def kept(error: ErrorT) -> ErrorT:
     """The error, to be raised or shown later, without the variables of the frames it went through.
 

@@ -208,7 +208,7 @@ def required_versions(item: Item) -> dict[str, str | None]:
     """
     versions: dict[str, str | None] = {}
     for entry in item.requires:
-        found = {name: _installed(name) for name in entry.split("|")}
+        found = {name: installed_version(name) for name in entry.split("|")}
         name = next((name for name, installed in found.items() if installed), entry)
         versions[name] = found.get(name)
     return versions
@@ -314,7 +314,8 @@ def _kind(kind: type) -> str:
     return "backbone" if kind is BackboneFamily else kind.__name__.lower()
 
 
-def _installed(distribution: str) -> str | None:
+def installed_version(distribution: str) -> str | None:
+    """The version of a distribution; None where it is not installed."""
     try:
         return version(distribution)
     except Exception:  # not installed, or its metadata is damaged in one of many ways

@@ -16,6 +16,7 @@ from segbench.errors import SegbenchError
 from segbench.records.arrays import ScoredFrames, scored_frames
 from segbench.records.frame import frame_of
 from segbench.records.record import Record, read_record
+from segbench.text import counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -321,7 +322,7 @@ def _title(row: Any, device: str, timed: bool) -> str:
     count = row["frames"]
     parts = [
         f"{row['dataset']} {row['split'] or 'frames'}: {score_name(row)} {labels}",
-        "" if count is None else f"{count} frame{'' if count == 1 else 's'}",
+        "" if count is None else counted(count, "frame"),
         f"trained on {row['trained_on']}" if row["trained_on"] else "",
         "" if row["train_splits"] == TRAIN else f"trained on {row['train_splits']}",
         where if device else "",

@@ -18,6 +18,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import write_record
+from segbench.text import by
 from segbench.types import Runtime, Size
 
 ALL = "all"
@@ -244,9 +245,7 @@ def _measure_isolated(options: LatencyOptions, outcome: Outcome, reporter: Repor
     for runtime in options.runtimes:
         alone = replace(options, runtimes=(runtime,))
         (size,), batch_size = options.sizes, options.protocol.batch_size
-        shape = f"--batch-size {batch_size} at --size " + (
-            "x".join(map(str, size)) if size else "its default"
-        )
+        shape = f"--batch-size {batch_size} at --size {by(size) if size else 'its default'}"
         try:
             part = in_own_process(_measure_alone, alone, f"The process of {runtime}", shape)
         except SegbenchError as error:

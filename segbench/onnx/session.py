@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.device import cpu_threads, describe, int8_saturates, resolve_device
-from segbench.errors import SegbenchError, out_of_memory
+from segbench.errors import SegbenchError, first_line, out_of_memory
 from segbench.types import Setup
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class OnnxSession:
             if out_of_memory(error):
                 raise
             raise SegbenchError(
-                f"ONNX Runtime cannot load {path.name} ({_first_line(error)}); export it again."
+                f"ONNX Runtime cannot load {path.name} ({first_line(error)}); export it again."
             ) from error
         if self.session.get_providers()[0] != provider:
             raise SegbenchError(
@@ -128,7 +128,3 @@ class OnnxSession:
         binding.bind_output(self.output, "cuda", index)
         self.session.run_with_iobinding(binding)
         return binding.get_outputs()[0]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
