@@ -14,7 +14,6 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segbench.data import png
-from segbench.data.palettes import contradiction
 from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, unknown_name
 from segbench.progress import Reporter
@@ -144,8 +143,41 @@ def refuse_contradiction(
     picture: PIL.Image.Image, path: Path, largest: int, colors: Sequence[Color]
 ) -> None:
     """DataError where a palette's colours are values other than its indices."""
-    if why := contradiction(picture, largest, colors):
+    if why := _contradiction(picture, largest, colors):
         raise DataError(f"{path} is a palette picture {why}; save it as 8-bit grey.")
+
+
+def _contradiction(
+    picture: PIL.Image.Image, largest: int, colors: Sequence[Color] = ()
+) -> str | None:
+    """How a palette's colours contradict its indices, or None.
+
+    They do where all colours in use are ``colors``, those of the values 0, 1, ... of the dataset,
+    or all are grey levels up to ``largest``, and one stands at an index of another value. A palette
+    of a single colour says nothing.
+    """
+    if picture.mode != "P" or picture.palette is None:
+        return None
+    flat = picture.getpalette("RGB") or []
+    entries: list[Color] = [(r, g, b) for r, g, b in zip(*[iter(flat)] * 3, strict=True)]
+    if len(set(entries)) < 2:
+        return None
+    used = [index for index, count in enumerate(picture.histogram()) if count]
+    shown = {index: entries[index] for index in used if index < len(entries)}
+    meanings: dict[Color, set[int]] = {}
+    for value, color in enumerate(colors):
+        meanings.setdefault(color, set()).add(value)
+    greys = {(level, level, level): {level} for level in range(largest + 1)}
+    for kind, values_of in (("in the dataset's colours", meanings), ("in grey levels", greys)):
+        if not shown or not all(color in values_of for color in shown.values()):
+            continue
+        wrong = [index for index, color in shown.items() if index not in values_of[color]]
+        if not wrong:
+            return None
+        index, color = wrong[0], shown[wrong[0]]
+        value = min(values_of[color])
+        return f"{kind} that contradict its indices: {color} means {value}, but is index {index}"
+    return None
 
 
 def read_colors(path: Path, values: Mapping[Color, int]) -> ClassMap:
