@@ -65,7 +65,6 @@ class Encoder(Protocol):
 
     def __call__(self, images: "Tensor") -> "tuple[Tensor, Tensor, Tensor]":
         """The features at strides 8, 16 and 32."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -215,17 +214,14 @@ class Benchmark(Protocol):
     @property
     def score_name(self) -> str:
         """The name of the headline figure: "miou", "MaxF"."""
-        ...
 
     @property
     def output(self) -> Literal["labels", "probability"]:
         """What a prediction holds."""
-        ...
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The official id of each class."""
-        ...
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """One frame's counts; counts of several frames are added key by key.
@@ -233,15 +229,12 @@ class Benchmark(Protocol):
         Under "confusion" is the matrix (classes, classes + 1): rows are the ground truth, the
         last column counts predictions that are no class.
         """
-        ...
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
         """The official result of summed counts, as JSON values with None for absent classes."""
-        ...
 
     def score(self, summary: Mapping[str, Any]) -> float | None:
         """The headline figure of ``summarise``'s result, a fraction."""
-        ...
 
 
 @runtime_checkable
@@ -251,13 +244,11 @@ class Submittable(Protocol):
     @property
     def upload(self) -> str:
         """Which of the files the server takes, as a sentence."""
-        ...
 
     def submission(
         self, frame: Frame, prediction: NDArray[np.uint8]
     ) -> Mapping[str, NDArray[np.uint8]]:
         """The files of one test frame: relative path to the uint8 (H, W) picture to upload."""
-        ...
 
 
 @runtime_checkable
@@ -266,7 +257,6 @@ class Doubtful(Protocol):
 
     def doubts(self, counts: Counts) -> list[str]:
         """Sentences on what the summed counts of prediction files make one suspect."""
-        ...
 
 
 @runtime_checkable
@@ -276,11 +266,9 @@ class Configurable(Protocol):
     @property
     def options(self) -> Mapping[str, tuple[str, ...]]:
         """The values that each option takes, the default first."""
-        ...
 
     def with_options(self, chosen: Mapping[str, str]) -> Benchmark:
         """The benchmark with these options, whose keys and values are valid."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -298,7 +286,6 @@ class Tabular(Protocol):
 
     def tables(self, summary: Mapping[str, Any]) -> Sequence[ScoreTable]:
         """Tables of ``summarise``'s result; one titled "class" adds columns to the class table."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -393,19 +380,15 @@ class Session(Protocol):
 
     def prepare(self, images: NDArray[np.uint8]) -> Any:
         """The images on the device."""
-        ...
 
     def run(self, inputs: Any) -> Any:
         """The output, on the device."""
-        ...
 
     def fetch(self, outputs: Any) -> NDArray[Any]:
         """The output, on the host."""
-        ...
 
     def synchronize(self) -> None:
         """Wait until the device has done all it was given."""
-        ...
 
 
 @dataclass(frozen=True)

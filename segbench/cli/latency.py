@@ -169,12 +169,11 @@ def _measured_together(record: Record) -> tuple[str, str]:
 
 def _print_network(records: Sequence[Record]) -> None:
     config = records[0].config
-    console = Console(markup=False, highlight=False)
-    console.print(
+    console = Console()
+    console.say(
         f"{records[0].network_name} at {config['height']}x{config['width']}, batch "
         f"{config['batch_size']}, {config['scenario']} on {config['device']}: "
-        f"{SCOPES[config['scope']]}",
-        soft_wrap=True,
+        f"{SCOPES[config['scope']]}"
     )
     abreast = max(1, (console.width - HEADING_WIDTH) // COLUMN_WIDTH)
     for start in range(0, len(records), abreast):

@@ -4,10 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
-from segbench.cli.terminal import Console
+from segbench.cli.terminal import Console, plain_table
 from segbench.records.record import Record
 from segbench.scoring.score import Score
 from segbench.types import Benchmark, ScoreTable, Tabular
@@ -34,19 +31,17 @@ def scale_note(label_scale: int) -> str:
 
 def print_score(score: Score, benchmark: Benchmark, title: str, notes: Iterable[str] = ()) -> None:
     """The class table, the benchmark's other tables, the means, and what a reader should know."""
-    console = Console(highlight=False)
-    console.print(escape(title), style="bold", soft_wrap=True)
+    console = Console()
+    console.say(title, "bold")
     for table in score_tables(score, benchmark):
-        shown = Table(table.title, box=None, padding=(0, 2, 0, 0))
-        for column in table.columns:
-            shown.add_column(column, justify="right")
+        shown = plain_table(table.title, *table.columns)
         for row, figures in table.rows.items():
-            shown.add_row(escape(row), *map(show, figures))
+            shown.add_row(row, *map(show, figures))
         console.print(shown)
         console.print()
-    console.print(means(score), soft_wrap=True)
+    console.say(means(score))
     for note in (*score.notes, *notes):
-        console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=True)
+        console.say(f"Note: {note}", "yellow")
 
 
 def score_tables(score: Score, benchmark: Benchmark) -> list[ScoreTable]:
