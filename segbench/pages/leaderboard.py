@@ -31,16 +31,6 @@ DEEPEST = 45
 
 
 @dataclass(frozen=True)
-class Origin:
-    """Where a record comes from: its file, the URL of it, and what it says of itself."""
-
-    title: str
-    file: str | None
-    url: str
-    facts: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class HeatRow:
     """A network's name in two parts (the second is small print), and its IoU by class or None.
 
@@ -182,7 +172,7 @@ def _cell(iou: Any) -> tuple[str, int | None]:
     return f"{iou:.3f}", round(DEEPEST * min(max(iou, 0.0), 1.0))
 
 
-def _origins(row: Row, records: Mapping[str, Record], results: str) -> list[Origin]:
+def _origins(row: Row, records: Mapping[str, Record], results: str) -> list[dict[str, Any]]:
     return [
         _origin(records[row[name]], title, results)
         for title, name in (("score", "record"), ("latency", "latency_record"))
@@ -190,7 +180,8 @@ def _origins(row: Row, records: Mapping[str, Record], results: str) -> list[Orig
     ]
 
 
-def _origin(record: Record, title: str, results: str) -> Origin:
+def _origin(record: Record, title: str, results: str) -> dict[str, Any]:
+    """Where a record comes from: its file, the URL of it, and what it says of itself."""
     origin, config = record.provenance, record.config
     facts = {
         "date": origin.get("started_at"),
@@ -218,7 +209,7 @@ def _origin(record: Record, title: str, results: str) -> Origin:
     file = record.name
     url = f"{results}/{quote(os.fsencode(file))}" if file else ""
     said = {name: str(fact) for name, fact in facts.items() if fact not in (None, "")}
-    return Origin(title, file, url, said)
+    return {"title": title, "file": file, "url": url, "facts": said}
 
 
 def _commit(origin: Mapping[str, Any]) -> str:

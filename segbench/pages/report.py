@@ -30,26 +30,18 @@ QUALITY = 80
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture as a data URL, and what it shows."""
-
-    source: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Plate:
     """A figure; ``description`` is for those who cannot see it.
 
-    A page shows ``pictures``, three in a row, with their ``legend`` (names and CSS colours)
-    instead of the figure where there are any.
+    A page shows ``pictures`` (captions and data URLs), three in a row, with their ``legend`` (names
+    and CSS colours) instead of the figure where there are any.
     """
 
     name: str
     figure: Figure
     description: str
     caption: str
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[tuple[str, str]] = ()
     legend: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -239,7 +231,11 @@ def frame_section(
                 f"The {kind} frames, each with ground truth, prediction and errors: {listed}.",
                 f"The {kind} frames. Errors are red; pixels without a label are white there and "
                 "are not scored.",
-                [_picture(*drawn) for view in shown for drawn in view.drawn(palette).items()],
+                [
+                    (caption, _webp(image))
+                    for view in shown
+                    for caption, image in view.drawn(palette).items()
+                ],
                 figures.classes_shown(shown, frames.classes, palette),
             )
             plates.append(frame_plate)
@@ -326,12 +322,12 @@ def _interval(interval: tuple[float, float] | None) -> str:
     return "-" if interval is None else "{:.4f} to {:.4f}".format(*interval)
 
 
-def _picture(caption: str, image: Image) -> Picture:
+def _webp(image: Image) -> str:
     picture = PIL.Image.fromarray(image)
     picture.thumbnail((WIDEST, WIDEST))
     data = BytesIO()
     picture.save(data, "webp", quality=QUALITY)
-    return Picture(_data_url("webp", data.getvalue()), caption)
+    return _data_url("webp", data.getvalue())
 
 
 def _data_url(kind: str, data: bytes) -> str:
