@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from segbench.analysis.columns import query, text
 from segbench.analysis.compare import Difference, Latencies, Scores, Setting
 from segbench.analysis.compare_leaderboards import (
     Leaderboard,
@@ -150,45 +150,22 @@ def _in_short(setting: Setting) -> str:
 
 
 def _scored(row: Row) -> str:
-    return " ".join(
-        str(part)
-        for part in (
-            row["score_name"],
-            "of",
-            row["dataset"],
-            row["split"],
-            _if(row["limit"], "limit {}"),
-        )
-        if part
-    )
+    limit = text("limit", "limit {}")(row)
+    words = (row["score_name"], "of", row["dataset"], row["split"], limit)
+    return " ".join(filter(None, words))
 
 
 def _timed(row: Row) -> str:
-    parts = (
-        _if(row["query_scope"], "p50 of {}"),
-        _if(row["query_scenario"], "{}"),
-        _if(row["query_batch_size"], "batch {}"),
-        _count(row["query_threads"], "thread"),
-        _if(row["device"], "on {}"),
-    )
-    return ", ".join(part for part in parts if part)
+    return ", ".join(filter(None, (f"p50 of {query(row)}", text("device", "on {}")(row))))
 
 
 def _network(row: Row) -> str:
     """What tells a row from the others under its title."""
     parts = (
         f"{row['network']} {row['runtime']} {row['height']}x{row['width']}",
-        _if(row["trained_on"], "trained on {}"),
-        _count(row["epochs"], "epoch"),
-        _if(row["seed"], "seed {}"),
-        _if(row["keep_float"], "{} in float"),
+        text("trained_on", "trained on {}")(row),
+        row["epochs"] and counted(int(row["epochs"]), "epoch"),
+        text("seed", "seed {}")(row),
+        text("keep_float", "{} in float")(row),
     )
-    return ", ".join(part for part in parts if part)
-
-
-def _if(value: object, form: str) -> str:
-    return "" if value is None else form.format(value)
-
-
-def _count(value: Any, noun: str) -> str:
-    return "" if value is None else counted(int(value), noun)
+    return ", ".join(filter(None, parts))
