@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.device import cpu_threads, describe, int8_saturates, resolve_device
-from segbench.errors import SegbenchError, out_of_memory
+from segbench.errors import SegbenchError, first_line, out_of_memory
 from segbench.types import Setup
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def execute_as_written(options: Any) -> None:
 class OnnxSession:
     """A graph of ``segbench.onnx.graph`` at the fixed size and batch of ``setup``.
 
-    FP32 on a card goes without TF32, as eager's does. INT8 on a CPU whose kernels may saturate
+    FP32 on a CUDA GPU goes without TF32, as eager's does. INT8 on a CPU whose kernels may saturate
     takes ONNX Runtime's exact ones; ``exact`` executes the graph as written, on any CPU.
     ``precision`` and ``details`` are for the record. Raises SegbenchError when the file is damaged
     or the provider that the device needs did not start.
@@ -89,7 +89,7 @@ class OnnxSession:
             if out_of_memory(error):
                 raise
             raise SegbenchError(
-                f"ONNX Runtime cannot load {path.name} ({_first_line(error)}); export it again."
+                f"ONNX Runtime cannot load {path.name} ({first_line(error)}); export it again."
             ) from error
         if self.session.get_providers()[0] != provider:
             raise SegbenchError(NOT_STARTED.format(provider))
@@ -140,7 +140,3 @@ class OnnxSession:
         binding.bind_output(self.output, "cuda", index)
         self.session.run_with_iobinding(binding)
         return binding.get_outputs()[0]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -15,8 +15,9 @@ from onnx import TensorProto, helper
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on, random_network
-from segbench.int8 import export_quantized, network, quantize_onnx
+from segbench.int8 import network
 from segbench.int8.layer_costs import Costing, LayerCost, choose_method, costly_layers, decibels
+from segbench.int8.network import export_quantized, quantize_onnx
 from segbench.int8.profiles import Profile, classifier, layers_to_quantize
 from segbench.int8.ranges import _coarse, batches, measure_ranges
 from segbench.int8.report import worst_first
