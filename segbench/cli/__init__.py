@@ -17,6 +17,7 @@ from segbench.cli.report import report
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
+from segbench.cli.suite import suite
 from segbench.cli.terminal import Commands
 from segbench.cli.video import video
 from segbench.plugins import Registry
@@ -43,5 +44,6 @@ main.add_command(report)
 main.add_command(run)
 main.add_command(score)
 main.add_command(submit)
+main.add_command(suite)
 main.add_command(evaluate)
 main.add_command(video)
