@@ -89,14 +89,14 @@ def _print_rows(rows: Sequence["Row"]) -> None:
     table = Table("entry", "job", "state", box=None, padding=(0, 2, 0, 0))
     table.add_column(overflow="fold")
     for row in rows:
-        table.add_row(row.entry, row.job, row.state, row.detail or _about(row))
+        table.add_row(row.entry, row.job, row.state, ", ".join(filter(None, _details(row))))
     Console(highlight=False, markup=False).print(table)
 
 
-def _about(row: "Row") -> str:
+def _details(row: "Row") -> Sequence[str]:
     if row.state != "missing":
-        return ""
-    return "unknown time" if row.seconds is None else f"about {_time(row.seconds)}"
+        return [row.detail]
+    return [row.detail, "unknown time" if row.seconds is None else f"about {_time(row.seconds)}"]
 
 
 def _print_plan(rows: Sequence["Row"]) -> None:

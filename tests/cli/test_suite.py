@@ -302,6 +302,7 @@ def test_all_faults_are_named_before_anything_runs() -> None:
         ("train = [1]", "table"),
         (TINY + '[[train]]\nbackbone = "tiny"\n', "another name"),
         (TINY + "evaluate = 3\n", "table"),
+        (TINY + "seed = []\n", "empty"),
         (TINY.replace('"data"', '"elsewhere"'), "No tiny data"),
         (TINY + "train-splits = ['test']\n", "test"),
     ],

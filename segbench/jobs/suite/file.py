@@ -268,6 +268,8 @@ def _words(option: click.Option, key: str, value: Any) -> Sequence[str]:
 
 
 def _expanded(value: Any, key: str) -> Any:
+    if value == []:
+        raise SegbenchError(f"{key} is an empty list; leave it out, or give it a value.")
     if isinstance(value, list):
         return [_expanded(each, key) for each in value]
     text = os.path.expandvars(value) if isinstance(value, str) else value

@@ -25,7 +25,8 @@ EXISTS, MISSING, DONE, FAILED = "exists", "missing", "done", "failed"
 class Row:
     """What became of a job: ``state`` is "exists", "missing", "done" or "failed".
 
-    ``detail`` is its figure, its file or its error; a missing one takes about ``seconds``.
+    ``detail`` is its figure, its file or its error, or the runtimes that a latency misses; a
+    missing job takes about ``seconds``.
     """
 
     entry: str
@@ -80,7 +81,8 @@ def _row(entry: str, job: Job, shop: Shop, rehearsal: bool) -> Row:
         if found is not None and (rehearsal or not isinstance(job, Training)):
             return Row(entry, job.name, EXISTS, found)
         if rehearsal:
-            return Row(entry, job.name, MISSING, seconds=job.seconds(shop))
+            what = ", ".join(job.missing(shop)) if isinstance(job, Timing) else ""
+            return Row(entry, job.name, MISSING, what, job.seconds(shop))
         shop.reporter.say(f"{entry}: {job.name}")
         detail = job.do(shop)
     except InterruptedRun:
