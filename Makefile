@@ -18,12 +18,8 @@ lint: install
 
 demo: install
 	rm -rf demo
-	$(BIN)/segbench run --backbone mobilenet --dataset streets --weights none \
-	  --results demo/results --output demo/run
-	$(BIN)/segbench latency --checkpoint demo/run/best.safetensors --runtime eager \
-	  --results demo/results
+	$(BIN)/segbench suite suites/demo.toml
 	$(BIN)/segbench leaderboard --results demo/results
-	$(BIN)/segbench leaderboard --results demo/results --format html --output demo/leaderboard.html
 	@printf '%s\n' "" \
 	  "A MobileNet FCN8s was trained on drawn streets, scored and timed. Look at:" \
 	  "  demo/run/overlays/             what it sees of the test frames" \
