@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import PIL.Image
@@ -29,14 +30,28 @@ def segbench(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, obj=REGISTRY)
 
 
-@pytest.fixture
-def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A tiny network trained for three epochs in a fresh working folder."""
-    write_tiny(tmp_path / "data")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SEGBENCH_DATA", raising=False)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny data, a network trained on it for three epochs, and the cache."""
+    folder = write_tiny(tmp_path_factory.mktemp("trained") / "data").parent
     options = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "3")
-    assert segbench("run", *options, "--output", "out").exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("SEGBENCH_CACHE", str(folder / "cache"))
+        patch.delenv("SEGBENCH_DATA", raising=False)
+        assert segbench("run", *options, "--output", "out").exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def checkpoint(
+    trained: Path, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The trained network in a fresh working folder; what is quantised is kept for the others."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True, ignore=lambda *_: ["cache"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEGBENCH_CACHE", str(trained / "cache"))
+    monkeypatch.delenv("SEGBENCH_DATA", raising=False)
     return "out/best.safetensors"
 
 
