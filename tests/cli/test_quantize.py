@@ -31,13 +31,13 @@ def segbench(*arguments: str) -> Result:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with tiny data, a network trained on it for three epochs, and the cache."""
+def trained(tmp_path_factory: pytest.TempPathFactory, cache_of_module: Path) -> Path:
+    """A folder with tiny data and a network trained on it for three epochs."""
     folder = write_tiny(tmp_path_factory.mktemp("trained") / "data").parent
     options = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "3")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setenv("SEGBENCH_CACHE", str(folder / "cache"))
+        patch.setenv("SEGBENCH_CACHE", str(cache_of_module))
         patch.delenv("SEGBENCH_DATA", raising=False)
         assert segbench("run", *options, "--output", "out").exit_code == 0
     return folder
@@ -45,12 +45,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkpoint(
-    trained: Path, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, tmp_path: Path, shared_cache: None, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """The trained network in a fresh working folder; what is quantised is kept for the others."""
-    shutil.copytree(trained, tmp_path, dirs_exist_ok=True, ignore=lambda *_: ["cache"])
+    """The trained network in a fresh working folder."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEGBENCH_CACHE", str(trained / "cache"))
     monkeypatch.delenv("SEGBENCH_DATA", raising=False)
     return "out/best.safetensors"
 
