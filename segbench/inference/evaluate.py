@@ -1,6 +1,6 @@
 """Session x dataset -> official scores, through the very code that scores prediction files.
 
-Logits are resized to the label's size before the argmax. Each frame leaves the benchmark's own
+Logits are resized to the label's size before the argmax, a class at a time. Each frame leaves the benchmark's own
 confusion matrix, from which the sums, the bootstrap interval and later comparisons follow.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from segbench.data.frames import read_image, read_pair, resize_image
 from segbench.errors import SegbenchError
-from segbench.inference.tensors import class_map, class_map_at, resize_logits
+from segbench.inference.tensors import class_map_at, resize_logits
 from segbench.progress import Reporter
 from segbench.scoring.predictions import to_uint8_probability
 from segbench.scoring.score import Tally
@@ -68,8 +68,9 @@ def evaluate(
     tally = Tally(dataset, label_scale)
     for frame in reporter.track(frames, len(frames), f"score {dataset.name}"):
         image, _ = read_pair(dataset, frame)
-        logits = predict_logits(session, image, size)
-        prediction = official_prediction(dataset, logits, class_map(logits))
+        logits = network_logits(session, image, size)[0]
+        classes = class_map_at(logits, image.shape[:2])
+        prediction = official_prediction(dataset, logits, classes)
         tally.add(dataset.benchmark.count(frame, prediction, label_scale))
     scored = tally.score()
     return Evaluation(
@@ -83,13 +84,13 @@ def evaluate(
     )
 
 
-def predict_logits(session: Session, image: Image, size: Size) -> Tensor:
-    """Logits (classes, H, W) at the image's own size from a network that takes ``size``."""
-    return resize_logits(network_logits(session, image, size), image.shape[:2])[0]
+def predict_classes(session: Session, image: Image, size: Size) -> ClassMap:
+    """The class map of an image, at its own size, from a network that takes ``size``."""
+    return class_map_at(network_logits(session, image, size)[0], image.shape[:2])
 
 
 def network_logits(session: Session, image: Image, size: Size) -> Tensor:
-    """The same at the network's size: (1, classes, h, w)."""
+    """Logits (1, classes, h, w) of an image, of the network's ``size``."""
     inputs = session.prepare(resize_image(image, size)[None])
     logits = torch.from_numpy(session.fetch(session.run(inputs)))
     if not torch.isfinite(logits).all():
@@ -114,4 +115,4 @@ def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -
 def predict_frame(session: Session, frame: Frame, size: Size) -> tuple[Image, ClassMap]:
     """A frame's image and its class map at the image's size; the frame needs no label."""
     image = read_image(frame.image)
-    return image, class_map_at(network_logits(session, image, size)[0], image.shape[:2])
+    return image, predict_classes(session, image, size)

@@ -60,10 +60,13 @@ def load_network(options: EngineOptions, registry: Registry, reporter: Reporter)
     """The network that the options name; SegbenchError first where its runtime cannot run here."""
     from segbench.device import resolve_device, slow_precision
     from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
+    from segbench.inference.weights import weights_file
 
     check_machine([options.runtime])
     if isinstance(options.checkpoint, Path):
         checkpoint_file(options.checkpoint)
+    else:
+        weights_file(options.checkpoint.weights)
     check_runtime(options.runtime, options.device, options.size)
     device = resolve_device(options.device).type
     if warning := slow_precision(options.runtime.precision, device):

@@ -9,7 +9,7 @@ from typing import Any
 
 from segbench.errors import SegbenchError, sentence
 from segbench.files import check_writable
-from segbench.inference.checkpoint import checkpoint_file
+from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
 from segbench.inference.networks import (
     RANDOM_BACKBONE,
     LoadedNetwork,
@@ -17,13 +17,14 @@ from segbench.inference.networks import (
     random_network,
 )
 from segbench.inference.opened import check_machine, check_runtime
+from segbench.inference.weights import weights_file
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, write_record
-from segbench.types import Runtime, Size
+from segbench.types import Network, Runtime, Size
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,7 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     source_state()
     runtimes = [registry.runtime(name) for name in options.runtimes]
     check_machine(runtimes)
-    if options.checkpoint is not None:
-        checkpoint_file(options.checkpoint)
+    networks = _chosen_networks(options, registry)
     device = resolve_device(options.protocol.device)
     check_writable(options.results / "latency", "--results")
     for runtime in runtimes:
@@ -122,7 +122,7 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
             reporter.say(f"Warning: {runtime.name}: {warning}")
     outcome = Outcome()
     try:
-        for network in _networks(options, registry):
+        for network in _loaded(networks, options, registry):
             group = measure_group(network, runtimes, options.protocol, registry, reporter)
             measured = {n: each for n, each in group.items() if isinstance(each, Measured)}
             for name, error in group.items():
@@ -146,24 +146,32 @@ def _report(runtime: str, error: Exception, count: int, reporter: Reporter) -> N
     reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
 
 
-def _networks(options: LatencyOptions, registry: Registry) -> Iterator[LoadedNetwork]:
-    """One network at a time; a name that does not exist is refused before the first."""
+def _chosen_networks(options: LatencyOptions, registry: Registry) -> list[Network]:
+    """The networks named, none for a checkpoint; SegbenchError for a name or file not there."""
     if options.checkpoint is not None:
-        from segbench.inference.checkpoint import load_checkpoint
-
-        yield load_checkpoint(options.checkpoint, registry, options.size)
-        return
+        checkpoint_file(options.checkpoint)
+        return []
+    if options.weights is not None:
+        weights_file(options.weights)
+    if options.dataset is not None:
+        registry.dataset(options.dataset)
     backbones = options.backbones if options.networks else options.backbones or (RANDOM_BACKBONE,)
     chosen = [chosen_network(registry, name) for name in options.networks]
-    chosen += [chosen_network(registry, None, name, options.decoder) for name in backbones]
-    if options.weights is not None:
-        from segbench.inference.checkpoint import load_weights
+    return chosen + [chosen_network(registry, None, name, options.decoder) for name in backbones]
 
+
+def _loaded(
+    networks: Sequence[Network], options: LatencyOptions, registry: Registry
+) -> Iterator[LoadedNetwork]:
+    """One network at a time."""
+    if options.checkpoint is not None:
+        yield load_checkpoint(options.checkpoint, registry, options.size)
+    elif options.weights is not None:
         dataset = registry.dataset(options.dataset or "")
-        yield load_weights(chosen[0], options.weights, dataset, options.size)
-        return
-    for network in chosen:
-        yield random_network(network, registry, options.dataset, options.size)
+        yield load_weights(networks[0], options.weights, dataset, options.size)
+    else:
+        for network in networks:
+            yield random_network(network, registry, options.dataset, options.size)
 
 
 def _records(

@@ -9,7 +9,7 @@ from torch import Tensor
 from segbench.data.draw import caption, overlay
 from segbench.inference.evaluate import network_logits
 from segbench.inference.opened import Opened
-from segbench.inference.tensors import class_map, resize_logits
+from segbench.inference.tensors import class_map_at
 from segbench.types import Image
 from segbench.video.legend import Legend
 from segbench.video.pipeline import Work
@@ -48,7 +48,7 @@ def stages(
 
     def draw(seen: tuple[Still, Tensor]) -> tuple[Still, Image]:
         still, logits = seen
-        classes = class_map(resize_logits(logits, still.image.shape[:2])[0])
+        classes = class_map_at(logits[0], still.image.shape[:2])
         drawn = overlay(still.image, classes, opened.dataset.palette, opacity)
         drawn = legend.over(drawn, classes)
         now = rate.count()
