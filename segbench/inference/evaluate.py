@@ -1,7 +1,8 @@
 """Session x dataset -> official scores, through the very code that scores prediction files.
 
-Logits are resized to the label's size before the argmax, a class at a time. Each frame leaves the benchmark's own
-confusion matrix, from which the sums, the bootstrap interval and later comparisons follow.
+Logits are resized to the label's size before the argmax, a class at a time. Each frame leaves the
+benchmark's own confusion matrix, from which the sums, the bootstrap interval and later comparisons
+follow.
 """
 
 from collections.abc import Sequence
