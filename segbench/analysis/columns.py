@@ -75,6 +75,14 @@ def _parameters(row: Row) -> str:
     return "" if row["parameters"] is None else f"{row['parameters'] / 1e6:.2f} M"
 
 
+def _size(row: Row) -> str:
+    return "" if row["height"] is None else f"{row['height']}x{row['width']}"
+
+
+def _stated(row: Row) -> str:
+    return "" if row["stated_ms"] is None else f"{row['stated_ms']:g} ms on {row['stated_on']}"
+
+
 def _seeds(row: Row) -> str:
     if row["seeds"] is None:
         return ""
@@ -91,7 +99,7 @@ COLUMNS = (
     Column("decoder", _text("decoder")),
     Column("weights", _text("weights"), style="weights"),
     Column("trained on", _text("trained_on")),
-    Column("size", lambda row: f"{row['height']}x{row['width']}"),
+    Column("size", _size),
     Column("crop", _text("crop"), telling=True),
     Column("epochs", _number("epochs", "{}"), "epochs", telling=True),
     Column("trained in", _text("precision"), telling=True),
@@ -112,6 +120,7 @@ COLUMNS = (
         "speedup",
         _interval("speedup_low", "speedup_high", "{:.2f} to {:.2f}"),
     ),
+    Column("stated by its owner", _stated, "stated_ms", style="stated"),
     Column("file MB", _number("file_mb", "{:.1f}"), "file_mb"),
     Column("verdict", _text("verdict")),
     Column("note", _text("note")),

@@ -6,8 +6,6 @@ follow.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,41 +17,8 @@ from segbench.errors import SegbenchError
 from segbench.inference.tensors import class_map_at, resize_logits
 from segbench.progress import Reporter
 from segbench.scoring.predictions import to_uint8_probability
-from segbench.scoring.score import Tally
+from segbench.scoring.score import Score, Tally
 from segbench.types import ClassMap, Dataset, Frame, Image, Session, Size
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores of one split; ``confusions`` is int64 (frames, classes, classes + 1), rows are truth.
-
-    The last column, predictions that are no class, is empty for a network.
-    """
-
-    score: float | None
-    score_name: str
-    official: dict[str, Any]
-    summary: dict[str, Any]
-    interval: tuple[float, float] | None
-    confusions: NDArray[np.int64]
-    frame_ids: tuple[str, ...]
-
-    def metrics(self) -> dict[str, Any]:
-        """The figures under the record's names."""
-        low, high = self.interval or (None, None)
-        names = ("miou", "pixel_accuracy", "mean_accuracy", "fw_iou")
-        return {
-            "score": self.score,
-            "score_name": self.score_name,
-            **{name: self.summary[name] for name in names},
-            "miou_low": low,
-            "miou_high": high,
-            "frames": len(self.frame_ids),
-        }
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What lies beside the record: each frame's confusion matrix and id."""
-        return {"confusion": self.confusions, "frames": np.array(self.frame_ids)}
 
 
 def evaluate(
@@ -63,7 +28,7 @@ def evaluate(
     size: Size,
     label_scale: int = 1,
     reporter: Reporter | None = None,
-) -> Evaluation:
+) -> Score:
     """Score ``session``, whose network takes ``size``, on labelled frames at label size."""
     reporter = reporter or Reporter(quiet=True)
     tally = Tally(dataset, label_scale)
@@ -72,17 +37,8 @@ def evaluate(
         logits = network_logits(session, image, size)[0]
         classes = class_map_at(logits, image.shape[:2])
         prediction = official_prediction(dataset, logits, classes)
-        tally.add(dataset.benchmark.count(frame, prediction, label_scale))
-    scored = tally.score()
-    return Evaluation(
-        score=dataset.benchmark.score(scored.official),
-        score_name=dataset.benchmark.score_name,
-        official=scored.official,
-        summary=scored.summary,
-        interval=scored.interval,
-        confusions=np.stack(tally.confusions),
-        frame_ids=tuple(frame.id for frame in frames),
-    )
+        tally.add(frame, dataset.benchmark.count(frame, prediction, label_scale))
+    return tally.score()
 
 
 def predict_classes(session: Session, image: Image, size: Size) -> ClassMap:

@@ -30,6 +30,7 @@ OUTCOMES = {
     "run": {"checkpoint_sha256", "device"},
     "evaluate": {"device"},
     "latency": {"session"},
+    "external": set(),
 }
 
 
