@@ -1,9 +1,10 @@
 """Time networks on runtimes and write a record for each."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, write_record
-from segbench.types import Network, Runtime, Size
+from segbench.types import Runtime, Size
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,18 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     source_state()
     runtimes = [registry.runtime(name) for name in options.runtimes]
     check_machine(runtimes)
-    networks = _chosen_networks(options, registry)
-    device = resolve_device(options.protocol.device)
+    loads = _loads(options, registry)
+    with reporter.working("load torch"):
+        device = resolve_device(options.protocol.device)
     check_writable(options.results / "latency", "--results")
     for runtime in runtimes:
         if warning := slow_precision(runtime.precision, device.type):
             reporter.say(f"Warning: {runtime.name}: {warning}")
     outcome = Outcome()
     try:
-        for network in _loaded(networks, options, registry):
+        for load in loads:
+            with reporter.working("load the network"):
+                network = load()
             group = measure_group(network, runtimes, options.protocol, registry, reporter)
             measured = {n: each for n, each in group.items() if isinstance(each, Measured)}
             for name, error in group.items():
@@ -146,32 +150,21 @@ def _report(runtime: str, error: Exception, count: int, reporter: Reporter) -> N
     reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
 
 
-def _chosen_networks(options: LatencyOptions, registry: Registry) -> list[Network]:
-    """The networks named, none for a checkpoint; SegbenchError for a name or file not there."""
+def _loads(options: LatencyOptions, registry: Registry) -> list[Callable[[], LoadedNetwork]]:
+    """What loads each network; SegbenchError for a name or a file that does not exist."""
     if options.checkpoint is not None:
-        checkpoint_file(options.checkpoint)
-        return []
-    if options.weights is not None:
-        weights_file(options.weights)
-    if options.dataset is not None:
-        registry.dataset(options.dataset)
+        path = checkpoint_file(options.checkpoint)
+        return [partial(load_checkpoint, path, registry, options.size)]
     backbones = options.backbones if options.networks else options.backbones or (RANDOM_BACKBONE,)
     chosen = [chosen_network(registry, name) for name in options.networks]
-    return chosen + [chosen_network(registry, None, name, options.decoder) for name in backbones]
-
-
-def _loaded(
-    networks: Sequence[Network], options: LatencyOptions, registry: Registry
-) -> Iterator[LoadedNetwork]:
-    """One network at a time."""
-    if options.checkpoint is not None:
-        yield load_checkpoint(options.checkpoint, registry, options.size)
-    elif options.weights is not None:
-        dataset = registry.dataset(options.dataset or "")
-        yield load_weights(networks[0], options.weights, dataset, options.size)
-    else:
-        for network in networks:
-            yield random_network(network, registry, options.dataset, options.size)
+    chosen += [chosen_network(registry, None, name, options.decoder) for name in backbones]
+    if options.weights is not None:
+        path, dataset = weights_file(options.weights), registry.dataset(options.dataset or "")
+        return [partial(load_weights, chosen[0], path, dataset, options.size)]
+    return [
+        partial(random_network, network, registry, options.dataset, options.size)
+        for network in chosen
+    ]
 
 
 def _records(
