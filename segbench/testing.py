@@ -8,7 +8,7 @@ import math
 import re
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar, cast, get_args
 
@@ -33,6 +33,7 @@ from segbench.types import (
     Encoder,
     Frame,
     Network,
+    Recipe,
     Runtime,
     Setup,
     Size,
@@ -75,6 +76,9 @@ def check_network(network: Network) -> None:
         assert found == expected, f"the logits are {found}, not {expected}"
     state = net.state_dict()
     part = net.get_submodule(network.pretrained_part)
+    settings = {field.name for field in fields(Recipe)} - {"name"}
+    unknown = network.modern.keys() - settings
+    assert not unknown, f"modern changes {', '.join(sorted(unknown))}, which no recipe has"
     for prefix in network.may_start_random:
         assert any(key.startswith(prefix) for key in part.state_dict()), f"no weight {prefix!r}"
     for prefix in network.score_layers:

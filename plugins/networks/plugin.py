@@ -14,6 +14,26 @@ if TYPE_CHECKING:
 UNIT = InputConvention(mean=(0.0,) * 3, std=(255.0,) * 3)
 """RGB in 0..1, as ENet and ERFNet were published."""
 ENET_CLASSIFIER = "transposed_conv.weight"
+FROM_SCRATCH = {
+    "epochs": 150,
+    "batch_size": 8,
+    "lr": 5e-4,
+    "optimizer": "adam",
+    "schedule": "poly",
+    "class_weights": True,
+}
+"""What the two papers and their re-implementations have in common: there are no ImageNet weights.
+
+On CamVid, Efficient-Segmentation-Networks trains both so for 1000 epochs, PyTorch-ENet for 300.
+"""
+ENET_RECIPE = FROM_SCRATCH | {
+    "weight_decay": 2e-4,
+    "source": "ENet's paper (Paszke et al. 2016); the falling rate is ERFNet's",
+}
+ERFNET_RECIPE = FROM_SCRATCH | {
+    "weight_decay": 1e-4,
+    "source": "the code of ERFNet's paper (Romera et al. 2018), with ENet's class weights",
+}
 TORCHVISION: "tuple[tuple[Architecture, str, str], ...]" = (
     ("lraspp_mobilenet_v3_large", "LR-ASPP MobileNetV3", "large (3 M parameters)"),
     ("deeplabv3_mobilenet_v3_large", "DeepLabV3 MobileNetV3", "large (11 M parameters)"),
@@ -78,6 +98,7 @@ def segbench_networks() -> Iterable[Network]:
         stride=8,
         adapt=without_void,
         score_layers=("transposed_conv.",),
+        modern=ENET_RECIPE,
     )
     yield Network(
         name="erfnet",
@@ -87,6 +108,7 @@ def segbench_networks() -> Iterable[Network]:
         convention=UNIT,
         stride=8,
         score_layers=("decoder.output_conv.",),
+        modern=ERFNET_RECIPE,
     )
     for architecture, title, size in TORCHVISION:
         yield Network(

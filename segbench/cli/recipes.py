@@ -1,5 +1,6 @@
 """``segbench recipes``: what each recipe sets for each data set."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +21,8 @@ def recipes(registry: Registry, names: tuple[str, ...]) -> None:
     """Show what each recipe sets for each data set.
 
     segbench run takes them with --recipe, and its other options change single settings. A backbone
-    may scale the modern recipe's rate for the encoder further.
+    may scale the modern recipe's rate for the encoder further, and the networks named last change
+    the settings that they list.
     """
     datasets = [registry.dataset(name) for name in names] or list(registry.datasets)
     console = Console(markup=False, highlight=False)
@@ -29,6 +31,20 @@ def recipes(registry: Registry, names: tuple[str, ...]) -> None:
         console.print(_table(name, having))
         for source, users in _sources(name, having).items():
             console.print(f"{name} for {', '.join(users)}: {source}", soft_wrap=True)
+    for network in registry.networks:
+        if network.modern:
+            console.print(f"modern for {network.name}: {_changes(network.modern)}", soft_wrap=True)
+
+
+def _changes(modern: Mapping[str, Any]) -> str:
+    """A network's own settings in words, and in brackets where they come from."""
+    settings = [
+        f"{name.replace('_', ' ')} {_text(name, value)}"
+        for name, value in modern.items()
+        if name not in HEADINGS
+    ]
+    source = f" ({modern['source']})" if "source" in modern else ""
+    return ", ".join(settings) + source
 
 
 def _table(name: str, datasets: list[Dataset]) -> Table:

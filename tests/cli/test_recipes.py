@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import click
 from click.testing import CliRunner
+from torch import nn
 
 from segbench.cli import main
 from segbench.plugins import Registry
+from segbench.types import Network
 from tests.tiny import tiny_dataset
 
 
@@ -37,6 +39,17 @@ def test_each_recipe_has_a_table_of_its_settings() -> None:
     assert "modern for other: a paper" in result.output
     only = CliRunner().invoke(main, ["recipes", "--dataset", "tiny"], obj=registry)
     assert "other" not in only.output
+
+
+def test_a_network_lists_what_it_changes() -> None:
+    modern = {"lr": 5e-4, "batch_size": 8, "source": "its paper"}
+    network = Network(
+        name="own", summary="One", build=lambda classes, convention: nn.Identity(), modern=modern
+    )
+    registry = Registry.of(datasets=[tiny_dataset()], networks=[network])
+    result = CliRunner().invoke(main, ["recipes"], obj=registry)
+    last = result.output.splitlines()[-1]
+    assert last == "modern for own: lr 0.0005, batch size 8 (its paper)"
 
 
 def test_an_unknown_data_set_is_one_sentence() -> None:

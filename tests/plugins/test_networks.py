@@ -7,10 +7,11 @@ import pytest
 from torch import nn
 
 from segbench.inference.networks import fcn8s_on
+from segbench.jobs.plan import choose_recipe
 from segbench.testing import check_network
 from segbench.types import Network
 from segbench_plugins.networks.plugin import segbench_networks
-from tests.tiny import tiny_backbone
+from tests.tiny import tiny_backbone, tiny_dataset
 
 NETWORKS = {network.name: network for network in segbench_networks()}
 
@@ -38,6 +39,7 @@ def test_logits_at_a_coarser_stride_are_resized() -> None:
         ({"name": "A network"}, "a name has"),
         ({"output_stride": 4}, r"the logits are \(2, 3, 16, 24\), not \(2, 3, 32, 48\)"),
         ({"build": lambda classes, convention: coarse(classes + 1, convention)}, "the logits are"),
+        ({"modern": {"learning_rate": 1e-3}}, "modern changes learning_rate"),
         ({"score_layers": ("classifier.",)}, "no weight starts with 'classifier.'"),
         ({"adapt": lambda state, classes: {}}, "adapt loses"),
     ],
@@ -46,3 +48,18 @@ def test_a_broken_network_is_told_what_is_wrong(change: dict[str, Any], problem:
     network = Network(name="c", summary="One", build=coarse, stride=16, output_stride=8)
     with pytest.raises(AssertionError, match=problem):
         check_network(replace(network, **change))
+
+
+@pytest.mark.parametrize(("name", "weight_decay"), [("enet", 2e-4), ("erfnet", 1e-4)])
+def test_networks_without_imagenet_weights_train_as_published(
+    name: str, weight_decay: float
+) -> None:
+    dataset = tiny_dataset()
+    recipe = choose_recipe(NETWORKS[name], dataset, "modern", {"epochs": 2})
+    assert (recipe.optimizer, recipe.lr, recipe.weight_decay) == ("adam", 5e-4, weight_decay)
+    assert (recipe.schedule, recipe.class_weights, recipe.epochs) == ("poly", True, 2)
+    assert (recipe.size, recipe.augmentation) == (
+        dataset.recipes["modern"].size,
+        dataset.recipes["modern"].augmentation,
+    )
+    assert choose_recipe(NETWORKS[name], dataset, "original", {}) == dataset.recipes["original"]
