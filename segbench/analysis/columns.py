@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segbench.analysis.rank import Row
+from segbench.analysis.rank import TRAIN, Row
 from segbench.text import counted
 
 
@@ -75,6 +75,10 @@ def _parameters(row: Row) -> str:
     return "" if row["parameters"] is None else f"{row['parameters'] / 1e6:.2f} M"
 
 
+def _train_splits(row: Row) -> str:
+    return "" if row["train_splits"] == TRAIN else row["train_splits"] or ""
+
+
 def _size(row: Row) -> str:
     return "" if row["height"] is None else f"{row['height']}x{row['width']}"
 
@@ -99,7 +103,7 @@ COLUMNS = (
     Column("decoder", _text("decoder")),
     Column("weights", _text("weights"), style="weights"),
     Column("trained on", _text("trained_on")),
-    Column("train splits", _text("train_splits")),
+    Column("train splits", _train_splits),
     Column("size", _size),
     Column("crop", _text("crop"), telling=True),
     Column("epochs", _number("epochs", "{}"), "epochs", telling=True),
