@@ -50,6 +50,19 @@ def cached(path: Path, make: Callable[[Path], object], reporter: Reporter | None
     return path
 
 
+def keep(path: Path, content: bytes) -> None:
+    """Write ``content`` to a file in the cache, with its digest beside it, for ``kept``."""
+    with draft_of(path) as draft:
+        draft.write_bytes(content)
+        with draft_of(_beside(path)) as note:
+            note.write_text(_digest(draft), encoding="ascii")
+
+
+def kept(path: Path) -> bytes:
+    """What ``keep`` wrote; nothing where it is missing or damaged."""
+    return path.read_bytes() if _whole(path) else b""
+
+
 def _whole(path: Path) -> bool:
     try:
         return _beside(path).read_text(encoding="ascii") == _digest(path)

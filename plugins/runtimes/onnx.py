@@ -23,6 +23,13 @@ INT8: "dict[str, tuple[str, Profile | None]]" = {
 }
 
 
+def check(setup: Setup) -> None:
+    """Raise SegbenchError before any export where ONNX Runtime cannot use the device."""
+    from segbench.onnx.session import check_provider
+
+    check_provider(setup.device)
+
+
 def export(
     precision: "Precision", model: "SegmentationModel", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
@@ -126,6 +133,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             summary=f"ONNX Runtime, {precision.upper()}, CUDA or CPU",
             open=partial(open_session, precision),
             requires=REQUIRES,
+            check=check,
             export=partial(export, precision),
             export_options=("dynamic",),
             peak=partial(peak, precision),
@@ -137,6 +145,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             summary=f"ONNX Runtime, INT8 {what}, CUDA or CPU",
             open=partial(open_int8, profile),
             requires=REQUIRES,
+            check=check,
             calibrates=True,
             export=partial(export_int8, profile),
             fp16="onnx-fp16",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segbench.analysis.rank import Row
+from segbench.analysis.rank import TRAIN, Row
 from segbench.text import counted
 
 
@@ -72,6 +72,18 @@ def _parameters(row: Row) -> str:
     return "" if row["parameters"] is None else f"{row['parameters'] / 1e6:.2f} M"
 
 
+def _train_splits(row: Row) -> str:
+    return "" if row["train_splits"] == TRAIN else row["train_splits"] or ""
+
+
+def _size(row: Row) -> str:
+    return "" if row["height"] is None else f"{row['height']}x{row['width']}"
+
+
+def _stated(row: Row) -> str:
+    return "" if row["stated_ms"] is None else f"{row['stated_ms']:g} ms on {row['stated_on']}"
+
+
 def _seeds(row: Row) -> str:
     if row["seeds"] is None:
         return ""
@@ -88,8 +100,8 @@ COLUMNS = (
     Column("decoder", text("decoder")),
     Column("weights", text("weights"), style="weights"),
     Column("trained on", text("trained_on")),
-    Column("train splits", text("train_splits")),
-    Column("size", lambda row: f"{row['height']}x{row['width']}"),
+    Column("train splits", _train_splits),
+    Column("size", _size),
     Column("crop", text("crop"), telling=True),
     Column("epochs", text("epochs"), "epochs", telling=True),
     Column("trained in", text("precision"), telling=True),
@@ -110,6 +122,7 @@ COLUMNS = (
         "speedup",
         _interval("speedup_low", "speedup_high", "{:.2f} to {:.2f}"),
     ),
+    Column("stated by its owner", _stated, "stated_ms", style="stated"),
     Column("file MB", text("file_mb", "{:.1f}"), "file_mb"),
     Column("verdict", text("verdict")),
     Column("note", text("note")),

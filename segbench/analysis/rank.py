@@ -44,6 +44,8 @@ TRAIN = "train"
 """The split trained on, unless a record says otherwise."""
 SCORED = ("split", "label_scale", "limit")
 SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
+# A latency that the owner of another system states; nobody measured it here.
+STATED = ("stated_ms", "stated_on")
 QUERY = ("scope", "scenario", "batch_size", "threads")
 # Two scores that agree in these repeat one experiment, with another seed if not with the same.
 REPEATED = (
@@ -82,6 +84,7 @@ COLUMNS = (
     "device",
     *(f"query_{name}" for name in QUERY),
     *LATENCY,
+    *STATED,
     "commit",
     "dirty",
     "record",
@@ -175,7 +178,8 @@ def _scores(records: "DataFrame") -> "DataFrame":
     scores = scores.assign(label_scale=scores["label_scale"].fillna(1))
     scores = scores.drop_duplicates(["group", "alike", "dataset", *SCORED], keep="last")
     scores = scores.join(_over_seeds(scores), on="order")
-    kept = [*OF_NETWORK, *SCORED, *SCORE, "seeds", "seeds_mean", "seeds_std", "record", "path"]
+    kept = [*OF_NETWORK, *SCORED, *SCORE, *STATED]
+    kept += ["seeds", "seeds_mean", "seeds_std", "record", "path"]
     return scores[[*kept, "order", "group", "alike", "device_name"]].rename(
         columns={"device_name": "scored_on"}
     )

@@ -17,6 +17,7 @@ from segbench.cli.report import report
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
+from segbench.cli.suite import suite
 from segbench.cli.terminal import Commands
 from segbench.cli.video import video
 from segbench.plugins import Registry
@@ -32,6 +33,6 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     *(compare, data, evaluate, export, latency, leaderboard, plugins, predict),
-    *(quantize_report_command, recipes, report, run, score, submit, video),
+    *(quantize_report_command, recipes, report, run, score, submit, suite, video),
 ):
     main.add_command(command)

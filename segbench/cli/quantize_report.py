@@ -50,7 +50,10 @@ def quantize_report_command(registry: Registry, **given: Any) -> None:
     out. An interrupted report goes on where it stopped.
     """
     asked = ReportOptions(**given)
-    print_report(quantize_report(asked, registry, Reporter()))
+    reporter = Reporter()
+    with reporter.working("quantise"):
+        report = quantize_report(asked, registry, reporter)
+    print_report(report)
     echo(asked.output / "report.json")
 
 

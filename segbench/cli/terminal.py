@@ -3,6 +3,8 @@
 File names and records come from anybody: commands print through ``Console`` and ``echo``.
 """
 
+import atexit
+import gc
 import io
 import sys
 from collections import Counter
@@ -25,6 +27,7 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click's; it is where every call of the command line begins."""
+        atexit.register(gc.freeze)  # torch's modules take seconds to collect when Python ends
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")

@@ -60,18 +60,22 @@ def load_network(options: EngineOptions, registry: Registry, reporter: Reporter)
     """The network that the options name; SegbenchError first where its runtime cannot run here."""
     from segbench.device import resolve_device, slow_precision
     from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
+    from segbench.inference.weights import weights_file
 
     check_machine([options.runtime])
     if isinstance(options.checkpoint, Path):
         checkpoint_file(options.checkpoint)
-    check_runtime(options.runtime, options.device, options.size)
-    device = resolve_device(options.device).type
-    if warning := slow_precision(options.runtime.precision, device):
-        reporter.say(f"Warning: {options.runtime.name}: {warning}")
-    if isinstance(options.checkpoint, NetworkWeights):
-        chosen = options.checkpoint
-        return load_weights(chosen.network, chosen.weights, chosen.dataset, options.size)
-    return load_checkpoint(options.checkpoint, registry, options.size)
+    else:
+        weights_file(options.checkpoint.weights)
+    with reporter.working("load the network"):
+        check_runtime(options.runtime, options.device, options.size)
+        device = resolve_device(options.device).type
+        if warning := slow_precision(options.runtime.precision, device):
+            reporter.say(f"Warning: {options.runtime.name}: {warning}")
+        if isinstance(options.checkpoint, NetworkWeights):
+            chosen = options.checkpoint
+            return load_weights(chosen.network, chosen.weights, chosen.dataset, options.size)
+        return load_checkpoint(options.checkpoint, registry, options.size)
 
 
 def open_network(
@@ -94,8 +98,10 @@ def open_network(
         device=options.device,
         calibration=calibration,
         keep_float=options.keep_float,
+        reporter=reporter,
     )
-    with memory_may_be_short(setup.batch_size, network.size):
+    opening = reporter.working(f"open {options.runtime.name}")
+    with opening, memory_may_be_short(setup.batch_size, network.size):
         session = options.runtime.open(network.model, setup)
     for doubt in session.details.get("doubts", ()):
         reporter.say(f"Warning: {options.runtime.name}: {doubt}")

@@ -96,11 +96,10 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
 
     Those of a torch file may lie inside a wrapper such as ``{"state_dict": ..., "epoch": 3}``.
     """
+    weights_file(path, option)
     import torch
     from safetensors import safe_open
 
-    if not path.is_file():
-        raise SegbenchError(f"There is no file {path}; give {option} one that exists.")
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, "pt") as file:
@@ -121,6 +120,13 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
             "model.state_dict() returns them."
         )
     return WeightsFile(found, wrapper=".".join(wrappers) or None)
+
+
+def weights_file(path: Path, option: str = "--weights") -> Path:
+    """``path``; SegbenchError where it is not a file."""
+    if not path.is_file():
+        raise SegbenchError(f"There is no file {path}; give {option} one that exists.")
+    return path
 
 
 def check_floating(state: "Mapping[str, Tensor]", model: "nn.Module", source: str) -> None:
@@ -150,9 +156,7 @@ def weights_label(weights: str, downloads: Collection[str] = ()) -> str:
     """The name that a record gives ``--weights``: a file's comes with a part of its digest."""
     if weights in ("imagenet", "none", *downloads):
         return weights
-    path = Path(weights)
-    if not path.is_file():
-        raise SegbenchError(f"There is no file {path}; give --weights one that exists.")
+    path = weights_file(Path(weights))
     return f"{path.name}@{file_sha256(path)[:12]}"
 
 

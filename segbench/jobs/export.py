@@ -68,8 +68,10 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         keep_float=options.keep_float,
         dynamic=options.dynamic,
         compute_capability=options.compute_capability,
+        reporter=reporter,
     )
-    with memory_may_be_short(options.batch_size, network.size):
+    exporting = reporter.working(f"export for {runtime.name}")
+    with exporting, memory_may_be_short(options.batch_size, network.size):
         told = runtime.export(network.model, setup, options.output)
     takes, gives = _interface(setup, network.model.classes)
     if options.output.suffix == ".onnx":

@@ -11,6 +11,7 @@ from segbench.files import check_writable
 from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
 from segbench.inference.networks import LoadedNetwork, chosen_network, random_network
 from segbench.inference.opened import check_machine, check_runtime
+from segbench.inference.weights import weights_file
 from segbench.jobs.latency_isolated import in_own_process
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import REFERENCE, Measured, Protocol, measure_group
@@ -137,6 +138,14 @@ def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[st
     return tuple(dict.fromkeys(wanted))
 
 
+def check_keep_float(
+    names: Sequence[str], keep_float: Sequence[str] | None, registry: Registry
+) -> None:
+    """Raise SegbenchError where layers are named and nothing is quantised."""
+    if keep_float is not None and not any(registry.runtime(name).calibrates for name in names):
+        raise SegbenchError(f"--keep-float needs an INT8 runtime; {', '.join(names)} is not one.")
+
+
 def runs_here(runtime: Runtime, device: str, registry: Registry) -> bool:
     """Whether its packages are installed and this machine can run it."""
     if registry.problem(runtime):
@@ -168,8 +177,7 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
         registry.backbone(name)
     device, keep_float = options.protocol.device, options.protocol.keep_float
     names = with_fp16(named_runtimes(options.runtimes, device, registry), device, registry)
-    if keep_float is not None and not any(registry.runtime(name).calibrates for name in names):
-        raise SegbenchError(f"--keep-float needs an INT8 runtime; {', '.join(names)} is not one.")
+    check_keep_float(names, keep_float, registry)
     return replace(options, runtimes=names)
 
 
@@ -182,7 +190,10 @@ def _prepare(options: LatencyOptions, registry: Registry, reporter: Reporter) ->
     check_machine(runtimes)
     if options.checkpoint is not None:
         checkpoint_file(options.checkpoint)
-    device = resolve_device(options.protocol.device)
+    if options.weights is not None:
+        weights_file(options.weights)
+    with reporter.working("load torch"):
+        device = resolve_device(options.protocol.device)
     check_writable(options.results / "latency", "--results")
     for runtime in runtimes:
         if warning := slow_precision(runtime.precision, device.type):
@@ -195,7 +206,8 @@ def _measure(
     """One network on all runtimes in turns; speed-ups are over the first one asked for."""
     started = datetime.now(UTC)
     runtimes = [registry.runtime(name) for name in options.runtimes]
-    network = _load(options, registry)
+    with reporter.working("load the network"):
+        network = _load(options, registry)
     group = measure_group(network, runtimes, options.protocol, registry, reporter)
     for name, each in group.items():
         if isinstance(each, Exception):

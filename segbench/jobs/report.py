@@ -139,8 +139,7 @@ def _drawn(
 ) -> Section:
     """The section of the frames, the best and the worst of which are predicted again."""
     from segbench.data.frames import read_pair
-    from segbench.inference.evaluate import predict_logits
-    from segbench.inference.tensors import class_map
+    from segbench.inference.evaluate import predict_classes
 
     scores = frame_miou(frames.confusions)
     best, worst = best_and_worst(scores, FRAMES_DRAWN)
@@ -151,6 +150,6 @@ def _drawn(
         if name not in places:
             raise SegbenchError(f"The record's frame {name!r} is not in the data's split.")
         image, truth = read_pair(opened.dataset, places[name])
-        predicted = class_map(predict_logits(opened.session, image, opened.size))
+        predicted = predict_classes(opened.session, image, opened.size)
         views.append(View(name, float(scores[index]), image, truth, predicted))
     return frame_section(frames, views, opened.dataset.palette)

@@ -113,7 +113,8 @@ def measure_group(
     rooflines: Mapping[str, Roofline | Exception] = {}
     source = None
     if warm and all(each.complete for each in timings.values()):
-        agreements, source = _compare(network, warm, protocol, registry)
+        with reporter.working("compare with eager FP32"):
+            agreements, source = _compare(network, warm, protocol, registry)
         rooflines = _rooflines(network, warm, protocol, reporter)
 
     def explained(error: Exception) -> Exception:

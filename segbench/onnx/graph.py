@@ -79,7 +79,7 @@ def _export(model: SegmentationModel, path: Path, setup: Setup) -> None:
     open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     if setup.dynamic:  # an axis of length 1 would be taken for a fixed one
         images = images.expand(2, *images.shape[1:]).contiguous()
-    with _quiet():
+    with _quiet(), torch.no_grad():
         torch.onnx.export(
             _Exported(model, setup.output).eval(),
             (images,),

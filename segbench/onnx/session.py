@@ -20,6 +20,21 @@ input is quantised: a depthwise convolution kept in float then costs 0.4 of mIoU
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
+NOT_STARTED = (
+    "ONNX Runtime did not start its {} and would use the CPU in silence: install onnxruntime-gpu "
+    "with the CUDA and cuDNN it names, or use --device cpu."
+)
+
+
+def check_provider(device: str) -> None:
+    """Raise SegbenchError where the installed ONNX Runtime has nothing for the device."""
+    import onnxruntime
+
+    provider = PROVIDERS[resolve_device(device).type]
+    if provider not in onnxruntime.get_available_providers():
+        raise SegbenchError(NOT_STARTED.format(provider))
+
+
 def execute_as_written(options: Any) -> None:
     """Make a session with ``options`` run Q/DQ nodes one by one, and convolutions in float.
 
@@ -77,10 +92,7 @@ class OnnxSession:
                 f"ONNX Runtime cannot load {path.name} ({first_line(error)}); export it again."
             ) from error
         if self.session.get_providers()[0] != provider:
-            raise SegbenchError(
-                f"ONNX Runtime did not start its {provider} and would use the CPU in silence: "
-                "install onnxruntime-gpu with the CUDA and cuDNN it names, or use --device cpu."
-            )
+            raise SegbenchError(NOT_STARTED.format(provider))
         self.setup = setup
         self.input = self.session.get_inputs()[0].name
         self.output = self.session.get_outputs()[0].name

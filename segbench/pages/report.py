@@ -101,7 +101,7 @@ def facts(record: Record) -> dict[str, str]:
     said = {
         **result,
         "runtime": config["runtime"],
-        "input": f"{config['height']} x {config['width']}",
+        "input": f"{config['height']} x {config['width']}" if "height" in config else "",
         "network": " ".join(filter(None, (record.network_name, config.get("decoder")))),
         "recipe": config.get("recipe"),
         "epochs": config.get("epochs"),

@@ -35,6 +35,7 @@ OUTCOMES = {
     "run": {"checkpoint_sha256", "device"},
     "evaluate": {"device"},
     "latency": {"session"},
+    "external": set(),
 }
 UNKNOWN = "unknown extensions"
 FORMER_TITLES = {

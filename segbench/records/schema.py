@@ -9,7 +9,10 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-KINDS = ("run", "evaluate", "latency")
+EXTERNAL = "external"
+KINDS = ("run", "evaluate", "latency", EXTERNAL)
+SIZE = ("height", "width")
+"""Of a network's input, which prediction files say nothing of."""
 SCHEMA = 1
 TOO_LARGE = 1e100
 JSON_TYPES: dict[str, set[type]] = {
@@ -31,7 +34,8 @@ def problem(data: Any) -> str | None:
         return f"its schema {data['schema']} is newer than {SCHEMA}: update segbench"
     for section, (required, _) in _sections().items():
         fields = data[section] if section else data
-        for name in required:
+        sized = section == "config" and data["kind"] != EXTERNAL
+        for name in (*required, *SIZE) if sized else required:
             if name not in fields:
                 return f"{_dotted(section, name)} is missing"
         if reason := section_problem(section, fields):

@@ -10,7 +10,7 @@ from torch import Tensor
 from segbench.data.draw import caption, legend, overlay
 from segbench.inference.evaluate import network_logits
 from segbench.inference.opened import Opened
-from segbench.inference.tensors import class_map, resize_logits
+from segbench.inference.tensors import class_map_at
 from segbench.types import ClassMap, Dataset, Image
 from segbench.video.pipeline import Work
 from segbench.video.read import Orientation, Still
@@ -79,7 +79,7 @@ def stages(
 
     def draw(seen: tuple[Still, Tensor]) -> tuple[Still, Image]:
         still, logits = seen
-        classes = class_map(resize_logits(logits, still.image.shape[:2])[0])
+        classes = class_map_at(logits[0], still.image.shape[:2])
         drawn = overlay(still.image, classes, opened.dataset.palette, opacity)
         drawn = names.over(drawn, classes)
         now = rate.count()

@@ -20,6 +20,8 @@ from segbench.plugins import Registry
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 SIZE = (32, 64)
 WITHOUT_VNNI = ("AVX2",)
 WITH_VNNI = ("AVX2", "AVX-512", "VNNI")

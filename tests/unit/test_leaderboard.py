@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segbench.analysis.formats import FORMATS, as_csv, as_json, as_markdown, as_table
-from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard
-from segbench.records.frame import load_records
+from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard, ranking
+from segbench.analysis.select import select
+from segbench.records.frame import frame_of, load_records
 from segbench.records.record import Record, read_record, write_record
 
 CPU = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
@@ -69,6 +70,25 @@ def test_the_best_score_is_first() -> None:
 
     assert list(tables) == [CAMVID]
     assert column(tables[CAMVID], "rank", "score") == [(1, 0.7), (2, 0.6), (3, 0.5)]
+
+
+def external(name: str, score: float, **metrics: Any) -> Record:
+    config = {"dataset": "camvid", "split": "test", "network": name, "runtime": "external"}
+    metrics = {"score": score, "score_name": "miou", "frames": 233} | metrics
+    return Record("external", config, metrics, CPU)
+
+
+def test_another_system_is_ranked_by_its_score_and_has_no_latency() -> None:
+    theirs = external("Theirs", 0.65, stated_ms=1.0, stated_on="a GPU")
+    records = [scored(0.6, "a"), timed(9.0, "a"), scored(0.7, "b"), timed(8.0, "b"), theirs]
+    (rows,) = leaderboard(records).values()
+    names = ("rank", "score", "p50_ms", "stated_ms")
+    assert column(rows, *names) == [
+        (1, 0.7, 8.0, None),
+        (2, 0.65, None, 1.0),
+        (3, 0.6, 9.0, None),
+    ]
+    assert select(ranking(frame_of(records)), max_ms=2).empty
 
 
 def test_the_accuracy_and_the_latency_of_an_int8_engine_share_a_row() -> None:

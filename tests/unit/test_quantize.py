@@ -56,6 +56,7 @@ def setup(model: SegmentationModel) -> Setup:
     return Setup(SIZE, device="cpu", calibration=calibration, keep_float=())
 
 
+@pytest.mark.usefixtures("shared_cache")
 @pytest.mark.parametrize("profile", ["unsigned", "signed"])
 def test_the_details_say_what_was_done(
     profile: Profile, model: SegmentationModel, setup: Setup, tmp_path: Path
@@ -84,6 +85,7 @@ def quantisers(path: Path) -> dict[str, list[Any]]:
     return {n.name: list(map(kind, n.input)) for n in graph.node if n.op_type.startswith("Conv")}
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_the_unsigned_profile_is_that_of_x86(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
@@ -94,6 +96,7 @@ def test_the_unsigned_profile_is_that_of_x86(
     assert found["up32"] == [None] * 3
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_the_signed_profile_is_that_of_tensorrt(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
@@ -107,6 +110,7 @@ def test_the_signed_profile_is_that_of_tensorrt(
     assert all((tensors[name] == 0).all() for name in zeros)
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_a_layer_is_kept_in_float(model: SegmentationModel, setup: Setup, tmp_path: Path) -> None:
     kept = replace(setup, keep_float=("encoder.to16",))
     details = quantize_onnx(model, tmp_path / "int8.onnx", kept, "unsigned")
@@ -129,6 +133,7 @@ def test_without_calibration_nothing_is_quantised(model: SegmentationModel, tmp_
         quantize_onnx(model, tmp_path / "a.onnx", Setup(SIZE, device="cpu"), "unsigned")
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_class_maps_come_from_the_same_graph(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
@@ -175,6 +180,7 @@ def test_whatever_determines_the_network_is_in_its_key(
     assert after.key != before
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_a_file_to_give_away_says_how_far_it_agrees_with_eager(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:

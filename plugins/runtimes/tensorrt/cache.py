@@ -9,9 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from segbench.cache import cache_dir, cached
+from segbench.cache import cache_dir, cached, keep, kept
 from segbench.errors import SegbenchError
-from segbench.files import draft_of
 
 from .build import OPTIONS, Engine, build_engine
 from .target import Target
@@ -39,11 +38,10 @@ def cached_engine(target: Target, onnx: bytes) -> Cached:
 
     def build(draft: Path) -> None:
         nonlocal built
-        engine = build_engine(target, onnx, timing.read_bytes() if timing.exists() else b"")
+        engine = build_engine(target, onnx, kept(timing))
         draft.write_bytes(json.dumps(engine.types).encode() + b"\n" + engine.plan)
         if engine.timing:
-            with draft_of(timing) as measured:
-                measured.write_bytes(engine.timing)
+            keep(timing, engine.timing)
         built = True
 
     path = cached(folder / f"{engine_key(target, onnx)}.engine", build)
