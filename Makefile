@@ -5,10 +5,13 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
-.PHONY: demo test bench gpu results docs install lint clean
+.PHONY: demo test test-long bench gpu results docs install lint clean
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-long: install
+	$(BIN)/python -m pytest -m long tests/long
 
 lint: install
 	$(BIN)/ruff check .

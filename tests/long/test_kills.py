@@ -11,18 +11,18 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
-import PIL.Image
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from segbench.data.pictures import read_photo
 from segbench.plugins import Registry
+from segbench.progress import Reporter
 from segbench.video.read import open_footage
 from tests.videos import write_video
 
@@ -63,8 +63,8 @@ COMMANDS = {
 }
 WHOLE: dict[str, Callable[[Path], object]] = {
     ".json": lambda path: json.loads(path.read_text("utf-8")),
-    ".npz": lambda path: zipfile.ZipFile(path).testzip(),
-    ".png": lambda path: np.asarray(PIL.Image.open(path)),
+    ".npz": lambda path: dict(np.load(path)),
+    ".png": read_photo,
     ".safetensors": load_file,
     ".pt": lambda path: torch.load(path, weights_only=True),
     ".onnx": lambda path: onnx.checker.check_model(onnx.load(path)),
@@ -79,15 +79,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained network with its record and drawn frames, pictures, a video and predictions."""
     folder = tmp_path_factory.mktemp("made")
     cache = folder / "cache"
-    started = call(TRAIN, folder, cache)
-    assert started.wait() == 0
+    _, errors = (training := call(TRAIN, folder, cache)).communicate()
+    assert training.returncode == 0, errors
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGBENCH_CACHE", str(cache))
         streets = Registry.load().dataset("streets")
         place = streets.locate(folder)
         frames = streets.frames(place, "val")
         assert streets.prepare
-        streets.prepare(place, frames, None)
+        streets.prepare(place, frames, Reporter(quiet=True))
     (folder / "predictions").mkdir()
     (folder / "pictures").mkdir()
     for frame in frames:
