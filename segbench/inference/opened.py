@@ -14,7 +14,7 @@ from segbench.types import Calibration, Dataset, Frame, Network, Runtime, Sessio
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """A network with a file of weights for the classes of a data set."""
+    """A network with a file of weights for the classes of a dataset."""
 
     network: Network
     weights: Path
@@ -40,7 +40,7 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class Opened:
-    """A session of ``network``, and the data set whose classes it knows.
+    """A session of ``network``, and the dataset whose classes it knows.
 
     ``calibration`` are the frames that its INT8 was calibrated on.
     """
@@ -124,7 +124,7 @@ def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> No
 
 
 def check_classes(network: LoadedNetwork, dataset: Dataset) -> None:
-    """Raise SegbenchError when a network cannot have been trained for the data set."""
+    """Raise SegbenchError when a network cannot have been trained for the dataset."""
     if network.model.classes != len(dataset.classes):
         raise SegbenchError(
             f"The network was trained on {network.config['dataset']!r} with "
@@ -147,7 +147,7 @@ def calibration_for(
     reporter: Reporter,
     scored: Collection[Frame] = (),
 ) -> Calibration | None:
-    """Frames of the data set that the network was trained on, where the runtime wants them.
+    """Frames of the dataset that the network was trained on, where the runtime wants them.
 
     None of them may be among those ``scored``. Raises SegbenchError where one is, and for options
     of INT8 with a runtime that has nothing of it.

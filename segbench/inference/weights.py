@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, first_line
 from segbench.inference.described import convention_of
 from segbench.inference.state_dict import (
     describe_mismatch,
@@ -109,7 +109,7 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or foreign file fails in as many ways as there are
         raise SegbenchError(
-            f"{path} is not a weights file that can be read ({_first_line(error)}); give {option} "
+            f"{path} is not a weights file that can be read ({first_line(error)}); give {option} "
             "a safetensors file or a torch state dict."
         ) from error
     found, wrappers = unwrap(content)
@@ -177,7 +177,7 @@ def _download(network: Network, name: str) -> "Mapping[str, Tensor]":
     except Exception as error:  # a download fails in as many ways as there are hubs
         raise SegbenchError(
             f"The weights {name!r} of {title!r} could not be downloaded "
-            f"({type(error).__name__}: {_first_line(error)}); go online once, or use "
+            f"({type(error).__name__}: {first_line(error)}); go online once, or use "
             "--weights FILE or --weights none."
         ) from error
 
@@ -242,7 +242,3 @@ def _load(model: "SegmentationModel", file: WeightsFile, loaded: LoadedWeights) 
         ignored=len(file.state) - len(fitting),
         fresh=tuple(sorted({key.rsplit(".", 1)[0] for key in fresh})),
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")

@@ -22,7 +22,6 @@ from segbench.pages.report import (
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
-from segbench.records.facts import kept_float
 from segbench.records.record import Record, read_record
 from segbench.scoring.score import best_and_worst, frame_miou
 from segbench.types import Frame
@@ -93,7 +92,7 @@ def _of_record(
         split=config.get("split"),
         size=(config["height"], config["width"]),
         device=options.device,
-        keep_float=kept_float(record) if "quantization" in record.provenance else None,
+        keep_float=record.kept_float if "quantization" in record.provenance else None,
     )
     network = load_network(asked, registry, reporter)
     _require_same_weights(network, record, options.checkpoint)

@@ -31,7 +31,7 @@ class SubmitOptions:
 def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> int:
     """Write the prediction files, read each again, and give their number.
 
-    Raises SegbenchError when the data set has no server to submit to, and when the output exists.
+    Raises SegbenchError when the dataset has no server to submit to, and when the output exists.
     The output appears when it is whole.
     """
     if not isinstance(options.dataset.benchmark, Submittable):
