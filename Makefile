@@ -7,8 +7,9 @@ STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
 .PHONY: demo test bench gpu results docs install lint clean
 
+# Two processes of one thread each: small networks gain little from a second thread.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The Python API: what the commands do, as functions that take names and paths.
+"""The Python API: what the commands do, as functions that take names and paths; they call these.
 
 ``plugins`` are those on offer, by default the installed ones; ``reporter`` says what happens, by
 default nothing. Errors of the user are ``SegbenchError``.
@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import SegbenchError
+from segbench.errors import OptionError, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
@@ -76,10 +76,12 @@ def train(
 
 
 def evaluate(
-    checkpoint: Path,
+    checkpoint: Path | None,
     dataset: str,
     runtime: str = "eager",
     *,
+    network: str | None = None,
+    weights: Path | None = None,
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
@@ -88,16 +90,25 @@ def evaluate(
 ) -> "Record":
     """Score a checkpoint on a runtime and write a record, as ``segbench evaluate`` does.
 
-    ``options`` are fields of ``segbench.jobs.evaluate.EvaluateOptions``: split, size, label_scale,
-    limit, device, calibration_frames and keep_float.
+    In place of a checkpoint, ``network`` is a whole one and ``weights`` a file for the classes of
+    the dataset. ``options`` are fields of ``segbench.jobs.evaluate.EvaluateOptions``: split, size,
+    label_scale, limit, device, calibration_frames and keep_float.
     """
+    from segbench.inference.opened import NetworkWeights
     from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
     from segbench.records.record import read_record
 
     plugins = plugins or registry()
+    scenes = plugins.dataset(dataset)
+    if checkpoint and not (network or weights):
+        source: Path | NetworkWeights = checkpoint
+    elif network and weights and not checkpoint:
+        source = NetworkWeights(plugins.network(network), weights, scenes)
+    else:
+        raise OptionError("Give --checkpoint, or --network with --weights.")
     chosen = EvaluateOptions(
-        checkpoint=checkpoint,
-        dataset=plugins.dataset(dataset),
+        checkpoint=source,
+        dataset=scenes,
         runtime=plugins.runtime(runtime),
         data_root=data_root,
         results=results,
@@ -135,7 +146,7 @@ def measure(
         backbones=tuple(backbones),
         networks=tuple(networks),
         checkpoint=checkpoint,
-        size=size,
+        sizes=(size,),
         protocol=Protocol(data_root=data_root, **protocol),
         results=results,
     )
@@ -143,7 +154,7 @@ def measure(
     if outcome.interrupted:
         raise KeyboardInterrupt
     if outcome.failed:
-        raise SegbenchError(f"{outcome.failed} of {options.count} measurements failed.")
+        raise SegbenchError(f"{outcome.failed} of {outcome.count} measurements failed.")
     return [read_record(path) for path in outcome.records]
 
 

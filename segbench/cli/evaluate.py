@@ -6,25 +6,25 @@ from typing import Any
 
 import click
 
+from segbench import api
 from segbench.cli import options
 from segbench.cli.print_scores import print_record
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.record import read_record
 
 
 @click.command()
 @click.option("--checkpoint", type=click.Path(path_type=Path))
-@click.option("--network", "network_name", help="With --weights, in place of a checkpoint.")
+@click.option("--network", help="With --weights, in place of a checkpoint.")
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Weights of --network for the classes of the dataset.",
 )
-@click.option("--dataset", "dataset_name", required=True)
-@click.option("--runtime", "runtime_name", default="eager", show_default=True)
+@click.option("--dataset", required=True)
+@click.option("--runtime", default="eager", show_default=True)
 @click.option("--split", help="Default: the dataset's scoring split.")
 @click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
 @options.label_scale
@@ -35,33 +35,10 @@ from segbench.records.record import read_record
 @options.keep_float
 @options.results
 @click.pass_obj
-def evaluate(
-    registry: Registry,
-    dataset_name: str,
-    runtime_name: str,
-    checkpoint: Path | None,
-    network_name: str | None,
-    weights: Path | None,
-    **given: Any,
-) -> None:
+def evaluate(registry: Registry, dataset: str, **given: Any) -> None:
     """Score a checkpoint on a labelled split and write a record."""
-    from segbench.inference.opened import NetworkWeights
-    from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
-
-    dataset = registry.dataset(dataset_name)
-    if checkpoint and not (network_name or weights):
-        source: Path | NetworkWeights = checkpoint
-    elif network_name and weights and not checkpoint:
-        source = NetworkWeights(registry.network(network_name), weights, dataset)
-    else:
-        raise click.UsageError("Give --checkpoint, or --network with --weights.")
-    chosen = EvaluateOptions(
-        checkpoint=source,
-        dataset=dataset,
-        runtime=registry.runtime(runtime_name),
-        argv=sys.argv,
-        **given,
+    record = api.evaluate(
+        dataset=dataset, plugins=registry, reporter=Reporter(), argv=sys.argv, **given
     )
-    record = evaluate_checkpoint(chosen, registry, Reporter())
-    print_record(read_record(record), chosen.dataset.benchmark)
-    echo(record)
+    print_record(record, registry.dataset(dataset).benchmark)
+    echo(record.path)

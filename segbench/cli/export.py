@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from segbench import api
 from segbench.cli import options
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
@@ -15,7 +16,6 @@ from segbench.progress import Reporter
 @click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
 @click.option(
     "--runtime",
-    "runtime_name",
     default="onnx",
     show_default=True,
     help="The runtime whose file to write: onnx, onnx-int8, ...",
@@ -40,24 +40,20 @@ from segbench.progress import Reporter
 )
 @options.data_root
 @click.pass_obj
-def export(registry: Registry, runtime_name: str, **given: Any) -> None:
+def export(registry: Registry, output: Path, **given: Any) -> None:
     """Write FCN8s for an engine: RGB in 0..255 goes in, normalisation and padding are inside.
 
     The ONNX graph is compared with PyTorch by numbers before it is written: in FP32 and FP16 they
     must be equal but for rounding, in INT8 they may not plainly disagree on calibration frames.
     For an engine the ONNX graph that it is built from is compared.
     """
-    from segbench.jobs.export import ExportOptions
-    from segbench.jobs.export import export as do_export
-
-    chosen = ExportOptions(runtime=registry.runtime(runtime_name), **given)
-    written = do_export(chosen, registry, Reporter())
+    written = api.export(output=output, plugins=registry, reporter=Reporter(), **given)
     share = written.file / written.weights
     agreement = written.agreement
     equal = "" if agreement is None else f" in {agreement:.1%} of pixels"
     echo(
-        f"{chosen.output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
+        f"{output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
         f"{written.weights / 1e6:.1f} MB in FP32"
     )
-    checked = "it" if chosen.output.suffix == ".onnx" else "the graph that it was built from"
+    checked = "it" if output.suffix == ".onnx" else "the graph that it was built from"
     echo(f"It {written.interface}; {checked} matches eager FP32{equal}.")

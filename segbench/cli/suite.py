@@ -90,7 +90,7 @@ def _print_rows(rows: Sequence["Row"]) -> None:
     table.add_column(overflow="fold")
     for row in rows:
         table.add_row(row.entry, row.job, row.state, ", ".join(filter(None, _details(row))))
-    Console(highlight=False, markup=False).print(table)
+    Console().print(table)
 
 
 def _details(row: "Row") -> Sequence[str]:

@@ -14,7 +14,7 @@ from segbench.types import Calibration, Dataset, Frame, Network, Runtime, Sessio
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """A network with a file of weights for the classes of a data set."""
+    """A network with a file of weights for the classes of a dataset."""
 
     network: Network
     weights: Path
@@ -40,7 +40,7 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class Opened:
-    """A session of ``network``, and the data set whose classes it knows.
+    """A session of ``network``, and the dataset whose classes it knows.
 
     ``calibration`` are the frames that its INT8 was calibrated on.
     """
@@ -60,18 +60,22 @@ def load_network(options: EngineOptions, registry: Registry, reporter: Reporter)
     """The network that the options name; SegbenchError first where its runtime cannot run here."""
     from segbench.device import resolve_device, slow_precision
     from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
+    from segbench.inference.weights import weights_file
 
     check_machine([options.runtime])
     if isinstance(options.checkpoint, Path):
         checkpoint_file(options.checkpoint)
-    check_runtime(options.runtime, options.device, options.size)
-    device = resolve_device(options.device).type
-    if warning := slow_precision(options.runtime.precision, device):
-        reporter.say(f"Warning: {options.runtime.name}: {warning}")
-    if isinstance(options.checkpoint, NetworkWeights):
-        chosen = options.checkpoint
-        return load_weights(chosen.network, chosen.weights, chosen.dataset, options.size)
-    return load_checkpoint(options.checkpoint, registry, options.size)
+    else:
+        weights_file(options.checkpoint.weights)
+    with reporter.working("load the network"):
+        check_runtime(options.runtime, options.device, options.size)
+        device = resolve_device(options.device).type
+        if warning := slow_precision(options.runtime.precision, device):
+            reporter.say(f"Warning: {options.runtime.name}: {warning}")
+        if isinstance(options.checkpoint, NetworkWeights):
+            chosen = options.checkpoint
+            return load_weights(chosen.network, chosen.weights, chosen.dataset, options.size)
+        return load_checkpoint(options.checkpoint, registry, options.size)
 
 
 def open_network(
@@ -94,8 +98,10 @@ def open_network(
         device=options.device,
         calibration=calibration,
         keep_float=options.keep_float,
+        reporter=reporter,
     )
-    with memory_may_be_short(setup.batch_size, network.size):
+    opening = reporter.working(f"open {options.runtime.name}")
+    with opening, memory_may_be_short(setup.batch_size, network.size):
         session = options.runtime.open(network.model, setup)
     for doubt in session.details.get("doubts", ()):
         reporter.say(f"Warning: {options.runtime.name}: {doubt}")
@@ -118,7 +124,7 @@ def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> No
 
 
 def check_classes(network: LoadedNetwork, dataset: Dataset) -> None:
-    """Raise SegbenchError when a network cannot have been trained for the data set."""
+    """Raise SegbenchError when a network cannot have been trained for the dataset."""
     if network.model.classes != len(dataset.classes):
         raise SegbenchError(
             f"The network was trained on {network.config['dataset']!r} with "
@@ -141,7 +147,7 @@ def calibration_for(
     reporter: Reporter,
     scored: Collection[Frame] = (),
 ) -> Calibration | None:
-    """Frames of the data set that the network was trained on, where the runtime wants them.
+    """Frames of the dataset that the network was trained on, where the runtime wants them.
 
     None of them may be among those ``scored``. Raises SegbenchError where one is, and for options
     of INT8 with a runtime that has nothing of it.

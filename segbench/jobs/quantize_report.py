@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.inference.calibration import gather
+from segbench.inference.checkpoint import checkpoint_file, load_checkpoint
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Setup
@@ -38,7 +39,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
 
     What an interrupted run has left in the JSON file is not measured again.
     """
-    from segbench.inference.checkpoint import load_checkpoint
+    checkpoint_file(options.checkpoint)
     from segbench.int8.layer_costs import Costing
     from segbench.int8.network import cached_ranges, quantized
     from segbench.int8.report import Report, draw_chart, read_json, write_csv, write_json

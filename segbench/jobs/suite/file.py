@@ -21,8 +21,12 @@ from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.downloads import check_weights
 from segbench.inference.networks import chosen_network
 from segbench.jobs.evaluate import EvaluateOptions
-from segbench.jobs.latency import LatencyOptions, check_keep_float, with_fp16
-from segbench.jobs.latency_sweep import named_runtimes
+from segbench.jobs.latency import (
+    LatencyOptions,
+    check_keep_float,
+    named_runtimes,
+    with_fp16,
+)
 from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
 from segbench.jobs.suite.jobs import Training
 from segbench.jobs.suite.shop import Subject
@@ -195,10 +199,10 @@ class _Reader:
         return RunOptions(network, dataset, recipe, **given)
 
     def _evaluation(self, argv: Sequence[str], given: dict[str, Any]) -> EvaluateOptions:
-        for unused in ("network_name", "weights"):
+        for unused in ("network", "weights"):
             given.pop(unused)
-        dataset = self.registry.dataset(given.pop("dataset_name"))
-        runtime = self.registry.runtime(given.pop("runtime_name"))
+        dataset = self.registry.dataset(given.pop("dataset"))
+        runtime = self.registry.runtime(given.pop("runtime"))
         dataset.locate(given["data_root"])
         given |= {"checkpoint": Path(), "results": self.results, "argv": argv}
         return EvaluateOptions(dataset=dataset, runtime=runtime, **given)
@@ -209,10 +213,10 @@ class _Reader:
         protocol = Protocol(**{key: given.pop(key) for key in PROTOCOL & given.keys()})
         names = named_runtimes(given.pop("runtimes"), protocol.device, self.registry)
         names = with_fp16(names, protocol.device, self.registry)
-        check_keep_float(names, protocol, self.registry)
-        size = next(iter(given.pop("sizes")), None)
+        check_keep_float(names, protocol.keep_float, self.registry)
+        sizes = given.pop("sizes")[:1] or (None,)
         given.pop("isolate")
-        given |= {"size": size, "protocol": protocol, "results": self.results, "argv": argv}
+        given |= {"sizes": sizes, "protocol": protocol, "results": self.results, "argv": argv}
         return LatencyOptions(names, **given)
 
     def _list(self, top: Table, key: str) -> Sequence[Any]:

@@ -174,7 +174,7 @@ class Timing:
         return f"latency {self.swept}".strip()
 
     def _asked(self, runtime: str) -> dict[str, Any]:
-        height, width = self.options.size or self.subject.size
+        height, width = self.options.sizes[0] or self.subject.size
         return {
             "runtime": runtime,
             "height": height,
@@ -240,7 +240,8 @@ class Timing:
             checkpoint=path,
             argv=(*self.options.argv, "--checkpoint", str(path)),
         )
-        outcome = in_own_process(partial(_measure, shop.unset), options)
+        measure = partial(_measure, shop.unset)
+        outcome = in_own_process(measure, options, f"The process of {self.name}", "these networks")
         measured = [shop.add(path) for path in outcome.records]
         there |= {record.config["runtime"]: record for record in measured}
         if outcome.interrupted:

@@ -11,7 +11,6 @@ from segbench.inference.described import described
 from segbench.inference.weights import file_sha256
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.facts import device_kind, device_name
 from segbench.records.provenance import provenance
 from segbench.records.record import Record, read_record, read_records
 from segbench.types import Size
@@ -91,11 +90,11 @@ class Shop:
 
     def measured_here(self, record: Record) -> bool:
         """Whether it is of the hardware that this is."""
-        return device_name(record) == device_name(self._here(record))
+        return record.device_name == self._here(record).device_name
 
     def computed_alike(self, record: Record) -> bool:
         """Whether it is of hardware that computes the same."""
-        return device_kind(record) == device_kind(self._here(record))
+        return record.device_kind == self._here(record).device_kind
 
     def _here(self, record: Record) -> Record:
         return Record(record.kind, {"device": record.config.get("device")}, {}, self._origin)
