@@ -85,7 +85,7 @@ def steady_machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(group, "copy_rate", lambda device: 1e15)
     monkeypatch.setattr(latency_record, "doubts", lambda measured, network: list(doubts))
 
-    def here(work: Callable[..., Outcome], options: LatencyOptions) -> Outcome:
+    def here(work: Callable[..., Outcome], options: LatencyOptions, *words: str) -> Outcome:
         return measure(options, REGISTRY, Reporter(quiet=True))
 
     monkeypatch.setattr(jobs, "in_own_process", here)
