@@ -348,7 +348,7 @@ def test_what_a_training_sets_is_not_in_the_environment_of_a_latency(
 
     def look(*_: object) -> Outcome:
         seen.append(os.environ.get("A_TRAININGS_OWN"))
-        return Outcome()
+        return Outcome(count=1)
 
     monkeypatch.setattr(jobs, "latency", look)
     jobs._measure(("A_TRAININGS_OWN",), LatencyOptions(("eager",)))
