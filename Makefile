@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
-.PHONY: demo test bench results docs install lint clean
+.PHONY: demo test bench gpu results docs install lint clean
 
 test: lint
 	$(BIN)/python -m pytest
@@ -38,6 +38,11 @@ demo: install
 
 bench: install
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --timeout 1200
+
+DEVICE ?= cuda
+WEIGHTS ?= none
+gpu: install
+	$(BIN)/python -m tools.gpu --device $(DEVICE) --weights $(WEIGHTS) $(if $(QUICK),--quick)
 
 results: install
 	$(BIN)/python -m tools.make_results

@@ -176,8 +176,12 @@ class Recipe:
     """How to train: everything about a run that is neither the network nor the data.
 
     The network is validated and scored at ``size``. It is trained on random windows of ``crop``,
-    where that is not None: a fraction of the work at full resolution. ``source`` says where the
-    settings come from, for ``segbench recipes``.
+    where that is not None: a fraction of the work at full resolution.
+
+    ``class_weights`` weights class c by 1 / ln(``class_weight_offset`` + its share of the pixels).
+    ``lovasz`` is the weight of the Lovász softmax loss beside the cross-entropy. ``ema`` is the
+    decay, a step, of the moving average of the weights that is validated and kept; None keeps the
+    weights themselves. ``source`` says where the settings come from, for ``segbench recipes``.
     """
 
     name: str
@@ -191,6 +195,9 @@ class Recipe:
     encoder_lr_scale: float = 1.0
     patience: int | None = None
     class_weights: bool = False
+    class_weight_offset: float = 1.02
+    lovasz: float = 0.0
+    ema: float | None = None
     precision: Literal["fp32", "fp16", "bf16", "auto"] = "fp32"
     augmentation: Augmentation = field(default_factory=Augmentation)
     crop: Size | None = None

@@ -91,6 +91,7 @@ COLUMNS = (
     Column("decoder", _text("decoder")),
     Column("weights", _text("weights"), style="weights"),
     Column("trained on", _text("trained_on")),
+    Column("train splits", _text("train_splits")),
     Column("size", lambda row: f"{row['height']}x{row['width']}"),
     Column("crop", _text("crop"), telling=True),
     Column("epochs", _number("epochs", "{}"), "epochs", telling=True),

@@ -4,7 +4,7 @@ A *network* here is a checkpoint on one runtime at one size. Its FP32 score is t
 device, so a latency joins it wherever each of them was measured. A score in 16 bits or INT8 holds
 for one kind of device; where there is only another device's, the row says whose it is. A table
 holds what may be compared: one dataset and split, as many frames, labels at one scale, networks
-trained on one dataset, latencies of one device.
+trained on one dataset and the same splits of it, latencies of one device.
 """
 
 from collections.abc import Iterable
@@ -23,6 +23,7 @@ Tables = dict[str, list[Row]]
 TRAINED = (
     "dataset",
     "trained_on",
+    "train_splits",
     "network",
     "backbone",
     "decoder",
@@ -35,6 +36,8 @@ NETWORK = (*TRAINED, "seed")
 # A latency has these from the score of its checkpoint.
 TRAINING = ("epochs", "crop", "precision", "parameters")
 INPUT = ("height", "width", "runtime", "checkpoint_sha256")
+TRAIN = "train"
+"""The split trained on, unless a record says otherwise."""
 SCORED = ("split", "label_scale", "limit")
 SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
 QUERY = ("scope", "scenario", "batch_size", "threads")
@@ -81,7 +84,8 @@ COLUMNS = (
     "latency_record",
 )
 OF_NETWORK = (*NETWORK, "crop", *INPUT, "keep_float", "parameters", "commit", "dirty")
-BOARD = ("dataset", "split", "score_name", "label_scale", "frames", "trained_on")
+BOARD = ("dataset", "split", "score_name", "label_scale", "frames", "trained_on", "train_splits")
+WORDS = ("dataset", "split", "score_name", "trained_on", "train_splits")
 # Rows that agree in these are one network timed in several ways, and share its rank.
 RANKED = (*INPUT, "keep_float", "score", "score_from")
 
@@ -139,6 +143,7 @@ def _joined(records: "DataFrame") -> "DataFrame":
         order=range(len(records)),
         group=records.groupby(network, dropna=False, sort=False).ngroup(),
         alike=_alike(records),
+        train_splits=records["train_splits"].fillna(TRAIN),
         **{name: records.groupby("checkpoint")[name].transform("last") for name in TRAINING},
     )
     scores, latencies = _scores(records), _latencies(records)
@@ -228,7 +233,7 @@ def _in_tables(rows: "DataFrame") -> "DataFrame":
     tables = {}
     for (_, home), table in rows.groupby(["board", "home"], sort=False):
         row = table.iloc[0]
-        words = [row[name] or "" for name in ("dataset", "split", "score_name", "trained_on")]
+        words = [row[name] or "" for name in WORDS]
         title = _title(row, str(home), timed=bool(table["device"].notna().any()))
         tables[(*words, row["label_scale"] or 0, row["frames"] or 0, home)] = table.assign(
             table=title
@@ -272,6 +277,7 @@ def _title(row: Any, device: str, timed: bool) -> str:
         f"{row['dataset']} {row['split'] or 'frames'}: {score_name(row)} {labels}",
         "" if count is None else f"{count} frame{'' if count == 1 else 's'}",
         f"trained on {row['trained_on']}" if row["trained_on"] else "",
+        "" if row["train_splits"] == TRAIN else f"trained on {row['train_splits']}",
         where if device else "",
     ]
     return ", ".join(filter(None, parts))

@@ -25,6 +25,9 @@ RECIPE_OPTIONS = (
     "optimizer",
     "patience",
     "class_weights",
+    "class_weight_offset",
+    "lovasz",
+    "ema",
     "precision",
 )
 SEED = click.IntRange(0, 2**63 - 1)
@@ -55,6 +58,12 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 @click.option(
     "--recipe", type=click.Choice(["modern", "original"]), default="modern", show_default=True
 )
+@options.sweep(
+    "--train-splits",
+    type=click.STRING,
+    default=("train",),
+    help="Splits to train on. With val among them no epoch is chosen: the last is kept.",
+)
 @click.option("--epochs", type=options.COUNT, help="Default: the recipe's, as for all below.")
 @click.option("--size", type=options.SIZE, help="Network input size.")
 @click.option("--crop", type=options.SIZE, help="Train on random windows of this size.")
@@ -64,6 +73,24 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 @click.option("--early-stop/--no-early-stop", default=None, help="Stop when mIoU stops improving.")
 @click.option("--patience", type=options.COUNT, help="Epochs without improvement before stopping.")
 @click.option("--class-weights/--no-class-weights", default=None, help="Weight rare classes more.")
+@click.option(
+    "--class-weight-offset",
+    type=options.FiniteRange(1, min_open=True),
+    metavar="C",
+    help="Weights are 1 / ln(C + share of the class's pixels): the larger C, the milder.",
+)
+@click.option(
+    "--lovasz",
+    type=options.FiniteRange(min=0),
+    metavar="WEIGHT",
+    help="Weight of the Lovász softmax loss beside the cross-entropy.",
+)
+@click.option(
+    "--ema",
+    type=options.FiniteRange(0, 1, max_open=True),
+    metavar="DECAY",
+    help="Keep the moving average of the weights, with this decay a step.",
+)
 @click.option(
     "--precision", type=click.Choice(["fp32", "fp16", "bf16", "auto"]), help="Training precision."
 )

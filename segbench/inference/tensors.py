@@ -1,5 +1,8 @@
 """Between images on the host and tensors on a device."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,8 +33,18 @@ def weight_format(
 
 def to_device(images: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> Tensor:
     """Images (N, H, W, 3) as float32 (N, 3, H, W) in the layout that suits ``dtype``."""
-    tensor = torch.from_numpy(np.array(images)).to(device).permute(0, 3, 1, 2).float()
+    host = torch.from_numpy(np.array(images))
+    if device.type == "cuda":
+        host = host.pin_memory()
+    tensor = host.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
     return tensor.contiguous(memory_format=memory_format(dtype))
+
+
+@contextmanager
+def exact_cudnn() -> Iterator[None]:
+    """cuDNN with the fastest kernels for the shapes at hand, without TF32 in place of FP32."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+        yield
 
 
 def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:

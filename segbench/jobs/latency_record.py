@@ -15,7 +15,7 @@ from segbench.records.arrays import latency_samples
 from segbench.records.provenance import ARITHMETIC, session_details
 from segbench.records.record import Record, read_record
 
-KEPT = ("dataset", "network", "backbone", "decoder", "weights", "recipe", "seed")
+KEPT = ("dataset", "network", "backbone", "decoder", "weights", "recipe", "train_splits", "seed")
 """What a latency says of the training of its network."""
 
 

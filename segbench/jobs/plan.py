@@ -24,6 +24,7 @@ class RunOptions:
     recipe: Recipe
     data_root: Path
     weights: str = "imagenet"
+    train_splits: tuple[str, ...] = ("train",)
     seed: int = 0
     device: str = "auto"
     label_scale: int = 1
@@ -77,6 +78,24 @@ def choose_recipe(
     return dataclasses.replace(recipe, patience=patience)
 
 
+def check_splits(dataset: Dataset, train_splits: Sequence[str], recipe: Recipe) -> None:
+    """Raise SegbenchError for splits that cannot be trained on, or a recipe that needs another."""
+    for split in train_splits:
+        if split not in dataset.splits:
+            raise SegbenchError(unknown_name(f"split of {dataset.name}", split, dataset.splits))
+    if dataset.score_split in train_splits:
+        raise SegbenchError(
+            f"--train-splits: {dataset.name} is scored on {dataset.score_split!r}, which must not "
+            "be trained on; leave it out."
+        )
+    chooses = recipe.schedule == "plateau" or recipe.patience is not None
+    if "val" in train_splits and chooses:
+        raise SegbenchError(
+            f"The recipe {recipe.name!r} watches the validation mIoU, and --train-splits leaves no "
+            "split to validate on; choose --recipe modern and --no-early-stop."
+        )
+
+
 def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, Any]:
     """The record's ``config``: what must be equal for two runs to be the same experiment.
 
@@ -104,6 +123,7 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
         "batch_size": recipe.pop("batch_size"),
         "crop": f"{crop[0]}x{crop[1]}" if crop else None,
         "epochs": recipe.pop("epochs"),
+        "train_splits": "+".join(options.train_splits),
         "label_scale": options.label_scale,
         "limit": options.limit,
         "seed": options.seed,

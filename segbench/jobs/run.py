@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,13 @@ from segbench.files import check_writable, locked, sweep
 from segbench.inference.downloads import check_weights
 from segbench.inference.opened import EngineOptions, load_network, open_network
 from segbench.inference.weights import LoadedWeights, build_model
-from segbench.jobs.plan import RUNTIME, RunOptions, configuration, default_output
+from segbench.jobs.plan import (
+    RUNTIME,
+    RunOptions,
+    check_splits,
+    configuration,
+    default_output,
+)
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
@@ -34,6 +41,7 @@ FILES = 6
 """Copies of the weights on disk: two checkpoints, a state with two moments, a draft of one."""
 
 Splits = Mapping[str, tuple[Frame, ...]]
+"""Frames by what they are for: "train", "val" where they choose the epoch, and the scored split."""
 
 
 def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
@@ -43,14 +51,12 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     """
     started = datetime.now(UTC)
     check_weights(options.weights, options.network.weights)
+    check_splits(options.dataset, options.train_splits, options.recipe)
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
     folder = dataset.locate(options.data_root)
-    splits = {
-        split: labelled_frames(dataset, folder, split, options.limit, reporter)
-        for split in ("train", "val", dataset.score_split)
-    }
+    splits = read_splits(options, folder, reporter)
     for split, frames in splits.items():
         check_some_labelled(dataset, split, frames)
         if skipped := skipped_beside(frames):
@@ -98,6 +104,17 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
             raise InterruptedRun(f"Interrupted; {go_on}") from None
 
 
+def read_splits(options: RunOptions, folder: Path, reporter: Reporter) -> Splits:
+    """The frames to train, validate and score with; nothing is validated that is trained on."""
+    dataset, splits = options.dataset, options.train_splits
+    used = dict.fromkeys((*splits, *({"val"} - set(splits)), dataset.score_split))
+    frames = {
+        split: labelled_frames(dataset, folder, split, options.limit, reporter) for split in used
+    }
+    together = tuple(chain.from_iterable(frames.pop(split) for split in splits))
+    return {"train": together, **frames}
+
+
 def new_network(options: RunOptions) -> "tuple[SegmentationModel, LoadedWeights]":
     """The network with its first weights, the same for the same seed."""
     import torch
@@ -129,16 +146,20 @@ def train(
     cached = {
         split: cached_split(dataset, splits[split], recipe.size, prints[split], reporter)
         for split in ("train", "val")
+        if split in splits
     }
     job = Job(recipe, options.seed, device, output, config)
     logger = None
     if options.tensorboard is not None:
         from segbench.training.board import TensorBoard
 
-        logger = TensorBoard(options.tensorboard / output.name, dataset, cached["val"].images)
-    validate = Validator(
-        dataset, splits["val"], cached["val"].images, job.device, recipe.precision, reporter
-    )
+        sample = cached.get("val", cached["train"]).images
+        logger = TensorBoard(options.tensorboard / output.name, dataset, sample)
+    validate = None
+    if "val" in cached:
+        validate = Validator(
+            dataset, splits["val"], cached["val"].images, job.device, recipe.precision, reporter
+        )
     with memory_may_be_short(recipe.batch_size, recipe.size):
         return fit(model, cached["train"], validate, job, reporter, resume, logger)
 

@@ -105,11 +105,13 @@ def _torch_rate(dtype: "torch.dtype", device: "torch.device") -> float:
     """Of convolutions in both memory layouts, and of a matrix product."""
     import torch
 
+    from segbench.inference.tensors import exact_cudnn
+
     layouts = (torch.contiguous_format, torch.channels_last)
 
     def waited(work: Callable[[], object]) -> Callable[[], object]:
         def run() -> None:
-            with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+            with torch.inference_mode(), exact_cudnn():
                 work()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)

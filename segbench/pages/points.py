@@ -17,6 +17,7 @@ DISTINCT = {
     "decoder": "decoder",
     "weights": "weights",
     "trained_on": "trained on",
+    "train_splits": "train splits",
     "recipe": "recipe",
     "crop": "crop",
     "epochs": "epochs",

@@ -53,6 +53,8 @@ class TensorBoard:
         """Write the epoch's figures and its overlays."""
         figures = asdict(entry)
         for title, name in CURVES.items():
+            if figures[name] is None:
+                continue
             self.writer.add_scalar(title, figures[name], entry.epoch)
         for number, image in enumerate(self.images):
             drawn = overlay(image, _predict(model, image), self.dataset.palette)

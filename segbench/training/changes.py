@@ -4,14 +4,34 @@ from collections.abc import Mapping
 from typing import Any
 
 OPTIONS = {
-    *("backbone", "batch_size", "class_weights", "crop", "dataset", "decoder", "device", "epochs"),
-    *("label_scale", "limit", "lr", "network", "optimizer", "patience", "precision", "recipe"),
-    *("seed", "size", "weights"),
+    "backbone",
+    "batch_size",
+    "class_weight_offset",
+    "class_weights",
+    "crop",
+    "dataset",
+    "decoder",
+    "device",
+    "ema",
+    "epochs",
+    "label_scale",
+    "limit",
+    "lovasz",
+    "lr",
+    "network",
+    "optimizer",
+    "patience",
+    "precision",
+    "recipe",
+    "seed",
+    "size",
+    "train_splits",
+    "weights",
 }
 """Settings that ``segbench run`` has an option for."""
 BESIDE_RECIPES = {
     *("backbone", "data", "dataset", "decoder", "device", "label_scale", "limit", "network"),
-    *("recipe", "seed", "weights"),
+    *("recipe", "seed", "train_splits", "weights"),
 }
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from segbench.data.frames import Split
 from segbench.device import training_dtype
@@ -22,8 +21,9 @@ from segbench.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.scoring.confusion import mean_iou
 from segbench.training.augment import augment
-from segbench.training.optimizer import class_weights, make_optimizer, rate, set_rate, should_stop
-from segbench.training.state import Epoch, Job, Learner, load_state, save_state
+from segbench.training.loss import Loss, make_loss
+from segbench.training.optimizer import make_optimizer, rate, set_rate, should_stop
+from segbench.training.state import Epoch, Job, Learner, load_state, moving_average, save_state
 from segbench.training.validation import Validation
 from segbench.types import IGNORED
 
@@ -47,7 +47,7 @@ class Pass:
 def fit(
     model: SegmentationModel,
     split: Split,
-    validate: Callable[[SegmentationModel], Validation],
+    validate: Callable[[SegmentationModel], Validation] | None,
     job: Job,
     reporter: Reporter,
     resume: bool = False,
@@ -55,30 +55,32 @@ def fit(
 ) -> list[Epoch]:
     """Train until the last epoch or an early stop and give the learning curve.
 
-    Leaves ``best.safetensors`` (by validation mIoU), ``last.safetensors`` and ``state.pt`` in
-    ``job.output``. With ``resume`` it goes on from the state there.
+    Leaves ``best.safetensors`` (by validation mIoU; without ``validate`` the last epoch's),
+    ``last.safetensors`` and ``state.pt`` in ``job.output``. With ``resume`` it goes on from the
+    state there.
     """
     recipe = job.recipe
     dtype = training_dtype(recipe.precision, job.device)
+    torch.backends.cudnn.benchmark = True  # every batch has one shape
     model.to(job.device).to(memory_format=weight_format(model, dtype, job.device))
     scaler = torch.amp.GradScaler(job.device.type, enabled=dtype == torch.float16)
-    learner = Learner(model, make_optimizer(model, recipe), scaler)
     curve: list[Epoch] = []
+    if not resume:
+        model.prepare_training(to_device(split.images[: recipe.batch_size], job.device, dtype))
+    learner = Learner(model, make_optimizer(model, recipe), scaler, moving_average(model, recipe))
     if resume:
         curve = load_state(job, learner)
-    else:
-        model.prepare_training(to_device(split.images[: recipe.batch_size], job.device, dtype))
-    weights = class_weights(split.labels, model.classes) if recipe.class_weights else None
+    loss = make_loss(recipe, split.labels, model.classes, job.device)
 
     for epoch in range(len(curve), recipe.epochs):
-        scores = [entry.val_miou for entry in curve]
+        scores = [entry.val_miou for entry in curve if entry.val_miou is not None]
         if should_stop(scores, recipe.patience):
             reporter.say(f"early stop: no better validation mIoU in {recipe.patience} epochs")
             break
         started = time.perf_counter()
-        trained = train_epoch(learner, split, weights, job, epoch, scores, reporter)
-        validation = validate(model)
-        if not math.isfinite(trained.loss + validation.loss):
+        trained = train_epoch(learner, split, loss, job, epoch, scores, reporter)
+        validation = validate(learner.kept) if validate else Validation(None, None)
+        if not math.isfinite(trained.loss + (validation.loss or 0)):
             kept = f" The best checkpoint so far stays in {job.output}." if curve else ""
             raise SegbenchError(
                 f"The loss is not finite in epoch {epoch + 1}; start again with a lower --lr, "
@@ -99,14 +101,14 @@ def fit(
         save_state(job, learner, curve)
         reporter.say(_line(curve[-1], recipe.epochs))
         if logger is not None:
-            logger(model, curve[-1])
+            logger(learner.kept, curve[-1])
     return curve
 
 
 def train_epoch(
     learner: Learner,
     split: Split,
-    weights: Tensor | None,
+    loss: Loss,
     job: Job,
     epoch: int,
     scores: list[float],
@@ -114,11 +116,10 @@ def train_epoch(
 ) -> Pass:
     """One pass over the split in random order; a last, smaller batch is left out.
 
-    ``weights`` are the classes' in the loss, ``scores`` the validation mIoU of past epochs.
+    ``scores`` are the validation mIoU of past epochs.
     """
     recipe, model = job.recipe, learner.model
     dtype = training_dtype(recipe.precision, job.device)
-    weights = (torch.ones(model.classes) if weights is None else weights).to(job.device)
     generator = _seeded(job.seed, epoch)
     order = torch.randperm(len(split.images), generator=generator).numpy()
     batch_size = min(recipe.batch_size, len(order))
@@ -139,27 +140,22 @@ def train_epoch(
 
             with torch.autocast(job.device.type, dtype, enabled=dtype != torch.float32):
                 logits = model(images)
-            loss = loss_of(logits.float(), labels.long(), weights)
+            value = loss(logits.float(), labels.long())
             learner.optimizer.zero_grad(set_to_none=True)
-            learner.scaler.scale(loss).backward()
+            learner.scaler.scale(value).backward()
             learner.scaler.step(learner.optimizer)
             learner.scaler.update()
+            if learner.average is not None:
+                learner.average.update_parameters(model)
 
-            total_loss += loss.detach()
+            total_loss += value.detach()
             matrix += _sampled_confusion(logits.detach(), labels.long())
             speed = (step + 1) * batch_size / (time.perf_counter() - started)
             if step % STEPS_BETWEEN_LOSSES == 0:
-                shown_loss = float(loss.detach())
+                shown_loss = float(value.detach())
             show(f"loss {shown_loss:.3f}, lr {recipe.lr * factor:.2g}, {speed:.1f} images/s")
     square = matrix.cpu().numpy().reshape(model.classes, model.classes)
     return Pass(float(total_loss) / steps, mean_iou(square) or 0.0, recipe.lr * factor)
-
-
-def loss_of(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean cross-entropy of the labelled pixels; zero where a batch has none."""
-    total = functional.cross_entropy(logits, labels, weights, ignore_index=IGNORED, reduction="sum")
-    by_label = functional.pad(weights, (0, IGNORED + 1 - len(weights)))
-    return total / by_label[labels].sum().clamp_min(1e-6)
 
 
 def _seeded(seed: int, epoch: int) -> torch.Generator:
@@ -180,8 +176,10 @@ def _sampled_confusion(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _line(entry: Epoch, epochs: int) -> str:
+    validated = ""
+    if entry.val_miou is not None:
+        validated = f" validation loss {entry.val_loss:.4f}, mIoU {entry.val_miou:.4f};"
     return (
         f"epoch {entry.epoch}/{epochs}: train loss {entry.train_loss:.4f}, "
-        f"mIoU {entry.train_miou:.4f}; validation loss {entry.val_loss:.4f}, "
-        f"mIoU {entry.val_miou:.4f}; lr {entry.lr:.2e}; {entry.seconds:.1f} s"
+        f"mIoU {entry.train_miou:.4f};{validated} lr {entry.lr:.2e}; {entry.seconds:.1f} s"
     )

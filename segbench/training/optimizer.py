@@ -1,16 +1,14 @@
-"""What is minimised and how: the optimizer's groups and the weights of the classes."""
+"""The optimizer's groups of layers, and the learning rate over time."""
 
 import math
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.model import SegmentationModel
-from segbench.types import IGNORED, Recipe
+from segbench.types import Recipe
 
 
 def make_optimizer(model: SegmentationModel, recipe: Recipe) -> torch.optim.Optimizer:
@@ -42,19 +40,6 @@ def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Give every group ``factor`` times its base rate."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
-
-
-def class_weights(labels: NDArray[np.uint8], classes: int) -> Tensor:
-    """1 / ln(1.02 + p) for the share p of each class in the labels (N, H, W).
-
-    Source: Paszke et al., "ENet: A Deep Neural Network Architecture for Real-Time Semantic
-    Segmentation", 2016.
-    """
-    counts = np.zeros(IGNORED + 1, np.int64)
-    for label in labels:
-        counts += np.bincount(label.ravel(), minlength=IGNORED + 1)
-    share = counts[:classes] / max(1, counts[:classes].sum())
-    return torch.from_numpy(1 / np.log(1.02 + share)).float()
 
 
 WARM_UP = 0.1

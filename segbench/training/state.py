@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
@@ -21,13 +22,16 @@ LAST, STATE = "last.safetensors", "state.pt"
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of the learning curve; ``train_miou`` is of every 4th pixel each way."""
+    """One line of the learning curve; ``train_miou`` is of every 4th pixel each way.
+
+    Without a validation split ``val_loss`` and ``val_miou`` are None.
+    """
 
     epoch: int
     train_loss: float
     train_miou: float
-    val_loss: float
-    val_miou: float
+    val_loss: float | None
+    val_miou: float | None
     lr: float
     seconds: float
 
@@ -49,11 +53,26 @@ class Job:
 
 @dataclass(frozen=True)
 class Learner:
-    """The three things that change while training."""
+    """What changes while training."""
 
     model: SegmentationModel
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+    average: AveragedModel | None
+
+    @property
+    def kept(self) -> SegmentationModel:
+        """What is validated and saved: the moving average where there is one."""
+        if self.average is None:
+            return self.model
+        return cast(SegmentationModel, self.average.module)
+
+
+def moving_average(model: SegmentationModel, recipe: Recipe) -> AveragedModel | None:
+    """The exponential moving average of weights and batch statistics, where the recipe has one."""
+    if recipe.ema is None:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
 
 
 def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
@@ -63,14 +82,16 @@ def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
     """
     latest = curve[-1]
     config = dict(job.config) | {"epoch": latest.epoch, "val_miou": latest.val_miou}
-    if improvements([epoch.val_miou for epoch in curve])[-1]:
-        save_checkpoint(job.output / BEST, learner.model, config)
-    save_checkpoint(job.output / LAST, learner.model, config)
+    scores = [epoch.val_miou for epoch in curve if epoch.val_miou is not None]
+    if not scores or improvements(scores)[-1]:
+        save_checkpoint(job.output / BEST, learner.kept, config)
+    save_checkpoint(job.output / LAST, learner.kept, config)
     state = {
         "config": dict(job.config),
         "model": learner.model.net.state_dict(),
         "optimizer": learner.optimizer.state_dict(),
         "scaler": learner.scaler.state_dict(),
+        "average": None if learner.average is None else learner.average.state_dict(),
         "curve": [asdict(epoch) for epoch in curve],
     }
     with draft_of(job.output / STATE) as draft, draft.open("wb") as file:
@@ -112,4 +133,6 @@ def _restored(learner: Learner, state: Mapping[str, Any]) -> list[Epoch]:
     learner.model.net.load_state_dict(state["model"])
     learner.optimizer.load_state_dict(state["optimizer"])
     learner.scaler.load_state_dict(state["scaler"])
+    if learner.average is not None:
+        learner.average.load_state_dict(state["average"])
     return [Epoch(**epoch) for epoch in state["curve"]]

@@ -1,27 +1,32 @@
 """The score that chooses the best epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
 from segbench.device import training_dtype
-from segbench.inference.tensors import class_map, resize_logits, to_device
+from segbench.inference.tensors import resize_logits, to_device
 from segbench.model import SegmentationModel
 from segbench.progress import Reporter
-from segbench.scoring.confusion import confusion_matrix, mean_iou
-from segbench.types import IGNORED, Dataset, Frame
+from segbench.scoring.confusion import mean_iou
+from segbench.types import IGNORED, ClassMap, Dataset, Frame
+
+BATCH = 4
+READ_AHEAD = 16
 
 
 @dataclass(frozen=True)
 class Validation:
     """Mean cross-entropy of a labelled pixel and mIoU over the validation split."""
 
-    loss: float
-    miou: float
+    loss: float | None
+    miou: float | None
 
 
 @dataclass(frozen=True)
@@ -42,21 +47,38 @@ class Validator:
     def __call__(self, model: SegmentationModel) -> Validation:
         """One confusion matrix over the whole split, at label size."""
         model.eval()
-        dtype = training_dtype(self.precision, self.device)
         classes = len(self.dataset.classes)
-        matrices = []
-        loss, pixels = 0.0, 0
-        pairs = zip(self.frames, self.images, strict=True)
-        for frame, image in self.reporter.track(pairs, len(self.frames), "validate"):
-            label = self.dataset.read_label(frame)
-            inputs = to_device(image[None], self.device, dtype)
+        matrix = torch.zeros(classes, classes, dtype=torch.int64, device=self.device)
+        loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        pairs = zip(self._labels(), self._logits(model), strict=True)
+        for label, logits in self.reporter.track(pairs, len(self.frames), "validate"):
+            logits = resize_logits(logits[None].float(), label.shape)
+            truth = torch.from_numpy(label).to(self.device).long()[None]
+            loss += functional.cross_entropy(logits, truth, ignore_index=IGNORED, reduction="sum")
+            matrix += counted(logits, truth)
+        pixels = max(1, int(matrix.sum()))
+        return Validation(float(loss) / pixels, mean_iou(matrix.cpu().numpy()) or 0.0)
+
+    def _logits(self, model: SegmentationModel) -> Iterator[Tensor]:
+        dtype = training_dtype(self.precision, self.device)
+        for start in range(0, len(self.images), BATCH):
+            inputs = to_device(self.images[start : start + BATCH], self.device, dtype)
             with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
                 logits = model(inputs)
-            logits = resize_logits(logits.float(), label.shape)
-            truth = torch.from_numpy(label).to(self.device).long()[None]
-            loss += float(
-                functional.cross_entropy(logits, truth, ignore_index=IGNORED, reduction="sum")
-            )
-            pixels += int((label != IGNORED).sum())
-            matrices.append(confusion_matrix(label, class_map(logits[0]), classes))
-        return Validation(loss / max(1, pixels), mean_iou(np.sum(matrices, axis=0)) or 0.0)
+            yield from logits
+
+    def _labels(self) -> Iterator[ClassMap]:
+        """Decoded in threads, ahead of the network."""
+        with ThreadPoolExecutor() as pool:
+            for start in range(0, len(self.frames), READ_AHEAD):
+                yield from pool.map(
+                    self.dataset.read_label, self.frames[start : start + READ_AHEAD]
+                )
+
+
+def counted(logits: Tensor, labels: Tensor) -> Tensor:
+    """How often each class (rows) is taken for each (columns), (classes, classes)."""
+    classes = logits.shape[1]
+    labelled = labels != IGNORED
+    pairs = labels[labelled] * classes + logits.argmax(1)[labelled]
+    return torch.bincount(pairs, minlength=classes**2).view(classes, classes)

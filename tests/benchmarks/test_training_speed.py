@@ -23,6 +23,7 @@ from segbench.inference.tensors import to_device, weight_format
 from segbench.progress import Reporter
 from segbench.recipes import MODERN
 from segbench.training.fit import train_epoch
+from segbench.training.loss import Loss
 from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job, Learner
 from segbench.types import IGNORED, InputConvention, Recipe
@@ -52,7 +53,9 @@ def learner_for(name: str, recipe: Recipe) -> Learner:
     model = fcn8s_over(BACKBONES[name].build(convention), 11, convention)
     dtype = torch.float32 if recipe.precision == "fp32" else torch.bfloat16
     model.to(memory_format=weight_format(model, dtype, CPU))
-    return Learner(model, make_optimizer(model, recipe), torch.amp.GradScaler("cpu", enabled=False))
+    return Learner(
+        model, make_optimizer(model, recipe), torch.amp.GradScaler("cpu", enabled=False), None
+    )
 
 
 def random_split(recipe: Recipe, steps: int) -> Split:
@@ -67,7 +70,9 @@ def whole_epoch(name: str, precision: str) -> Any:
     recipe, steps = recipe_for(name, precision)
     learner, split = learner_for(name, recipe), random_split(recipe, steps)
     job = Job(recipe, 0, CPU, Path(), {})
-    return lambda: train_epoch(learner, split, None, job, 0, [], Reporter(quiet=True))
+    return lambda: train_epoch(
+        learner, split, Loss(torch.ones(11)), job, 0, [], Reporter(quiet=True)
+    )
 
 
 def bare_epoch(name: str, precision: str) -> Any:

@@ -11,8 +11,9 @@ from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.model import SegmentationModel
 from segbench.progress import Reporter
-from segbench.training.fit import fit, loss_of
-from segbench.training.optimizer import class_weights, make_optimizer, should_stop
+from segbench.training.fit import fit
+from segbench.training.loss import class_weights, cross_entropy, lovasz_softmax
+from segbench.training.optimizer import make_optimizer, should_stop
 from segbench.training.state import BEST, LAST, Epoch, Job
 from segbench.training.validation import Validation, Validator
 from segbench.types import IGNORED, InputConvention, Recipe
@@ -36,7 +37,11 @@ class KilledError(Exception):
 
 
 def train(
-    root: Path, recipe: Recipe = MODERN, die_in: int | None = None, resume: bool = False
+    root: Path,
+    recipe: Recipe = MODERN,
+    die_in: int | None = None,
+    resume: bool = False,
+    validated: bool = True,
 ) -> list[Epoch]:
     """Train into ``root/out``; ``die_in`` kills the run in the validation of that epoch."""
     if not (root / "tiny").exists():
@@ -58,7 +63,7 @@ def train(
             raise KilledError
         return validator(model)
 
-    return fit(model, splits["train"], validate, job, QUIET, resume)
+    return fit(model, splits["train"], validate if validated else None, job, QUIET, resume)
 
 
 def test_the_loss_is_the_weighted_mean_of_the_labelled_pixels() -> None:
@@ -67,15 +72,24 @@ def test_the_loss_is_the_weighted_mean_of_the_labelled_pixels() -> None:
     labels[0, 0] = IGNORED
     weights = torch.tensor([1.0, 2.0, 5.0])
     expected = torch.nn.functional.cross_entropy(logits, labels, weights, ignore_index=IGNORED)
-    torch.testing.assert_close(loss_of(logits, labels, weights), expected)
+    torch.testing.assert_close(cross_entropy(logits, labels, weights), expected)
 
 
 def test_a_batch_without_labels_teaches_nothing() -> None:
     logits = torch.randn(1, 3, 4, 5, requires_grad=True)
-    loss = loss_of(logits, torch.full((1, 4, 5), IGNORED), torch.ones(3))
+    loss = cross_entropy(logits, torch.full((1, 4, 5), IGNORED), torch.ones(3))
     loss.backward()
     assert float(loss.detach()) == 0
     assert not logits.grad.any()
+
+
+def test_of_hard_decisions_lovasz_is_one_minus_the_mean_iou_of_the_classes_present() -> None:
+    labels = torch.tensor([[[0, 0, 0, 1], [1, 1, IGNORED, IGNORED]]])
+    decided = torch.tensor([[[0, 0, 1, 1], [1, 2, 2, 0]]])
+    logits = 50 * torch.nn.functional.one_hot(decided, 4).permute(0, 3, 1, 2).float()
+    expected = 1 - (2 / 3 + 2 / 4) / 2
+    assert float(lovasz_softmax(logits, labels)) == pytest.approx(expected, abs=1e-6)
+    assert float(lovasz_softmax(logits, torch.full_like(labels, IGNORED))) == 0
 
 
 def test_it_learns(tmp_path: Path) -> None:
@@ -84,7 +98,7 @@ def test_it_learns(tmp_path: Path) -> None:
     assert curve[-1].train_loss < curve[0].train_loss
 
 
-@pytest.mark.parametrize("recipe", [MODERN, ORIGINAL, replace(MODERN, precision="bf16")])
+@pytest.mark.parametrize("recipe", [MODERN, ORIGINAL, replace(MODERN, precision="bf16", ema=0.9)])
 @pytest.mark.parametrize("die_in", [1, 2, 3])
 def test_a_stopped_run_ends_with_the_same_weights(
     tmp_path: Path, recipe: Recipe, die_in: int
@@ -113,6 +127,24 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_what_was_done(tmp_path
     assert (tmp_path / "out" / BEST).exists()
 
 
+def test_the_average_of_the_weights_is_kept(tmp_path: Path) -> None:
+    """Which starts as the weights after the first step."""
+    for name in ("plain", "averaged"):
+        (tmp_path / name).mkdir()
+    one_step = replace(MODERN, epochs=1, batch_size=8, schedule="constant")
+    train(tmp_path / "plain", one_step)
+    train(tmp_path / "averaged", replace(one_step, ema=0.5))
+    first, average = (load_file(tmp_path / n / "out" / BEST) for n in ("plain", "averaged"))
+    assert all(torch.equal(first[key], average[key]) for key in first)
+
+
+def test_without_validation_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    curve = train(tmp_path, replace(MODERN, epochs=3), validated=False)
+    assert [(epoch.val_loss, epoch.val_miou) for epoch in curve] == [(None, None)] * 3
+    best, last = (load_file(tmp_path / "out" / name) for name in (BEST, LAST))
+    assert all(torch.equal(best[key], last[key]) for key in best)
+
+
 def test_early_stop(tmp_path: Path) -> None:
     recipe = replace(ORIGINAL, epochs=50, lr=1e-9, patience=2)
     scores = [epoch.val_miou for epoch in train(tmp_path, recipe)]
@@ -138,6 +170,6 @@ def test_the_encoder_learns_slower_and_biases_do_not_decay(optimizer: str) -> No
 
 def test_class_weights_follow_enet() -> None:
     labels = torch.tensor([[[0, 0, 0, 1], [255, 255, 255, 255]]], dtype=torch.uint8).numpy()
-    weights = class_weights(labels, 3)
+    weights = class_weights(labels, 3, offset=1.02)
     expected = [1 / torch.log(torch.tensor(1.02 + share)).item() for share in (0.75, 0.25, 0.0)]
     assert weights.tolist() == pytest.approx(expected, rel=1e-6)

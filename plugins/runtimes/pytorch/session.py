@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from segbench.device import describe, resolve_device, set_threads
-from segbench.inference.tensors import memory_format, to_device
+from segbench.inference.tensors import exact_cudnn, memory_format, to_device
 from segbench.model import SegmentationModel
 from segbench.types import Setup
 
@@ -44,7 +44,7 @@ class TorchSession:
 
     def run(self, inputs: Tensor) -> Tensor:
         """Logits (N, classes, H, W) or class maps (N, H, W) on the device."""
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.inference_mode(), exact_cudnn():
             return self.forward(inputs)
 
     def fetch(self, outputs: Tensor) -> NDArray[Any]:
@@ -65,7 +65,7 @@ class TorchSession:
         """Record the kernels of one forward pass; replaying them spares their launches."""
         images = torch.zeros(shape, device=self.device)
         images = images.contiguous(memory_format=memory_format(self.dtype))
-        with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        with torch.inference_mode(), exact_cudnn():
             side = torch.cuda.Stream(self.device)
             with torch.cuda.stream(side):
                 for _ in range(3):
