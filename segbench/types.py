@@ -435,8 +435,9 @@ class Runtime:
     ``export_suffixes`` the endings that its files may have. ``fp16`` names the runtime that
     ``segbench latency`` measures beside this one, as INT8 has to be faster than FP16. ``peak``
     measures the engine's own kernels with the threads and on the device of the setup; without it
-    the roofline is FP32's in PyTorch. An entry of ``requires`` may name alternatives
-    ("onnxruntime-gpu|onnxruntime").
+    the roofline is FP32's in PyTorch. ``loads_onnx`` says that it starts from the graph of
+    ``segbench.onnx``, so that it runs a user's ONNX file too. An entry of ``requires`` may name
+    alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -451,4 +452,5 @@ class Runtime:
     export_suffixes: tuple[str, ...] = (".onnx",)
     fp16: str | None = None
     peak: Callable[[Setup], Peak] | None = None
+    loads_onnx: bool = False
     precision: Arithmetic = "fp32"

@@ -96,6 +96,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export, precision),
             export_options=("dynamic",),
             peak=partial(peak, precision),
+            loads_onnx=True,
             precision=precision,
         )
     for name, (what, profile) in INT8.items():
@@ -108,5 +109,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export_int8, profile),
             fp16="onnx-fp16",
             peak=partial(peak_int8, profile),
+            loads_onnx=True,
             precision="int8",
         )

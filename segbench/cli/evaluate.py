@@ -1,13 +1,13 @@
 """``segbench evaluate``: the official score of a checkpoint on any runtime."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
 from segbench.cli import options
 from segbench.cli.print_scores import print_record
+from segbench.cli.sources import default_runtime, runtime_option, source_options, take_source
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -15,16 +15,9 @@ from segbench.records.record import read_record
 
 
 @click.command()
-@click.option("--checkpoint", type=click.Path(path_type=Path))
-@click.option("--network", "network_name", help="With --weights, in place of a checkpoint.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Weights of --network for the classes of the dataset.",
-)
+@source_options
 @click.option("--dataset", "dataset_name", required=True)
-@click.option("--runtime", "runtime_name", default="eager", show_default=True)
+@runtime_option
 @click.option("--split", help="Default: the dataset's scoring split.")
 @click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
 @options.label_scale
@@ -38,27 +31,18 @@ from segbench.records.record import read_record
 def evaluate(
     registry: Registry,
     dataset_name: str,
-    runtime_name: str,
-    checkpoint: Path | None,
-    network_name: str | None,
-    weights: Path | None,
+    runtime_name: str | None,
     **given: Any,
 ) -> None:
-    """Score a checkpoint on a labelled split and write a record."""
-    from segbench.inference.opened import NetworkWeights
+    """Score a trained network on a labelled split and write a record."""
     from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
 
     dataset = registry.dataset(dataset_name)
-    if checkpoint and not (network_name or weights):
-        source: Path | NetworkWeights = checkpoint
-    elif network_name and weights and not checkpoint:
-        source = NetworkWeights(registry.network(network_name), weights, dataset)
-    else:
-        raise click.UsageError("Give --checkpoint, or --network with --weights.")
+    runtime = registry.runtime(runtime_name or default_runtime(given))
     chosen = EvaluateOptions(
-        checkpoint=source,
+        checkpoint=take_source(given, registry, dataset_name),
         dataset=dataset,
-        runtime=registry.runtime(runtime_name),
+        runtime=runtime,
         argv=sys.argv,
         **given,
     )

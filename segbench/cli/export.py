@@ -6,13 +6,15 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.sources import dataset_option, source_options, take_source
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
 
 @click.command()
-@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@source_options
+@dataset_option
 @click.option(
     "--runtime",
     "runtime_name",
@@ -40,8 +42,8 @@ from segbench.progress import Reporter
 )
 @options.data_root
 @click.pass_obj
-def export(registry: Registry, runtime_name: str, **given: Any) -> None:
-    """Write FCN8s for an engine: RGB in 0..255 goes in, normalisation and padding are inside.
+def export(registry: Registry, runtime_name: str, dataset_name: str | None, **given: Any) -> None:
+    """Write a trained network for an engine: RGB in 0..255 goes in, normalisation is inside.
 
     The ONNX graph is compared with PyTorch by numbers before it is written: in FP32 and FP16 they
     must be equal but for rounding, in INT8 they may not plainly disagree on calibration frames.
@@ -50,7 +52,8 @@ def export(registry: Registry, runtime_name: str, **given: Any) -> None:
     from segbench.jobs.export import ExportOptions
     from segbench.jobs.export import export as do_export
 
-    chosen = ExportOptions(runtime=registry.runtime(runtime_name), **given)
+    source = take_source(given, registry, dataset_name)
+    chosen = ExportOptions(checkpoint=source, runtime=registry.runtime(runtime_name), **given)
     written = do_export(chosen, registry, Reporter())
     share = written.file / written.weights
     agreement = written.agreement

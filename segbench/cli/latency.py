@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.sources import check_onnx, onnx_options, take_onnx
 from segbench.cli.terminal import echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.latency.timing import SCENARIOS, SCOPES
@@ -34,8 +35,8 @@ PROTOCOL = (
     "--runtime",
     "runtimes",
     type=click.STRING,
-    default=["eager"],
-    help="Runtime to time; speed-ups are over the first; 'all': every runtime that runs here.",
+    help="Runtime to time; speed-ups are over the first; 'all': every runtime that runs here. "
+    "Default: eager, or onnx for an ONNX file.",
 )
 @click.option(
     "--checkpoint",
@@ -60,6 +61,7 @@ PROTOCOL = (
     metavar="FILE",
     help="Weights of --network for the classes of --dataset. Default: random.",
 )
+@onnx_options
 @click.option(
     "--decoder", type=click.Choice(["bilinear", "transposed"]), help="FCN8s only, random weights."
 )
@@ -128,9 +130,14 @@ def latency(
     from segbench.jobs.latency_sweep import latency_sweep, named_runtimes
     from segbench.latency.group import Protocol
 
-    if given["checkpoint"] and any(
-        given[name] for name in ("backbones", "networks", "weights", "decoder", "dataset")
-    ):
+    given["onnx"], model = take_onnx(given), given["model"]
+    check_onnx(given["onnx"], model)
+    others = ("backbones", "networks", "weights", "decoder")
+    if model and (given["checkpoint"] or any(given[name] for name in others)):
+        raise click.UsageError("--model is a network of its own; name no other beside it.")
+    if model and not given["dataset"]:
+        raise click.UsageError("--model goes with --dataset, which names its classes.")
+    if given["checkpoint"] and any(given[name] for name in (*others, "dataset")):
         raise click.UsageError(
             "A checkpoint has its own network and classes; "
             "leave --backbone, --network, --weights, --decoder and --dataset out."
@@ -143,7 +150,8 @@ def latency(
     protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
     for name in ("networks", "backbones"):
         given[name] = tuple(dict.fromkeys(given[name]))
-    names = named_runtimes(runtimes, protocol.device, registry)
+    wanted = runtimes or ("onnx" if model else "eager",)
+    names = named_runtimes(wanted, protocol.device, registry, for_onnx=bool(model))
     names = with_fp16(names, protocol.device, registry)
     check_keep_float(names, protocol, registry)
     asked = [

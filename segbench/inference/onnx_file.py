@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from segbench.errors import SegbenchError, unknown_name
-from segbench.inference.networks import LoadedNetwork
-from segbench.types import Dataset, InputConvention, Network, Size
+from segbench.inference.networks import FileNetwork, LoadedNetwork
+from segbench.types import Dataset, InputConvention, Size
 
 if TYPE_CHECKING:
     import onnx
@@ -50,13 +50,6 @@ class OnnxFile:
     path: Path
     dataset: Dataset
     options: OnnxOptions = field(default_factory=OnnxOptions)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileNetwork(Network):
-    """The network of a file, which no plugin offers; ``notes`` are what was assumed of it."""
-
-    notes: tuple[str, ...] = ()
 
 
 def load_onnx(file: OnnxFile, size: Size | None = None) -> LoadedNetwork:

@@ -111,7 +111,7 @@ def score(
             started=started,
             argv=options.argv,
             registry=registry,
-            plugins=[network.model.network.plugin, dataset, runtime],
+            plugins=[*network.plugins, dataset, runtime],
             engine=session.engine,
             dataset_fingerprint=fingerprint(frames, reporter),
         )

@@ -16,7 +16,9 @@ from segbench.inference.networks import (
     chosen_network,
     random_network,
 )
+from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
 from segbench.inference.opened import check_machine, check_runtime
+from segbench.inference.sources import check_loads
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import Measured, Protocol, measure_group
 from segbench.plugins import Registry
@@ -30,9 +32,10 @@ from segbench.types import Runtime, Size
 class LatencyOptions:
     """What ``segbench latency`` was asked for, by name, so that another process can do it too.
 
-    Networks are a ``checkpoint``, a network with ``weights`` for a dataset, or ``networks`` and
-    FCN8s on ``backbones`` with random weights. ``isolated`` says that each
-    runtime has a process of its own; then ``baseline`` is the record of the first.
+    Networks are a ``checkpoint``, a network with ``weights`` or an ONNX file ``model`` (with its
+    options ``onnx``) for a dataset, or ``networks`` and FCN8s on ``backbones`` with random
+    weights. ``isolated`` says that each runtime has a process of its own; then ``baseline`` is
+    the record of the first.
     """
 
     runtimes: tuple[str, ...]
@@ -42,6 +45,8 @@ class LatencyOptions:
     dataset: str | None = None
     checkpoint: Path | None = None
     weights: Path | None = None
+    model: Path | None = None
+    onnx: OnnxOptions = field(default_factory=OnnxOptions)
     size: Size | None = None
     protocol: Protocol = field(default_factory=Protocol)
     results: Path = Path("results")
@@ -123,6 +128,10 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     outcome = Outcome()
     try:
         for network in _networks(options, registry):
+            for note in network.notes:
+                reporter.say(note)
+            for runtime in runtimes:
+                check_loads(runtime, network, registry)
             group = measure_group(network, runtimes, options.protocol, registry, reporter)
             measured = {n: each for n, each in group.items() if isinstance(each, Measured)}
             for name, error in group.items():
@@ -152,6 +161,10 @@ def _networks(options: LatencyOptions, registry: Registry) -> Iterator[LoadedNet
         from segbench.inference.checkpoint import load_checkpoint
 
         yield load_checkpoint(options.checkpoint, registry, options.size)
+        return
+    if options.model is not None:
+        file = OnnxFile(options.model, registry.dataset(options.dataset or ""), options.onnx)
+        yield load_onnx(file, options.size)
         return
     backbones = options.backbones if options.networks else options.backbones or (RANDOM_BACKBONE,)
     chosen = [chosen_network(registry, name) for name in options.networks]
@@ -185,7 +198,7 @@ def _records(
             started,
             options.argv,
             registry,
-            plugins=[network.model.network.plugin, measured.warm.runtime],
+            plugins=[*network.plugins, measured.warm.runtime],
             engine=measured.warm.session.engine,
         )
         record = latency_record(

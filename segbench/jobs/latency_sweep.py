@@ -12,12 +12,18 @@ from segbench.progress import Reporter
 ALL = "all"
 
 
-def named_runtimes(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
-    """Each name once; "all" stands for every runtime that runs here, eager first."""
+def named_runtimes(
+    names: Sequence[str], device: str, registry: Registry, for_onnx: bool = False
+) -> tuple[str, ...]:
+    """Each name once; "all" stands for every runtime that runs here, eager first.
+
+    With ``for_onnx`` these are only those that load a user's ONNX file.
+    """
     chosen: list[str] = []
     for name in names:
         if name == ALL:
-            usable = [each.name for each in registry.runtimes if runs_here(each, device, registry)]
+            able = [each for each in registry.runtimes if each.loads_onnx or not for_onnx]
+            usable = [each.name for each in able if runs_here(each, device, registry)]
             chosen += sorted(usable, key=lambda each: each != REFERENCE)
         else:
             chosen.append(registry.runtime(name).name)
