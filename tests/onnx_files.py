@@ -1,4 +1,4 @@
-"""ONNX files made by hand: a 1x1 convolution whose logits are largest for the nearest colour."""
+"""ONNX files made by hand: two 1x1 convolutions whose logits are largest for the nearest colour."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,8 @@ def nearest_color(
 ) -> Path:
     """Images of RGB / ``divisor`` to logits, or with ``decide`` to class maps.
 
-    Logits are 2 c x - c c for the colour c of each class, so the class of the nearest is largest.
+    The first convolution changes nothing. The classifier's logits are 2 c x - c c for the colour
+    c of each class, so the class of the nearest is largest.
     """
     colors = np.array(palette, np.float32) / divisor
     weight = 2 * (colors[:, ::-1] if bgr else colors)
@@ -40,9 +41,12 @@ def nearest_color(
         nodes.append(helper.make_node("Transpose", [last], ["chw"], perm=[0, 3, 1, 2]))
         last = "chw"
     constants = {
+        "same": np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1),
         "w": np.ascontiguousarray(weight[:, :, None, None]),
         "b": -(colors**2).sum(1),
     }
+    nodes.append(helper.make_node("Conv", [last, "same"], ["stem"], "stem"))
+    last = "stem"
     nodes.append(
         helper.make_node("Conv", [last, "w", "b"], ["y"], "classifier", strides=[stride, stride])
     )

@@ -236,12 +236,14 @@ class _Chain:
     """Nodes in a row, each of which takes the one before it and constants."""
 
     def __init__(self, graph: onnx.GraphProto, start: str, name: str = "before") -> None:
-        self.graph, self.last, self.name = graph, start, name
+        self.graph, self.last, self.name = graph, start, f"segbench/{name}"
+        while any(node.name.startswith(self.name) for node in graph.node):
+            self.name = f"segbench/{self.name}"
         self.nodes: list[onnx.NodeProto] = []
 
     def add(self, kind: str, *constants: Any, **attributes: Any) -> None:
         """A node of ``kind``; None stands for an input that is left out."""
-        name = f"segbench/{self.name}/{kind}_{len(self.nodes)}"
+        name = f"{self.name}/{kind}_{len(self.nodes)}"
         inputs = [self.last]
         for number, constant in enumerate(constants):
             inputs.append("" if constant is None else f"{name}/constant_{number}")

@@ -203,12 +203,12 @@ def test_the_graph_for_engines_takes_rgb_and_gives_its_logits(
     np.testing.assert_allclose(logits, expected, atol=0.02)
 
 
-def test_int8_leaves_the_only_layer_which_is_the_classifier(tmp_path: Path) -> None:
+def test_int8_leaves_the_classifier(tmp_path: Path) -> None:
     network = load(nearest_color(tmp_path / "net.onnx"))
     images = np.stack([draw(seed).image for seed in range(4)])
     setup = Setup(SIZE, calibration=Calibration("tiny", ("0",), images))
     told = export_quantized(network.model, tmp_path / "int8.onnx", setup, "unsigned")
-    assert (told["layers"], told["float_layers"]) == ([], ["classifier"])
+    assert (told["layers"], told["float_layers"]) == (["stem"], ["classifier"])
     assert told["agreement"] > 0.9
 
 
@@ -216,9 +216,9 @@ def test_work_is_counted_from_the_graph(tmp_path: Path) -> None:
     network = load(nearest_color(tmp_path / "net.onnx"))
     pixels, classes = SIZE[0] * SIZE[1], len(CLASSES)
     work = work_of(network.model, SIZE, 1)
-    assert work.flop == 2 * pixels * 3 * classes
-    assert work.values == pixels * (3 + classes) + 3 * classes + classes
-    assert network.model.count_parameters() == 3 * classes + classes
+    assert work.flop == 2 * pixels * (9 + 3 * classes)
+    assert work.values == pixels * (9 + classes) + 9 + 3 * classes + classes
+    assert network.model.count_parameters() == 9 + 3 * classes + classes
 
 
 @pytest.mark.parametrize(
