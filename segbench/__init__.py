@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from segbench.types import Benchmark as Benchmark
     from segbench.types import Calibration as Calibration
     from segbench.types import ClassMap as ClassMap
+    from segbench.types import Color as Color
     from segbench.types import Counts as Counts
     from segbench.types import Dataset as Dataset
+    from segbench.types import DescribedDataset as DescribedDataset
     from segbench.types import Frame as Frame
     from segbench.types import InputConvention as InputConvention
     from segbench.types import Network as Network
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from segbench.types import ScoreTable as ScoreTable
     from segbench.types import Session as Session
     from segbench.types import Setup as Setup
+    from segbench.types import Size as Size
 
 __version__ = "0.1.0"
 
@@ -58,8 +61,9 @@ MODULES = {
     "plugins": "Registry",
     "progress": "Reporter",
     "recipes": "MODERN ORIGINAL",
-    "types": "IGNORED Augmentation Backbone BackboneFamily Benchmark Calibration ClassMap Counts "
-    "Dataset Frame InputConvention Network Peak Recipe Runtime ScoreTable Session Setup",
+    "types": "IGNORED Augmentation Backbone BackboneFamily Benchmark Calibration ClassMap Color "
+    "Counts Dataset DescribedDataset Frame InputConvention Network Peak Recipe Runtime "
+    "ScoreTable Session Setup Size",
 }
 """The module that each name comes from."""
 

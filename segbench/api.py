@@ -58,7 +58,7 @@ def train(
     from segbench.jobs.run import run
     from segbench.records.record import read_record
 
-    plugins = plugins or registry()
+    plugins = (plugins or registry()).at(data_root)
     whole = network in {each.name for each in plugins.networks}
     backbone = None if whole else network
     chosen = chosen_network(plugins, network if whole else None, backbone, decoder)
@@ -94,7 +94,7 @@ def evaluate(
     from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
     from segbench.records.record import read_record
 
-    plugins = plugins or registry()
+    plugins = (plugins or registry()).at(data_root)
     chosen = EvaluateOptions(
         checkpoint=checkpoint,
         dataset=plugins.dataset(dataset),
@@ -139,7 +139,9 @@ def measure(
         protocol=Protocol(data_root=data_root, **protocol),
         results=results,
     )
-    outcome = latency(options, plugins or registry(), reporter or Reporter(quiet=True))
+    outcome = latency(
+        options, (plugins or registry()).at(data_root), reporter or Reporter(quiet=True)
+    )
     if outcome.interrupted:
         raise KeyboardInterrupt
     if outcome.failed:
@@ -166,7 +168,7 @@ def score(
     """
     from segbench.scoring.score import frames_to_score, score_predictions, with_options
 
-    scenes = with_options((plugins or registry()).dataset(dataset), options or {})
+    scenes = with_options((plugins or registry()).at(data_root).dataset(dataset), options or {})
     split = split or scenes.predictions_split or scenes.score_split
     frames = frames_to_score(scenes, scenes.locate(data_root), split)
     return score_predictions(scenes, frames, predictions, label_scale, workers, reporter)
@@ -190,7 +192,7 @@ def export(
     from segbench.jobs.export import ExportOptions
     from segbench.jobs.export import export as write
 
-    plugins = plugins or registry()
+    plugins = (plugins or registry()).at(data_root)
     chosen = ExportOptions(
         checkpoint=checkpoint,
         runtime=plugins.runtime(runtime),

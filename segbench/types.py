@@ -334,6 +334,20 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class DescribedDataset:
+    """A data set whose classes are described beside its files.
+
+    ``read`` takes the data root and gives the data set, whose name is ``name``, a dash and a name
+    of its own; it raises DataError where there is none, or its description is wrong.
+    """
+
+    name: str
+    summary: str
+    read: Callable[[Path], Dataset]
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Training frames that the ranges of INT8 activations are measured on.
 

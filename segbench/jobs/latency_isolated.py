@@ -96,7 +96,8 @@ def _end_with_parent() -> None:
 
 
 def _measure(options: LatencyOptions) -> Outcome:
-    return latency(options, Registry.load(), Reporter())
+    registry = Registry.load().at(options.protocol.data_root)
+    return latency(options, registry, Reporter())
 
 
 def _cause_of_death(code: int, options: LatencyOptions) -> str:
