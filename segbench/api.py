@@ -17,6 +17,7 @@ from segbench.progress import Reporter
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from segbench.inference.sources import Source
     from segbench.jobs.export import Exported
     from segbench.records.record import Record
     from segbench.scoring.score import Score
@@ -76,7 +77,7 @@ def train(
 
 
 def evaluate(
-    checkpoint: Path,
+    checkpoint: "Source",
     dataset: str,
     runtime: str = "eager",
     *,
@@ -87,6 +88,8 @@ def evaluate(
     **options: Any,
 ) -> "Record":
     """Score a checkpoint on a runtime and write a record, as ``segbench evaluate`` does.
+
+    In place of its path stand a ``segbench.inference.sources.NetworkWeights`` or an ``OnnxFile``.
 
     ``options`` are fields of ``segbench.jobs.evaluate.EvaluateOptions``: split, size, label_scale,
     limit, device, calibration_frames and keep_float.
@@ -175,7 +178,7 @@ def score(
 
 
 def export(
-    checkpoint: Path,
+    checkpoint: "Source",
     runtime: str,
     output: Path,
     *,
