@@ -7,8 +7,9 @@ STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
 .PHONY: demo test bench gpu results docs install lint clean
 
+# Two processes of one thread each: small networks gain little from a second thread.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .
@@ -18,12 +19,8 @@ lint: install
 
 demo: install
 	rm -rf demo
-	$(BIN)/segbench run --backbone mobilenet --dataset streets --weights none \
-	  --results demo/results --output demo/run
-	$(BIN)/segbench latency --checkpoint demo/run/best.safetensors --runtime eager \
-	  --results demo/results
+	$(BIN)/segbench suite suites/demo.toml
 	$(BIN)/segbench leaderboard --results demo/results
-	$(BIN)/segbench leaderboard --results demo/results --format html --output demo/leaderboard.html
 	@printf '%s\n' "" \
 	  "A MobileNet FCN8s was trained on drawn streets, scored and timed. Look at:" \
 	  "  demo/run/overlays/             what it sees of the test frames" \

@@ -1,4 +1,4 @@
-"""The Python API: what the commands do, as functions that take names and paths.
+"""The Python API: what the commands do, as functions that take names and paths; they call these.
 
 ``plugins`` are those on offer, by default the installed ones; ``reporter`` says what happens, by
 default nothing. Errors of the user are ``SegbenchError``.
@@ -17,7 +17,7 @@ from segbench.progress import Reporter
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from segbench.inference.sources import Source
+    from segbench.inference.onnx_file import OnnxOptions
     from segbench.jobs.export import Exported
     from segbench.records.record import Record
     from segbench.scoring.score import Score
@@ -77,10 +77,14 @@ def train(
 
 
 def evaluate(
-    checkpoint: "Source",
+    checkpoint: Path | None,
     dataset: str,
-    runtime: str = "eager",
+    runtime: str | None = None,
     *,
+    network: str | None = None,
+    weights: Path | None = None,
+    model: Path | None = None,
+    onnx: "OnnxOptions | None" = None,
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
@@ -89,19 +93,21 @@ def evaluate(
 ) -> "Record":
     """Score a checkpoint on a runtime and write a record, as ``segbench evaluate`` does.
 
-    In place of its path stand a ``segbench.inference.sources.NetworkWeights`` or an ``OnnxFile``.
-
-    ``options`` are fields of ``segbench.jobs.evaluate.EvaluateOptions``: split, size, label_scale,
-    limit, device, calibration_frames and keep_float.
+    In place of a checkpoint, ``network`` is a whole one and ``weights`` a file for the classes of
+    the dataset, or ``model`` is an ONNX file, and ``onnx`` says what its graph does not. The
+    runtime is "eager", or "onnx" for an ONNX file. ``options`` are fields of
+    ``segbench.jobs.evaluate.EvaluateOptions``: split, size, label_scale, limit, device,
+    calibration_frames and keep_float.
     """
+    from segbench.inference.sources import chosen_source, default_runtime
     from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
     from segbench.records.record import read_record
 
     plugins = (plugins or registry()).at(data_root)
     chosen = EvaluateOptions(
-        checkpoint=checkpoint,
+        checkpoint=chosen_source(plugins, dataset, checkpoint, network, weights, model, onnx),
         dataset=plugins.dataset(dataset),
-        runtime=plugins.runtime(runtime),
+        runtime=plugins.runtime(runtime or default_runtime(model)),
         data_root=data_root,
         results=results,
         **options,
@@ -138,7 +144,7 @@ def measure(
         backbones=tuple(backbones),
         networks=tuple(networks),
         checkpoint=checkpoint,
-        size=size,
+        sizes=(size,),
         protocol=Protocol(data_root=data_root, **protocol),
         results=results,
     )
@@ -148,7 +154,7 @@ def measure(
     if outcome.interrupted:
         raise KeyboardInterrupt
     if outcome.failed:
-        raise SegbenchError(f"{outcome.failed} of {options.count} measurements failed.")
+        raise SegbenchError(f"{outcome.failed} of {outcome.count} measurements failed.")
     return [read_record(path) for path in outcome.records]
 
 
@@ -178,10 +184,15 @@ def score(
 
 
 def export(
-    checkpoint: "Source",
+    checkpoint: Path | None,
     runtime: str,
     output: Path,
     *,
+    network: str | None = None,
+    weights: Path | None = None,
+    model: Path | None = None,
+    onnx: "OnnxOptions | None" = None,
+    dataset: str | None = None,
     data_root: Path = DATA,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
@@ -189,15 +200,18 @@ def export(
 ) -> "Exported":
     """Write the file that a runtime loads, as ``segbench export`` does; its size in bytes.
 
+    In place of a checkpoint, ``network`` and ``weights`` or ``model`` and ``onnx`` are as for
+    ``evaluate``, for the classes of ``dataset``.
     ``options`` are fields of ``segbench.jobs.export.ExportOptions``: size, batch_size,
     output_kind, dynamic, compute_capability, calibration_frames and keep_float.
     """
+    from segbench.inference.sources import chosen_source
     from segbench.jobs.export import ExportOptions
     from segbench.jobs.export import export as write
 
     plugins = (plugins or registry()).at(data_root)
     chosen = ExportOptions(
-        checkpoint=checkpoint,
+        checkpoint=chosen_source(plugins, dataset, checkpoint, network, weights, model, onnx),
         runtime=plugins.runtime(runtime),
         output=output,
         data_root=data_root,

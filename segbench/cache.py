@@ -27,19 +27,6 @@ def cache_dir(*parts: str) -> Path:
     return folder
 
 
-def private_dir(name: str) -> Path:
-    """A folder of the cache for code: the user's own, which nobody else may write to."""
-    folder = cache_dir() / name
-    folder.mkdir(mode=0o700, exist_ok=True)
-    about = folder.stat()
-    if os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o022):
-        raise SegbenchError(
-            f"{folder} holds code, but others can write to it; remove it, or name a cache of your "
-            "own with SEGBENCH_CACHE."
-        )
-    return folder
-
-
 def cached(path: Path, make: Callable[[Path], object], reporter: Reporter | None = None) -> Path:
     """``path``, a file or folder in the cache, as ``make`` wrote it to the draft it is given.
 
@@ -61,6 +48,19 @@ def cached(path: Path, make: Callable[[Path], object], reporter: Reporter | None
             with suppress(FileNotFoundError):
                 path.rename(draft.with_name("damaged"))
     return path
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write ``content`` to a file in the cache, with its digest beside it, for ``kept``."""
+    with draft_of(path) as draft:
+        draft.write_bytes(content)
+        with draft_of(_beside(path)) as note:
+            note.write_text(_digest(draft), encoding="ascii")
+
+
+def kept(path: Path) -> bytes:
+    """What ``keep`` wrote; nothing where it is missing or damaged."""
+    return path.read_bytes() if _whole(path) else b""
 
 
 def _whole(path: Path) -> bool:

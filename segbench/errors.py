@@ -45,6 +45,12 @@ class RecordError(SegbenchError):
     """A file in the results folder is not a segbench record."""
 
 
+class OptionError(SegbenchError):
+    """Options that exclude one another, or lack one that they go with."""
+
+    exit_code = 2
+
+
 class InterruptedRun(SegbenchError):  # noqa: N818
     """The user stopped a run: nothing after it is begun."""
 
@@ -62,6 +68,11 @@ def sentence(error: Exception) -> str:
     if isinstance(error, SegbenchError):
         return error.message
     return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+
+
+def first_line(error: BaseException) -> str:
+    """The first sentence of what an error says, to stand inside another."""
+    return (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")
 
 
 def kept(error: ErrorT) -> ErrorT:

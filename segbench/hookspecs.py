@@ -31,7 +31,7 @@ def segbench_backbones() -> Iterable["Backbone"]:
 
 @hookspec
 def segbench_datasets() -> Iterable["Dataset | DescribedDataset"]:
-    """Give the data sets to train and score on.
+    """Give the datasets to train and score on.
 
     Called once, when the registry is loaded; nothing is read from disk before ``locate``::
 

@@ -20,11 +20,9 @@ class TapScaled(Protocol):
 
     def normalise_taps(self, images: Tensor) -> None:
         """Measure the features of normalised images (N, 3, H, W) and keep their scales."""
-        ...
 
     def fold_scales(self) -> None:
         """Move the scales into the weights, for an export."""
-        ...
 
 
 class SegmentationModel(nn.Module):

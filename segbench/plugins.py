@@ -97,7 +97,7 @@ class Registry:
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
-        """Every data set on offer, usable here or not, by name."""
+        """Every dataset on offer, usable here or not, by name."""
         return self._all(Dataset)
 
     @property
@@ -118,12 +118,25 @@ class Registry:
                 return family.find(name.removeprefix(family.prefix))
         return self._one(Backbone, name)
 
+    def default_backbone(self) -> Backbone:
+        """The backbone to take where none is named: the one that its plugin marks, if any."""
+        if not self.backbones:
+            raise PluginError("No backbone is installed: pip install segbench, or a plugin of one.")
+        return max(self.backbones, key=lambda backbone: backbone.default)
+
+    def self_made_dataset(self) -> Dataset:
+        """A dataset that makes its own frames, so that they are always there."""
+        for dataset in self.datasets:
+            if dataset.prepare:
+                return dataset
+        raise PluginError("No dataset that makes its own frames is installed; name another.")
+
     def at(self, data_root: Path) -> "Registry":
-        """The same, with the described data sets of another data root."""
+        """The same, with the described datasets of another data root."""
         return replace(self, data_root=data_root)
 
     def dataset(self, name: str) -> Dataset:
-        """The data set of that name; PluginError if it is unknown, doubled or lacks a package.
+        """The dataset of that name; PluginError if it is unknown, doubled or lacks a package.
 
         DataError where it is described in the data root, and wrongly, or another one is.
         """
@@ -225,7 +238,7 @@ def required_versions(item: Item) -> dict[str, str | None]:
     """
     versions: dict[str, str | None] = {}
     for entry in item.requires:
-        found = {name: _installed(name) for name in entry.split("|")}
+        found = {name: installed_version(name) for name in entry.split("|")}
         name = next((name for name, installed in found.items() if installed), entry)
         versions[name] = found.get(name)
     return versions
@@ -338,7 +351,8 @@ def _kind(kind: type) -> str:
     return names.get(kind, kind.__name__.lower())
 
 
-def _installed(distribution: str) -> str | None:
+def installed_version(distribution: str) -> str | None:
+    """The version of a distribution; None where it is not installed."""
     try:
         return version(distribution)
     except Exception:  # not installed, or its metadata is damaged in one of many ways

@@ -1,8 +1,9 @@
-"""How long work shows itself: a bar on a terminal, plain lines elsewhere."""
+"""How long work shows itself: a bar or a spinner on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.status import Status
 
 from segbench.errors import SegbenchError
 from segbench.text import lines
@@ -30,6 +32,7 @@ class Reporter:
     def __init__(self, quiet: bool = False, log: Path | None = None) -> None:
         self.console = Console(stderr=True, quiet=quiet)
         self.log = log
+        self._shown: Status | Progress | None = None
 
     def say(self, message: str) -> None:
         """One line that stays, also at the end of ``log``."""
@@ -54,27 +57,67 @@ class Reporter:
                 step("")
 
     @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """A spinner that says ``what`` goes on until the block ends, on a terminal.
+
+        Within another one it changes the name meanwhile; a bar inside takes its place.
+        """
+        if isinstance(self._shown, Status):
+            before = self._shown.status
+            self._shown.update(what)
+            try:
+                yield
+            finally:
+                self._shown.update(before)
+        elif self._shown is None and self._draws():
+            with self.console.status(what) as status, self._showing(status):
+                yield
+        else:
+            yield
+
+    @contextmanager
     def steps(self, total: int, what: str, idle: bool = False) -> Iterator[Step]:
         """A function to call after each of ``total`` steps, with a note such as the loss.
 
-        ``idle`` draws at the steps alone, so that nothing runs beside a measurement.
+        More steps than expected raise the total. ``idle`` draws at the steps alone, so that
+        nothing runs beside a measurement.
         """
-        if self.console.is_terminal and not self.console.quiet:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
-            )
-            progress = Progress(
-                *columns, console=self.console, transient=True, auto_refresh=not idle
-            )
-            with progress:
-                task = progress.add_task(what, total=total, note="")
-                yield lambda note: progress.update(task, advance=1, note=note, refresh=idle)
-        else:
+        if not self._draws():
             yield _Lines(self, total, what)
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        progress = Progress(*columns, console=self.console, transient=True, auto_refresh=not idle)
+        bar = progress.add_task(what, total=total, note="")
+        done = count(1)
+
+        def step(note: str) -> None:
+            now = next(done)
+            progress.update(bar, completed=now, total=max(now, total), note=note, refresh=idle)
+
+        with self._showing(progress), progress:
+            yield step
+
+    def _draws(self) -> bool:
+        return self.console.is_terminal and not self.console.quiet
+
+    @contextmanager
+    def _showing(self, shown: Status | Progress) -> Iterator[None]:
+        """``shown`` has the terminal; a spinner that had it goes on afterwards."""
+        before, self._shown = self._shown, shown
+        if isinstance(before, Status):
+            before.stop()
+        try:
+            yield
+        finally:
+            self._shown = before
+            if isinstance(before, Status):
+                before.start()
 
 
 class _Lines:
@@ -88,4 +131,5 @@ class _Lines:
         self.done += 1
         if time.monotonic() - self.last > SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
-            self.reporter.say(f"{self.what}: {self.done}/{self.total} {note}".rstrip())
+            total = max(self.done, self.total)
+            self.reporter.say(f"{self.what}: {self.done}/{total} {note}".rstrip())

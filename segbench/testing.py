@@ -56,7 +56,14 @@ def check_backbone(backbone: Backbone) -> None:
     for height, width in SIZES:
         _check_features(encoder, torch.randn(2, 3, height, width))
     images = torch.randn(2, 3, *SIZES[0])
-    _check_state(backbone, encoder, images)
+    state = encoder.state_dict()
+    for prefix in backbone.may_start_fresh:
+        assert any(key.startswith(prefix) for key in state), f"no weight starts with {prefix!r}"
+    if backbone.adapt is not None:
+        assert backbone.adapt(state).keys() == state.keys(), "adapt loses the encoder's own keys"
+    twin = _seeded(lambda: backbone.build(backbone.convention), seed=2).eval()
+    twin.load_state_dict(state)
+    _check_twins(encoder, twin, images)
     _check_gradients(encoder, images)
     for padding in ("symmetric", "same"):
         convention = replace(backbone.convention, padding=padding)
@@ -94,16 +101,11 @@ def check_network(network: Network) -> None:
     images = torch.rand(2, 3, *ODD_SIZE) * 255
     model, twin = (_seeded(lambda: SegmentationModel(network, classes), seed=n) for n in (1, 2))
     twin.net.load_state_dict(model.net.state_dict())
-    with torch.no_grad():
-        logits, again = (each.eval()(images) for each in (model, twin))
-    assert_close(again, logits, msg="the state dict does not determine the logits")
+    (logits,) = _check_twins(model.eval(), twin.eval(), images)
     shape = (2, classes, *ODD_SIZE)
     assert logits.shape == shape, f"images of {ODD_SIZE} give logits {tuple(logits.shape)}"
     assert logits.isfinite().all(), "the logits are not finite"
-    model.train()(images).square().mean().backward()
-    for name, parameter in model.net.named_parameters():
-        assert parameter.grad is not None, f"{name!r} gets no gradient"
-        assert parameter.grad.isfinite().all(), f"the gradient of {name!r} is not finite"
+    _check_gradients(model, images)
     with tempfile.TemporaryDirectory() as folder:
         export_onnx(twin, Path(folder) / "network.onnx", Setup(SIZES[0]))
 
@@ -264,25 +266,25 @@ def _check_features(encoder: nn.Module, images: Tensor) -> None:
         assert feature.isfinite().all(), f"stride {stride}: the feature is not finite"
 
 
-def _check_state(backbone: Backbone, encoder: nn.Module, images: Tensor) -> None:
-    state = encoder.state_dict()
-    for prefix in backbone.may_start_fresh:
-        assert any(key.startswith(prefix) for key in state), f"no weight starts with {prefix!r}"
-    if backbone.adapt is not None:
-        assert backbone.adapt(state).keys() == state.keys(), "adapt loses the encoder's own keys"
-    twin = _seeded(lambda: backbone.build(backbone.convention), seed=2).eval()
-    twin.load_state_dict(state)
+def _check_twins(module: nn.Module, twin: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+    """What both give of the images; ``twin`` has loaded the module's state dict."""
     with torch.no_grad():
-        for ours, theirs in zip(encoder(images), twin(images), strict=True):
-            assert_close(theirs, ours, msg="the state dict does not determine the features")
+        ours, theirs = (_outputs(each, images) for each in (module, twin))
+    assert_close(theirs, ours, msg="the state dict does not determine the output")
+    return ours
 
 
-def _check_gradients(encoder: nn.Module, images: Tensor) -> None:
-    encoder.train()
-    torch.stack([feature.square().mean() for feature in encoder(images)]).sum().backward()
-    for name, parameter in encoder.named_parameters():
-        assert parameter.grad is not None, f"{name!r} gets no gradient: FCN8s has no use for it"
+def _check_gradients(module: nn.Module, images: Tensor) -> None:
+    outputs = _outputs(module.train(), images)
+    torch.stack([output.square().mean() for output in outputs]).sum().backward()
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None, f"{name!r} gets no gradient: nothing uses it"
         assert parameter.grad.isfinite().all(), f"the gradient of {name!r} is not finite"
+
+
+def _outputs(module: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+    found = module(images)
+    return (found,) if isinstance(found, Tensor) else tuple(found)
 
 
 def _check_ids(dataset: Dataset) -> None:
@@ -301,7 +303,7 @@ def _check_missing_root(dataset: Dataset) -> None:
             folder = dataset.locate(Path(empty))
         except DataError:
             return
-        assert folder.is_dir(), "locate raises DataError for a root without the data set"
+        assert folder.is_dir(), "locate raises DataError for a root without the dataset"
 
 
 def _check_frames(dataset: Dataset, folder: Path) -> None:

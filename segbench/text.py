@@ -1,6 +1,7 @@
 """What stands in a record may be anything: on a terminal and in a page it is one line of text."""
 
 import re
+from collections.abc import Iterable
 
 MARKDOWN = re.compile(r"([\\`\[\]|])")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -15,6 +16,8 @@ def printable(text: str) -> str:
 
 def lines(text: str) -> str:
     """The same for a message of several lines."""
+    if text.isprintable():
+        return text
     return "\n".join(map(printable, text.split("\n")))
 
 
@@ -33,3 +36,8 @@ def csv_cell(value: object) -> object:
 def counted(count: int, noun: str) -> str:
     """``1 picture``, ``2 pictures``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def by(size: Iterable[int]) -> str:
+    """``352x480``: height and width, or any shape."""
+    return "x".join(map(str, size))

@@ -32,10 +32,10 @@ Arithmetic = Literal["fp32", "fp16", "bf16", "int8"]
 
 @dataclass(frozen=True)
 class Frame:
-    """One image of a data set and the files that belong to it.
+    """One image of a dataset and the files that belong to it.
 
     ``id`` is unique in its split and names the frame in messages and outputs. The paths follow
-    the data set's layout; whoever needs a file checks that it is there. ``label`` is None where
+    the dataset's layout; whoever needs a file checks that it is there. ``label`` is None where
     the benchmark keeps its labels to itself.
     """
 
@@ -65,7 +65,6 @@ class Encoder(Protocol):
 
     def __call__(self, images: "Tensor") -> "tuple[Tensor, Tensor, Tensor]":
         """The features at strides 8, 16 and 32."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Backbone:
     be missing from a weights file; ``adapt`` translates a foreign state dict's keys first.
     ``modern_lr_scale`` multiplies the rate at which the encoder learns in the modern recipe, which
     suits networks with batch normalisation. ``title`` is the published name ("VGG16"), as tables
-    show it; "" is ``name``.
+    show it; "" is ``name``. ``default`` marks the one to take where none is named.
     """
 
     name: str
@@ -90,6 +89,7 @@ class Backbone:
     adapt: "Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None" = None
     may_start_fresh: tuple[str, ...] = ()
     modern_lr_scale: float = 1.0
+    default: bool = False
     requires: tuple[str, ...] = ("torch",)
 
 
@@ -214,17 +214,14 @@ class Benchmark(Protocol):
     @property
     def score_name(self) -> str:
         """The name of the headline figure: "miou", "MaxF"."""
-        ...
 
     @property
     def output(self) -> Literal["labels", "probability"]:
         """What a prediction holds."""
-        ...
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The official id of each class."""
-        ...
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """One frame's counts; counts of several frames are added key by key.
@@ -232,15 +229,12 @@ class Benchmark(Protocol):
         Under "confusion" is the matrix (classes, classes + 1): rows are the ground truth, the
         last column counts predictions that are no class.
         """
-        ...
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
         """The official result of summed counts, as JSON values with None for absent classes."""
-        ...
 
     def score(self, summary: Mapping[str, Any]) -> float | None:
         """The headline figure of ``summarise``'s result, a fraction."""
-        ...
 
 
 @runtime_checkable
@@ -250,13 +244,11 @@ class Submittable(Protocol):
     @property
     def upload(self) -> str:
         """Which of the files the server takes, as a sentence."""
-        ...
 
     def submission(
         self, frame: Frame, prediction: NDArray[np.uint8]
     ) -> Mapping[str, NDArray[np.uint8]]:
         """The files of one test frame: relative path to the uint8 (H, W) picture to upload."""
-        ...
 
 
 @runtime_checkable
@@ -265,7 +257,6 @@ class Doubtful(Protocol):
 
     def doubts(self, counts: Counts) -> list[str]:
         """Sentences on what the summed counts of prediction files make one suspect."""
-        ...
 
 
 @runtime_checkable
@@ -275,11 +266,9 @@ class Configurable(Protocol):
     @property
     def options(self) -> Mapping[str, tuple[str, ...]]:
         """The values that each option takes, the default first."""
-        ...
 
     def with_options(self, chosen: Mapping[str, str]) -> Benchmark:
         """The benchmark with these options, whose keys and values are valid."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -297,21 +286,20 @@ class Tabular(Protocol):
 
     def tables(self, summary: Mapping[str, Any]) -> Sequence[ScoreTable]:
         """Tables of ``summarise``'s result; one titled "class" adds columns to the class table."""
-        ...
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Road scenes with labels.
 
-    ``locate`` takes the data root and gives the data set's own folder, or raises DataError that
+    ``locate`` takes the data root and gives the dataset's own folder, or raises DataError that
     says what was looked for and where to get it. ``frames`` takes that folder and a split and
     lists its frames in a fixed order. ``read_label`` gives a frame's class map, IGNORED where no
     score counts, and raises DataError on a value that is not legal. ``sizes`` are the legal sizes
     of images where they differ; where it is empty all images have one size. A network is scored
     on ``score_split``, a folder of predictions on ``predictions_split`` or else the same.
-    ``published`` is how many frames the benchmark publishes for a split. ``prepare`` is for data
-    sets that make their files: it takes the folder and the frames that are about to be read and
+    ``published`` is how many frames the benchmark publishes for a split. ``prepare`` is for
+    datasets that make their files: it takes the folder and the frames that are about to be read and
     makes those of their files that are missing.
     """
 
@@ -375,7 +363,7 @@ class Setup:
     layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
     ``reporter`` shows the progress of what takes long, such as calibrating.
     Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
-    ("8.9") names the card that an engine is built for.
+    ("8.9") names the GPU that an engine is built for.
     """
 
     size: Size
@@ -406,19 +394,15 @@ class Session(Protocol):
 
     def prepare(self, images: NDArray[np.uint8]) -> Any:
         """The images on the device."""
-        ...
 
     def run(self, inputs: Any) -> Any:
         """The output, on the device."""
-        ...
 
     def fetch(self, outputs: Any) -> NDArray[Any]:
         """The output, on the host."""
-        ...
 
     def synchronize(self) -> None:
         """Wait until the device has done all it was given."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """What every test shares: where real data lies, and a cache folder of the test's own."""
 
 import os
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,28 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("SEGBENCH_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture(scope="module")
+def cache_of_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache_of_module")
+
+
+@pytest.fixture
+def shared_cache(own_cache: Path, cache_of_module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache for all tests of a module that ask for it, where these need the same networks."""
+    monkeypatch.setenv("SEGBENCH_CACHE", str(cache_of_module))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_table_of_operators() -> Iterator[None]:
+    """torch builds its table of ONNX operators for every export, in a second; here it does once."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        once = staticmethod(cache(ONNXRegistry.from_torchlib))
+        patch.setattr(ONNXRegistry, "from_torchlib", once)
+        yield
 
 
 @pytest.fixture(scope="session")

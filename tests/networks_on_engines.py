@@ -28,7 +28,7 @@ def errors_of_engines(model: nn.Module, images: Tensor, folder: Path) -> dict[st
     import openvino
 
     path = folder / "network.onnx"
-    with _quiet():
+    with _quiet(), torch.no_grad():
         torch.onnx.export(
             model,
             (images,),

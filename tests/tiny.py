@@ -1,4 +1,4 @@
-"""A data set and a backbone small enough to train in a second."""
+"""A dataset and a backbone small enough to train in a second."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,10 +8,12 @@ import numpy as np
 import PIL.Image
 
 from segbench.analysis.formats import as_csv, as_markdown
-from segbench.analysis.rank import Row, leaderboard
+from segbench.analysis.rank import Row, leaderboard, score_name
 from segbench.data.draw import legend, overlay
 from segbench.pages.leaderboard import leaderboard_page
-from segbench.pages.points import pareto_picture
+from segbench.pages.pareto import pareto_plot
+from segbench.pages.points import plot_key, points
+from segbench.pages.shell import render
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_records
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
@@ -68,6 +70,15 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
 def largest(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
     """The newest rows of the table that scored and timed the most of them."""
     return max(map(newest, tables.values()), key=len)
+
+
+def pareto_picture(rows: Sequence[Row]) -> str:
+    """A light SVG file, for a README, of a table's plot of most points; it must have one."""
+    light = dict(re.findall(r"--([\w-]+): light-dark\((.+?),", render("page.css")))
+    style = re.sub(r"var\(--([\w-]+)\)", lambda name: light[name[1]], render("plot.css"))
+    most = max(points(rows).values(), key=len)
+    plot = pareto_plot(most, plot_key({"": list(rows)}), score_name(rows[0]))
+    return render("plot.svg", plot=plot, style=style)
 
 
 def street() -> np.ndarray:

@@ -81,5 +81,6 @@ def segbench_backbones() -> Iterable[Backbone]:
             imagenet=Download(
                 partial(imagenet, architecture), "Hugging Face", f"models--timm--{architecture}.*"
             ),
+            default=name == "mobilenet",
             requires=("torch", "timm"),
         )

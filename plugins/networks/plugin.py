@@ -21,6 +21,7 @@ FROM_SCRATCH = {
     "optimizer": "adam",
     "schedule": "poly",
     "class_weights": True,
+    "lovasz": 0.0,
 }
 """What the two papers and their re-implementations have in common: there are no ImageNet weights.
 

@@ -10,7 +10,8 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.int8 import Profile
+    from segbench.int8.peak import Form
+    from segbench.int8.profiles import Profile
     from segbench.model import SegmentationModel
     from segbench.onnx.graph import Precision
 
@@ -20,6 +21,13 @@ INT8: "dict[str, tuple[str, Profile | None]]" = {
     "onnx-int8": ("in the profile of the device", None),
     "onnx-int8-signed": ("as TensorRT has it", "signed"),
 }
+
+
+def check(setup: Setup) -> None:
+    """Raise SegbenchError before any export where ONNX Runtime cannot use the device."""
+    from segbench.onnx.session import check_provider
+
+    check_provider(setup.device)
 
 
 def export(
@@ -46,14 +54,15 @@ def export_int8(
     profile: "Profile | None", model: "SegmentationModel", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
     """Write the Q/DQ graph that ``open_int8`` loads, unless it plainly disagrees with eager."""
-    from segbench.int8 import export_quantized
+    from segbench.int8.network import export_quantized
 
     return {"quantization": export_quantized(model, path, setup, profile or _suiting(setup))}
 
 
 def open_int8(profile: "Profile | None", model: "SegmentationModel", setup: Setup) -> Session:
     """Quantise, or take from the cache what was quantised before."""
-    from segbench.int8 import quantize_onnx, with_arithmetic
+    from segbench.int8.arithmetic import with_arithmetic
+    from segbench.int8.network import quantize_onnx
     from segbench.onnx.session import OnnxSession
 
     with TemporaryDirectory() as folder:
@@ -63,18 +72,49 @@ def open_int8(profile: "Profile | None", model: "SegmentationModel", setup: Setu
         return with_arithmetic(session, path, setup)
 
 
-def peak(precision: "Precision", setup: Setup) -> Peak:
-    """In the precision that ONNX Runtime computes the graph in."""
-    from segbench.int8.peak import onnx_runtime_peak
+def peak(form: "Form", setup: Setup) -> Peak:
+    """ONNX Runtime's best on graphs of ``form``.
 
-    return onnx_runtime_peak(precision, setup)
+    The precision is that of the kernels it chooses: on x86 CPUs graphs in FP16 and in the profile
+    "signed" are computed in FP32.
+    """
+    from segbench.int8.peak import FLOATS, VALUE_BYTES, onnx_rate
+    from segbench.onnx.session import OnnxSession
+
+    open_session = partial(OnnxSession, precision=form if form in FLOATS else "int8")
+    precision = _computed_in(form, setup)
+    return Peak(precision, VALUE_BYTES[precision], onnx_rate(open_session, setup, form))
 
 
 def peak_int8(profile: "Profile | None", setup: Setup) -> Peak:
     """The same for a Q/DQ graph."""
-    from segbench.int8.peak import onnx_runtime_peak
+    return peak(profile or _suiting(setup), setup)
 
-    return onnx_runtime_peak(profile or _suiting(setup), setup)
+
+def _computed_in(form: "Form", setup: Setup) -> str:
+    """The precision of the convolutions in the graph that ONNX Runtime makes of one in ``form``."""
+    import onnx
+    import onnxruntime
+
+    from segbench.device import resolve_device
+    from segbench.int8.peak import write_convolutions
+    from segbench.latency.peaks import Convolution
+    from segbench.onnx.session import PROVIDERS
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    with TemporaryDirectory() as folder:
+        path, optimised = Path(folder) / "peak.onnx", Path(folder) / "optimised.onnx"
+        write_convolutions(Convolution(64, 3, (8, 8)), path, form)
+        options.optimized_model_filepath = str(optimised)
+        provider = PROVIDERS[resolve_device(setup.device).type]
+        onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        graph = onnx.load(optimised).graph
+    if any(node.op_type == "QLinearConv" for node in graph.node):
+        return "INT8"
+    halves = {each.name for each in graph.initializer if each.data_type == onnx.TensorProto.FLOAT16}
+    in_half = any(node.op_type.endswith("Conv") and node.input[1] in halves for node in graph.node)
+    return "FP16" if in_half else "FP32"
 
 
 def _suiting(setup: Setup) -> "Profile":
@@ -93,6 +133,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             summary=f"ONNX Runtime, {precision.upper()}, CUDA or CPU",
             open=partial(open_session, precision),
             requires=REQUIRES,
+            check=check,
             export=partial(export, precision),
             export_options=("dynamic",),
             peak=partial(peak, precision),
@@ -105,6 +146,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             summary=f"ONNX Runtime, INT8 {what}, CUDA or CPU",
             open=partial(open_int8, profile),
             requires=REQUIRES,
+            check=check,
             calibrates=True,
             export=partial(export_int8, profile),
             fp16="onnx-fp16",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segbench.analysis.rank import Row
+from segbench.analysis.rank import TRAIN, Row
 from segbench.text import counted
 
 
@@ -39,17 +39,14 @@ def query(row: Row) -> str:
     parts = [
         row["query_scope"],
         scenario if scenario != "single-stream" else None,
-        _number("query_batch_size", "batch {}")(row),
+        text("query_batch_size", "batch {}")(row),
         "" if row["query_threads"] is None else counted(int(row["query_threads"]), "thread"),
     ]
     return ", ".join(part for part in parts if part)
 
 
-def _text(name: str) -> Callable[[Row], str]:
-    return lambda row: row[name] or ""
-
-
-def _number(name: str, form: str) -> Callable[[Row], str]:
+def text(name: str, form: str = "{}") -> Callable[[Row], str]:
+    """A field of a row in ``form``; "" where it is absent."""
     return lambda row: "" if row[name] is None else form.format(row[name])
 
 
@@ -59,7 +56,7 @@ def _interval(low: str, high: str, form: str) -> Callable[[Row], str]:
 
 def _score(row: Row) -> str:
     limit = f" (limit {row['limit']})" if row["limit"] is not None else ""
-    return _number("score", "{:.4f}")(row) + limit
+    return text("score", "{:.4f}")(row) + limit
 
 
 def _score_interval(row: Row) -> str:
@@ -75,6 +72,18 @@ def _parameters(row: Row) -> str:
     return "" if row["parameters"] is None else f"{row['parameters'] / 1e6:.2f} M"
 
 
+def _train_splits(row: Row) -> str:
+    return "" if row["train_splits"] == TRAIN else row["train_splits"] or ""
+
+
+def _size(row: Row) -> str:
+    return "" if row["height"] is None else f"{row['height']}x{row['width']}"
+
+
+def _stated(row: Row) -> str:
+    return "" if row["stated_ms"] is None else f"{row['stated_ms']:g} ms on {row['stated_on']}"
+
+
 def _seeds(row: Row) -> str:
     if row["seeds"] is None:
         return ""
@@ -86,36 +95,37 @@ def _commit(row: Row) -> str:
 
 
 COLUMNS = (
-    Column("rank", _number("rank", "{}"), "rank"),
-    Column("network", _text("network"), style="network"),
-    Column("decoder", _text("decoder")),
-    Column("weights", _text("weights"), style="weights"),
-    Column("trained on", _text("trained_on")),
-    Column("train splits", _text("train_splits")),
-    Column("size", lambda row: f"{row['height']}x{row['width']}"),
-    Column("crop", _text("crop"), telling=True),
-    Column("epochs", _number("epochs", "{}"), "epochs", telling=True),
-    Column("trained in", _text("precision"), telling=True),
+    Column("rank", text("rank"), "rank"),
+    Column("network", text("network"), style="network"),
+    Column("decoder", text("decoder")),
+    Column("weights", text("weights"), style="weights"),
+    Column("trained on", text("trained_on")),
+    Column("train splits", _train_splits),
+    Column("size", _size),
+    Column("crop", text("crop"), telling=True),
+    Column("epochs", text("epochs"), "epochs", telling=True),
+    Column("trained in", text("precision"), telling=True),
     Column("score", _score, "score", _score_interval),
-    Column("score from", _text("score_from"), style="from"),
+    Column("score from", text("score_from"), style="from"),
     Column("over seeds", _seeds),
     Column("parameters", _parameters, "parameters"),
-    Column("runtime", _text("runtime"), style="runtime"),
-    Column("kept in float", _text("keep_float"), style="kept"),
+    Column("runtime", text("runtime"), style="runtime"),
+    Column("kept in float", text("keep_float"), style="kept"),
     Column("timed", query, style="timed"),
-    Column("p50 ms", _number("p50_ms", "{:.2f}"), "p50_ms"),
-    Column("p90 ms", _number("p90_ms", "{:.2f}"), "p90_ms"),
-    Column("p99 ms", _number("p99_ms", "{:.2f}"), "p99_ms"),
-    Column("fps", _number("fps", "{:.1f}"), "fps"),
+    Column("p50 ms", text("p50_ms", "{:.2f}"), "p50_ms"),
+    Column("p90 ms", text("p90_ms", "{:.2f}"), "p90_ms"),
+    Column("p99 ms", text("p99_ms", "{:.2f}"), "p99_ms"),
+    Column("fps", text("fps", "{:.1f}"), "fps"),
     Column(
         "speed-up",
-        _number("speedup", "{:.2f}x"),
+        text("speedup", "{:.2f}x"),
         "speedup",
         _interval("speedup_low", "speedup_high", "{:.2f} to {:.2f}"),
     ),
-    Column("file MB", _number("file_mb", "{:.1f}"), "file_mb"),
-    Column("verdict", _text("verdict")),
-    Column("note", _text("note")),
+    Column("stated by its owner", _stated, "stated_ms", style="stated"),
+    Column("file MB", text("file_mb", "{:.1f}"), "file_mb"),
+    Column("verdict", text("verdict")),
+    Column("note", text("note")),
     Column("commit", _commit),
 )
 # A terminal and a README are narrow: there the median speaks for the latency.

@@ -16,7 +16,7 @@ from segbench.errors import SegbenchError
 from segbench.latency.statistics import block_medians, percentile, speedup
 from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
 from segbench.records.record import Record
-from segbench.scoring.bootstrap import Interval, bootstrap_gain, bootstrap_iou_gain
+from segbench.scoring.bootstrap import Interval, bootstrap_iou, bootstrap_miou
 from segbench.scoring.confusion import iou, mean_iou, number
 
 
@@ -92,7 +92,7 @@ def compare_frames(a: ScoredFrames, b: ScoredFrames) -> Scores:
     """The same of frames alone; SegbenchError where classes or labels differ."""
     before, after = _paired(a, b)
     total_a, total_b = before.sum(0), after.sum(0)
-    gains = bootstrap_iou_gain(before, after)
+    gains = bootstrap_iou(after, before)
     figures = zip(a.classes, iou(total_a), iou(total_b), gains, strict=True)
     notes = []
     if not len(before) == len(a.ids) == len(b.ids):
@@ -151,40 +151,29 @@ def _require_same(name: str, a: object, b: object) -> None:
 
 
 def _paired(a: ScoredFrames, b: ScoredFrames) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The matrices of the frames that both have, in A's order."""
+    """The matrices of the frames that both have, in A's order.
+
+    Each class must have as many labelled pixels in both.
+    """
     _require_same("classes", ", ".join(a.classes), ", ".join(b.classes))
-    shared = _shared(a, b)
-    before, after = _only(a, shared), _only(b, shared)
-    _require_same_labels(shared, before, after)
+    places = {name: place for place, name in enumerate(b.ids)}
+    shared = [(place, places[name]) for place, name in enumerate(a.ids) if name in places]
+    if not shared:
+        raise SegbenchError("A and B cannot be compared: they have no frame in common.")
+    in_a, in_b = map(list, zip(*shared, strict=True))
+    before, after = a.confusions[in_a], b.confusions[in_b]
+    differs = (before.sum(-1) != after.sum(-1)).any(-1)
+    if differs.any():
+        raise SegbenchError(
+            f"A and B cannot be compared: the ground truth of {differs.sum()} frames differs, "
+            f"first {a.ids[in_a[int(differs.argmax())]]}."
+        )
     return before, after
 
 
 def _mean_difference(before: NDArray[np.int64], after: NDArray[np.int64]) -> Difference:
-    gain = bootstrap_gain(before, after)
+    gain = bootstrap_miou(after, before)
     return Difference("mean", mean_iou(before.sum(0)), mean_iou(after.sum(0)), gain)
-
-
-def _shared(a: ScoredFrames, b: ScoredFrames) -> list[str]:
-    """The frames of A that B has too, in A's order."""
-    shared = [name for name in a.ids if name in set(b.ids)]
-    if not shared:
-        raise SegbenchError("A and B cannot be compared: they have no frame in common.")
-    return shared
-
-
-def _only(frames: ScoredFrames, shared: list[str]) -> NDArray[np.int64]:
-    place = {name: index for index, name in enumerate(frames.ids)}
-    return frames.confusions[[place[name] for name in shared]]
-
-
-def _require_same_labels(shared: list[str], a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
-    """Each class must have as many labelled pixels in both."""
-    differs = (a.sum(-1) != b.sum(-1)).any(-1)
-    if differs.any():
-        raise SegbenchError(
-            f"A and B cannot be compared: the ground truth of {differs.sum()} frames differs, "
-            f"first {shared[int(differs.argmax())]}."
-        )
 
 
 def _headline(a: Record, b: Record) -> Difference | None:

@@ -25,8 +25,7 @@ from segbench.analysis.compare import (
 )
 from segbench.analysis.rank import NETWORK, Row, leaderboard
 from segbench.errors import SegbenchError
-from segbench.records.facts import record_name, titled
-from segbench.records.record import Record
+from segbench.records.record import Record, network_title
 
 RUNS_AS = (*NETWORK, "height", "width", "runtime", "keep_float")
 SAME_SCORE = (*RUNS_AS, "split", "label_scale", "limit", "frames", "score_name")
@@ -81,7 +80,7 @@ class Matched:
 def leaderboard_of(records: Sequence[Record]) -> Leaderboard:
     """What ``segbench leaderboard`` shows of ``records``, oldest first."""
     rows = [row for rows in leaderboard(records).values() for row in rows]
-    return Leaderboard(rows, {record_name(record): record for record in records})
+    return Leaderboard(rows, {record.name: record for record in records})
 
 
 def compare_pairs(
@@ -168,7 +167,7 @@ def _typed(row: dict[str, str]) -> Row:
 def _checked(row: Any) -> Row:
     if not isinstance(row, dict):
         raise ValueError("a row is not an object")
-    row = {"network": titled(row), **row}
+    row = {"network": network_title(row), **row}
     for name in NEEDED:
         if name not in row:
             raise ValueError(f"column {name!r} is missing")

@@ -24,7 +24,7 @@ def as_csv(tables: Tables) -> str:
     writer.writerow(COLUMNS)
     for row in chain(*tables.values()):
         said = row | {"reasons": "; ".join(map(str, row["reasons"] or ()))}
-        writer.writerow([csv_cell(said[name]) for name in COLUMNS])
+        writer.writerow(map(csv_cell, said.values()))
     return out.getvalue()
 
 

@@ -8,11 +8,15 @@ trained on one dataset and the same splits of it, latencies of one device.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.analysis.ties import shared_ranks
+from segbench.analysis.compare import miou_difference
+from segbench.errors import SegbenchError
+from segbench.records.arrays import ScoredFrames, scored_frames
 from segbench.records.frame import frame_of
-from segbench.records.record import Record
+from segbench.records.record import Record, read_record
+from segbench.text import counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -40,6 +44,8 @@ TRAIN = "train"
 """The split trained on, unless a record says otherwise."""
 SCORED = ("split", "label_scale", "limit")
 SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
+# A latency that the owner of another system states; nobody measured it here.
+STATED = ("stated_ms", "stated_on")
 QUERY = ("scope", "scenario", "batch_size", "threads")
 # Two scores that agree in these repeat one experiment, with another seed if not with the same.
 REPEATED = (
@@ -78,6 +84,7 @@ COLUMNS = (
     "device",
     *(f"query_{name}" for name in QUERY),
     *LATENCY,
+    *STATED,
     "commit",
     "dirty",
     "record",
@@ -88,6 +95,8 @@ BOARD = ("dataset", "split", "score_name", "label_scale", "frames", "trained_on"
 WORDS = ("dataset", "split", "score_name", "trained_on", "train_splits")
 # Rows that agree in these are one network timed in several ways, and share its rank.
 RANKED = (*INPUT, "keep_float", "score", "score_from")
+COMPARED = 100
+"""So many networks at the top of a table are compared by their frames, which takes time."""
 
 
 def leaderboard(records: Iterable[Record]) -> Tables:
@@ -169,7 +178,8 @@ def _scores(records: "DataFrame") -> "DataFrame":
     scores = scores.assign(label_scale=scores["label_scale"].fillna(1))
     scores = scores.drop_duplicates(["group", "alike", "dataset", *SCORED], keep="last")
     scores = scores.join(_over_seeds(scores), on="order")
-    kept = [*OF_NETWORK, *SCORED, *SCORE, "seeds", "seeds_mean", "seeds_std", "record", "path"]
+    kept = [*OF_NETWORK, *SCORED, *SCORE, *STATED]
+    kept += ["seeds", "seeds_mean", "seeds_std", "record", "path"]
     return scores[[*kept, "order", "group", "alike", "device_name"]].rename(
         columns={"device_name": "scored_on"}
     )
@@ -253,12 +263,53 @@ def _ranked(table: "DataFrame") -> "DataFrame":
     )
     competing = table[score.notna() & table["limit"].isna()]
     networks = competing.sort_values("by_score", kind="stable").drop_duplicates("group")
-    ranks = dict(zip(networks["group"], shared_ranks(networks), strict=True))
+    ranks = dict(zip(networks["group"], _shared_ranks(networks), strict=True))
     ranked = table["group"].isin(competing["group"]) & table["limit"].isna()
     table["rank"] = table["group"].map(ranks).where(ranked).astype(object)
     table["by_score"] = table["rank"].where(ranked, table["by_score"]).astype(float)
     order = ["unranked", "by_score", "doubted", "by_time"]
     return table.assign(unranked=~ranked).sort_values(order, kind="stable")
+
+
+def _shared_ranks(networks: "DataFrame") -> list[int]:
+    """The ranks of ``networks``, best score first: 1, 1, 3.
+
+    The best one of a rank shares it with those below whose difference to it is within noise: the
+    95% interval of the paired difference of mean IoU over the frames of both holds zero. Where
+    the arrays beside a record are missing, or the score is not mean IoU, only equal scores are
+    equal.
+    """
+    ranks: list[int] = []
+    best: ScoredFrames | None = None
+    previous: float | None = None
+    rows = zip(networks["score"], networks["score_name"], networks["path"], strict=True)
+    for place, (score, name, path) in enumerate(rows):
+        frames = _frames(path) if place < COMPARED and name == "miou" else None
+        if ranks and (score == previous or _within_noise(best, frames)):
+            ranks.append(ranks[-1])
+        else:
+            ranks.append(place + 1)
+            best = frames
+        previous = score
+    return ranks
+
+
+def _frames(path: str | None) -> ScoredFrames | None:
+    if path is None or not Path(path).with_suffix(".npz").exists():
+        return None
+    try:
+        return scored_frames(read_record(Path(path)))
+    except SegbenchError:
+        return None
+
+
+def _within_noise(a: ScoredFrames | None, b: ScoredFrames | None) -> bool:
+    if a is None or b is None:
+        return False
+    try:
+        return bool(miou_difference(a, b).within_noise)
+    except SegbenchError:
+        return False
 
 
 def _plain(frame: "DataFrame") -> "DataFrame":
@@ -270,12 +321,12 @@ def _title(row: Any, device: str, timed: bool) -> str:
     where = f"{'latency' if timed else 'scored'} on {device}"
     scale = row["label_scale"]
     if scale is None:
-        return f"{row['dataset'] or 'no data set'}: {where}, not scored"
+        return f"{row['dataset'] or 'no dataset'}: {where}, not scored"
     labels = "at full label size" if scale == 1 else f"on labels [::{scale}, ::{scale}]"
     count = row["frames"]
     parts = [
         f"{row['dataset']} {row['split'] or 'frames'}: {score_name(row)} {labels}",
-        "" if count is None else f"{count} frame{'' if count == 1 else 's'}",
+        "" if count is None else counted(count, "frame"),
         f"trained on {row['trained_on']}" if row["trained_on"] else "",
         "" if row["train_splits"] == TRAIN else f"trained on {row['train_splits']}",
         where if device else "",

@@ -3,7 +3,6 @@
 import operator
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from segbench.analysis.columns import COLUMNS as SHOWN
@@ -33,39 +32,35 @@ HIGHEST_FIRST = {"score", "miou", "miou_low", "miou_high", "seeds_mean", "fps", 
 QUERY = ["query_scope", "query_scenario", "query_batch_size", "query_threads"]
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What ``segbench leaderboard`` was asked to show.
+def select(
+    rows: "DataFrame",
+    where: Sequence[str] = (),
+    max_ms: float | None = None,
+    min_score: float | None = None,
+    sort: str | None = None,
+    pareto: bool = False,
+    best: bool = False,
+) -> "DataFrame":
+    """Some of ``rank.ranking``'s rows; SegbenchError for a column that does not exist.
 
     ``where`` are conditions such as "runtime=onnx-int8" or "height>=352"; all must hold.
     ``sort`` names a column, best first. ``pareto`` leaves the rows of each table that no other
     beats in both score and latency, among those timed alike; ``best`` the first row of each table.
     Neither takes a latency that is INVALID or a row without a rank.
     """
-
-    where: Sequence[str] = ()
-    max_ms: float | None = None
-    min_score: float | None = None
-    sort: str | None = None
-    pareto: bool = False
-    best: bool = False
-
-
-def select(rows: "DataFrame", wanted: Selection) -> "DataFrame":
-    """Some of ``rank.ranking``'s rows; SegbenchError for a column that does not exist."""
-    for condition in wanted.where:
+    for condition in where:
         rows = rows[_holds(rows, condition)]
-    if wanted.max_ms is not None:
-        rows = rows[rows["p50_ms"].astype(float) <= wanted.max_ms]
-    if wanted.min_score is not None:
-        rows = rows[rows["score"].astype(float) >= wanted.min_score]
-    if wanted.pareto or wanted.best:
+    if max_ms is not None:
+        rows = rows[rows["p50_ms"].astype(float) <= max_ms]
+    if min_score is not None:
+        rows = rows[rows["score"].astype(float) >= min_score]
+    if pareto or best:
         rows = rows[rows["rank"].notna() & rows["verdict"].ne("INVALID")]
-    if wanted.pareto:
+    if pareto:
         rows = rows[_on_the_front(rows)]
-    if wanted.sort is not None:
-        rows = _sorted(rows, _column(wanted.sort))
-    return rows.groupby("table", sort=False).head(1) if wanted.best else rows
+    if sort is not None:
+        rows = _sorted(rows, _column(sort))
+    return rows.groupby("table", sort=False).head(1) if best else rows
 
 
 def _column(name: str) -> str:

@@ -17,6 +17,7 @@ from segbench.cli.report import report
 from segbench.cli.run import run
 from segbench.cli.score import score
 from segbench.cli.submit import submit
+from segbench.cli.suite import suite
 from segbench.cli.terminal import Commands
 from segbench.cli.video import video
 from segbench.plugins import Registry
@@ -30,18 +31,8 @@ def main(ctx: click.Context) -> None:
     ctx.obj = ctx.obj or Registry.load()
 
 
-main.add_command(compare)
-main.add_command(data)
-main.add_command(export)
-main.add_command(latency)
-main.add_command(leaderboard)
-main.add_command(plugins)
-main.add_command(predict)
-main.add_command(quantize_report_command)
-main.add_command(recipes)
-main.add_command(report)
-main.add_command(run)
-main.add_command(score)
-main.add_command(submit)
-main.add_command(evaluate)
-main.add_command(video)
+for command in (
+    *(compare, data, evaluate, export, latency, leaderboard, plugins, predict),
+    *(quantize_report_command, recipes, report, run, score, submit, suite, video),
+):
+    main.add_command(command)

@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from segbench.analysis.columns import query, text
 from segbench.analysis.compare import Difference, Latencies, Scores, Setting
 from segbench.analysis.compare_leaderboards import (
     Leaderboard,
@@ -18,14 +18,12 @@ from segbench.cli.print_comparison import (
     MORE,
     NO_INTERVAL,
     cells,
-    new_console,
-    new_table,
     print_settings,
     ratio_cells,
     values,
     verdict,
 )
-from segbench.cli.terminal import Console
+from segbench.cli.terminal import Console, plain_table
 from segbench.text import counted, printable
 
 LONGEST = 40
@@ -34,7 +32,7 @@ LONGEST = 40
 
 def print_leaderboards(a: Leaderboard, b: Leaderboard) -> None:
     """Scores and latencies of the rows that A and B share, then the settings that differ."""
-    console = new_console()
+    console = Console()
     scores, latencies = match_scores(a.rows, b.rows), match_latencies(a.rows, b.rows)
     scored = compare_pairs(scores.pairs, a, b, "record")
     timed = compare_pairs(latencies.pairs, a, b, "latency_record")
@@ -50,7 +48,7 @@ def print_leaderboards(a: Leaderboard, b: Leaderboard) -> None:
     elif a.records and b.records:
         _print_settings(console, scored, timed)
     else:
-        console.print("A file holds no samples: for intervals give two folders.", soft_wrap=True)
+        console.say("A file holds no samples: for intervals give two folders.")
 
 
 def _print_pairs(
@@ -64,13 +62,13 @@ def _print_pairs(
     for name in dict.fromkeys(title(pair.a) for pair in pairs):
         shown = [pair for pair in pairs if title(pair.a) == name]
         detailed = any(pair.found for pair in shown)
-        table = new_table("network", *headers, *(["95% interval"] if detailed else []))
+        table = plain_table("network", *headers, *(["95% interval"] if detailed else []))
         if detailed:
             table.add_column("", max_width=len(NO_INTERVAL))
         for pair in shown:
             for line in lines(pair):
                 table.add_row(*line[: len(table.columns)])
-        console.print(printable(name), style="bold", soft_wrap=True)
+        console.say(printable(name), "bold")
         console.print(table)
         console.print()
 
@@ -101,9 +99,8 @@ def _print_classes(console: Console, pairs: Sequence[Pair]) -> None:
         if isinstance(pair.found, Scores) and pair.found.miou.within_noise is False:
             differing = [row for row in pair.found.classes if row.within_noise is False]
             said = ", ".join(f"{row.name} {cells(row)[2]}" for row in differing)
-            console.print(
-                printable(f"Classes, {MORE}, of {_network(pair.a)}: {said or 'none by itself'}."),
-                soft_wrap=True,
+            console.say(
+                printable(f"Classes, {MORE}, of {_network(pair.a)}: {said or 'none by itself'}.")
             )
             console.print()
 
@@ -116,7 +113,7 @@ def _print_notes(console: Console, pairs: Sequence[Pair]) -> None:
             networks[note].append(_network(pair.a))
     for note, named in networks.items():
         said = note if len(named) == len(pairs) else f"{'; '.join(named)}: {note}"
-        console.print(printable(said), style="yellow", soft_wrap=True)
+        console.say(printable(said), "yellow")
     if networks:
         console.print()
 
@@ -124,9 +121,7 @@ def _print_notes(console: Console, pairs: Sequence[Pair]) -> None:
 def _print_alone(console: Console, found: Matched, title: Callable[[Row], str]) -> None:
     for side, rows in (("A", found.only_a), ("B", found.only_b)):
         for row in rows:
-            console.print(
-                printable(f"Only in {side}: {_network(row)}; {title(row)}"), soft_wrap=True
-            )
+            console.say(printable(f"Only in {side}: {_network(row)}; {title(row)}"))
         if rows:
             console.print()
 
@@ -145,9 +140,7 @@ def _print_settings(console: Console, scored: Sequence[Pair], timed: Sequence[Pa
                 networks["; ".join(own)].append(_network(pair.a))
         for said, named in networks.items():
             console.print()
-            console.print(
-                printable(f"{kind} of {'; '.join(named)} differ in {said}."), soft_wrap=True
-            )
+            console.say(printable(f"{kind} of {'; '.join(named)} differ in {said}."))
 
 
 def _in_short(setting: Setting) -> str:
@@ -157,45 +150,22 @@ def _in_short(setting: Setting) -> str:
 
 
 def _scored(row: Row) -> str:
-    return " ".join(
-        str(part)
-        for part in (
-            row["score_name"],
-            "of",
-            row["dataset"],
-            row["split"],
-            _if(row["limit"], "limit {}"),
-        )
-        if part
-    )
+    limit = text("limit", "limit {}")(row)
+    words = (row["score_name"], "of", row["dataset"], row["split"], limit)
+    return " ".join(filter(None, words))
 
 
 def _timed(row: Row) -> str:
-    parts = (
-        _if(row["query_scope"], "p50 of {}"),
-        _if(row["query_scenario"], "{}"),
-        _if(row["query_batch_size"], "batch {}"),
-        _count(row["query_threads"], "thread"),
-        _if(row["device"], "on {}"),
-    )
-    return ", ".join(part for part in parts if part)
+    return ", ".join(filter(None, (f"p50 of {query(row)}", text("device", "on {}")(row))))
 
 
 def _network(row: Row) -> str:
     """What tells a row from the others under its title."""
     parts = (
         f"{row['network']} {row['runtime']} {row['height']}x{row['width']}",
-        _if(row["trained_on"], "trained on {}"),
-        _count(row["epochs"], "epoch"),
-        _if(row["seed"], "seed {}"),
-        _if(row["keep_float"], "{} in float"),
+        text("trained_on", "trained on {}")(row),
+        row["epochs"] and counted(int(row["epochs"]), "epoch"),
+        text("seed", "seed {}")(row),
+        text("keep_float", "{} in float")(row),
     )
-    return ", ".join(part for part in parts if part)
-
-
-def _if(value: object, form: str) -> str:
-    return "" if value is None else form.format(value)
-
-
-def _count(value: Any, noun: str) -> str:
-    return "" if value is None else counted(int(value), noun)
+    return ", ".join(filter(None, parts))

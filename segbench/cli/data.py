@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import click
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from segbench.cli import options
 from segbench.cli.terminal import Commands, Console
@@ -12,6 +12,7 @@ from segbench.data.check import Checked, check
 from segbench.data.skipped import skipped_sentence
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.text import lines
 
 
 @click.group(cls=Commands)
@@ -34,12 +35,14 @@ def check_command(registry: Registry, name: str, data_root: Path, splits: tuple[
 
 
 def _print(checked: Checked, title: str) -> None:
-    console = Console(highlight=False)
+    console = Console()
     for message in checked.absent:
-        console.print(escape(message), style="red", soft_wrap=True)
+        console.say(message, "red")
     for frame, messages in checked.faults.items():
         for message in messages:
-            console.print(f"[bold]{escape(frame.id)}[/]: {escape(message)}", soft_wrap=True)
+            console.print(
+                Text.assemble((lines(frame.id), "bold"), f": {lines(message)}"), soft_wrap=True
+            )
     table = Table("split", title=title)
     for column in ("frames", "with labels", "faulty"):
         table.add_column(column, justify="right")
@@ -49,7 +52,7 @@ def _print(checked: Checked, title: str) -> None:
         table.add_row(split, *map(str, (len(frames), labelled, faulty)))
     console.print(table)
     if checked.skipped:
-        console.print(escape(skipped_sentence(checked.skipped)), soft_wrap=True)
+        console.say(skipped_sentence(checked.skipped))
     sizes = ", ".join(f"{h}x{w} ({count})" for (h, w), count in checked.sizes.items())
     console.print(f"Image sizes (height x width): {sizes or 'none'}")
     console.print("Everything is in order." if checked.whole else "Not in order: see above.")

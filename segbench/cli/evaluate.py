@@ -5,19 +5,19 @@ from typing import Any
 
 import click
 
+from segbench import api
 from segbench.cli import options
 from segbench.cli.print_scores import print_record
-from segbench.cli.sources import default_runtime, runtime_option, source_options, take_source
+from segbench.cli.sources import source_options, take_onnx
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.record import read_record
 
 
 @click.command()
 @source_options
-@click.option("--dataset", "dataset_name", required=True)
-@runtime_option
+@click.option("--dataset", required=True)
+@click.option("--runtime", help="Default: eager, or onnx for an ONNX file.")
 @click.option("--split", help="Default: the dataset's scoring split.")
 @click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
 @options.label_scale
@@ -28,24 +28,15 @@ from segbench.records.record import read_record
 @options.keep_float
 @options.results
 @click.pass_obj
-def evaluate(
-    registry: Registry,
-    dataset_name: str,
-    runtime_name: str | None,
-    **given: Any,
-) -> None:
+def evaluate(registry: Registry, dataset: str, **given: Any) -> None:
     """Score a trained network on a labelled split and write a record."""
-    from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
-
-    dataset = registry.dataset(dataset_name)
-    runtime = registry.runtime(runtime_name or default_runtime(given))
-    chosen = EvaluateOptions(
-        checkpoint=take_source(given, registry, dataset_name),
+    record = api.evaluate(
+        onnx=take_onnx(given),
         dataset=dataset,
-        runtime=runtime,
+        plugins=registry,
+        reporter=Reporter(),
         argv=sys.argv,
         **given,
     )
-    record = evaluate_checkpoint(chosen, registry, Reporter())
-    print_record(read_record(record), chosen.dataset.benchmark)
-    echo(record)
+    print_record(record, registry.dataset(dataset).benchmark)
+    echo(record.path)

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from segbench import api
 from segbench.cli import options
-from segbench.cli.sources import dataset_option, source_options, take_source
+from segbench.cli.sources import source_options, take_onnx
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -14,10 +15,9 @@ from segbench.progress import Reporter
 
 @click.command()
 @source_options
-@dataset_option
+@click.option("--dataset", help="With --weights or --model: the dataset of its classes.")
 @click.option(
     "--runtime",
-    "runtime_name",
     default="onnx",
     show_default=True,
     help="The runtime whose file to write: onnx, onnx-int8, ...",
@@ -42,25 +42,21 @@ from segbench.progress import Reporter
 )
 @options.data_root
 @click.pass_obj
-def export(registry: Registry, runtime_name: str, dataset_name: str | None, **given: Any) -> None:
+def export(registry: Registry, output: Path, **given: Any) -> None:
     """Write a trained network for an engine: RGB in 0..255 goes in, normalisation is inside.
 
     The ONNX graph is compared with PyTorch by numbers before it is written: in FP32 and FP16 they
     must be equal but for rounding, in INT8 they may not plainly disagree on calibration frames.
     For an engine the ONNX graph that it is built from is compared.
     """
-    from segbench.jobs.export import ExportOptions
-    from segbench.jobs.export import export as do_export
-
-    source = take_source(given, registry, dataset_name)
-    chosen = ExportOptions(checkpoint=source, runtime=registry.runtime(runtime_name), **given)
-    written = do_export(chosen, registry, Reporter())
+    onnx = take_onnx(given)
+    written = api.export(output=output, onnx=onnx, plugins=registry, reporter=Reporter(), **given)
     share = written.file / written.weights
     agreement = written.agreement
     equal = "" if agreement is None else f" in {agreement:.1%} of pixels"
     echo(
-        f"{chosen.output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
+        f"{output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
         f"{written.weights / 1e6:.1f} MB in FP32"
     )
-    checked = "it" if chosen.output.suffix == ".onnx" else "the graph that it was built from"
+    checked = "it" if output.suffix == ".onnx" else "the graph that it was built from"
     echo(f"It {written.interface}; {checked} matches eager FP32{equal}.")

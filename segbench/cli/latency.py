@@ -1,21 +1,22 @@
 """``segbench latency``: time networks on one or several runtimes."""
 
 import sys
-from dataclasses import replace
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.table import Table
 
 from segbench.cli import options
-from segbench.cli.sources import check_onnx, onnx_options, take_onnx
-from segbench.cli.terminal import echo
+from segbench.cli.sources import onnx_options, take_onnx
+from segbench.cli.terminal import Console, echo
 from segbench.errors import InterruptedRun, SegbenchError
-from segbench.latency.timing import SCENARIOS, SCOPES
+from segbench.latency.timing import PHASES, SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.record import read_record
+from segbench.records.record import Record, read_record
 from segbench.text import counted
 from segbench.types import Size
 
@@ -47,7 +48,7 @@ PROTOCOL = (
     "--backbone",
     "backbones",
     multiple=True,
-    help="Backbone to time with random weights (repeatable). Default: vgg16.",
+    help="Backbone to time with random weights (repeatable). Default: the plugins' default.",
 )
 @click.option(
     "--network",
@@ -68,7 +69,7 @@ PROTOCOL = (
 @click.option(
     "--dataset",
     help="With random weights: dataset of the classes and of the frames to calibrate and compare "
-    "on. Default: 19 classes and streets.",
+    "on. Default: 19 classes and drawn frames.",
 )
 @options.data_root
 @options.sweep(
@@ -114,9 +115,9 @@ PROTOCOL = (
 def latency(
     registry: Registry,
     runtimes: tuple[str, ...],
+    networks: tuple[str, ...],
+    backbones: tuple[str, ...],
     sizes: tuple[Size, ...],
-    batch_sizes: tuple[int, ...],
-    isolate: bool,
     **given: Any,
 ) -> None:
     """Measure the latency of networks on runtimes in turns, and write a record for each.
@@ -124,52 +125,128 @@ def latency(
     INT8 runtimes are measured together with their FP16 counterpart. Several sizes or batch
     sizes are measured one after the other, each on all runtimes.
     """
-    from segbench.cli.print_latencies import print_latencies
     from segbench.device import cpu_threads
-    from segbench.jobs.latency import LatencyOptions, check_keep_float, with_fp16
-    from segbench.jobs.latency_sweep import latency_sweep, named_runtimes
+    from segbench.jobs.latency import LatencyOptions
+    from segbench.jobs.latency import latency as measure
     from segbench.latency.group import Protocol
 
-    given["onnx"], model = take_onnx(given), given["model"]
-    check_onnx(given["onnx"], model)
-    others = ("backbones", "networks", "weights", "decoder")
-    if model and (given["checkpoint"] or any(given[name] for name in others)):
-        raise click.UsageError("--model is a network of its own; name no other beside it.")
-    if model and not given["dataset"]:
-        raise click.UsageError("--model goes with --dataset, which names its classes.")
-    if given["checkpoint"] and any(given[name] for name in (*others, "dataset")):
-        raise click.UsageError(
-            "A checkpoint has its own network and classes; "
-            "leave --backbone, --network, --weights, --decoder and --dataset out."
-        )
-    if given["weights"] and not (
-        len(given["networks"]) == 1 and given["dataset"] and not given["backbones"]
-    ):
-        raise click.UsageError("--weights goes with one --network and with --dataset.")
     given["threads"] = cpu_threads(given["threads"])
     protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
-    for name in ("networks", "backbones"):
-        given[name] = tuple(dict.fromkeys(given[name]))
-    wanted = runtimes or ("onnx" if model else "eager",)
-    names = named_runtimes(wanted, protocol.device, registry, for_onnx=bool(model))
-    names = with_fp16(names, protocol.device, registry)
-    check_keep_float(names, protocol, registry)
-    asked = [
-        LatencyOptions(
-            names,
-            size=size,
-            protocol=replace(protocol, batch_size=batch_size),
-            argv=sys.argv,
-            **given,
-        )
-        for size, batch_size in product(sizes or (None,), batch_sizes)
-    ]
-    outcome = latency_sweep(asked, isolate, registry, Reporter())
+    asked = LatencyOptions(
+        runtimes,
+        tuple(dict.fromkeys(networks)),
+        tuple(dict.fromkeys(backbones)),
+        sizes=sizes or (None,),
+        protocol=protocol,
+        argv=sys.argv,
+        onnx=take_onnx(given),
+        **given,
+    )
+    outcome = measure(asked, registry, Reporter())
     print_latencies([read_record(path) for path in outcome.records])
     for path in outcome.records:
         echo(path)
     if outcome.interrupted:
         raise InterruptedRun(f"Interrupted, after {counted(len(outcome.records), 'record')}.")
     if outcome.failed:
-        count = sum(each.count for each in asked)
-        raise SegbenchError(f"{outcome.failed} of {count} measurements failed, as said above.")
+        raise SegbenchError(
+            f"{outcome.failed} of {outcome.count} measurements failed, as said above."
+        )
+
+
+Metrics = Mapping[str, Any]
+
+HEADING_WIDTH, COLUMN_WIDTH = 22, 21
+"""In characters; runtimes that do not fit abreast get a table below."""
+
+
+def print_latencies(records: Sequence[Record]) -> None:
+    """Print the records, those measured in turns side by side, then bounds and doubts."""
+    for _, group in groupby(records, _measured_together):
+        _print_network(list(group))
+
+
+def _measured_together(record: Record) -> tuple[str, str]:
+    return record.network_name, record.config["session"]
+
+
+def _print_network(records: Sequence[Record]) -> None:
+    config = records[0].config
+    console = Console()
+    console.say(
+        f"{records[0].network_name} at {config['height']}x{config['width']}, batch "
+        f"{config['batch_size']}, {config['scenario']} on {config['device']}: "
+        f"{SCOPES[config['scope']]}"
+    )
+    abreast = max(1, (console.width - HEADING_WIDTH) // COLUMN_WIDTH)
+    for start in range(0, len(records), abreast):
+        console.print(_table(records[start : start + abreast]))
+    for record in records:
+        if line := _roofline(record.metrics):
+            echo(f"roofline of {record.config['runtime']}: {line}")
+    for record in records:
+        for reason in record.metrics["reasons"]:
+            echo(f"{record.config['runtime']}: {reason}")
+
+
+def _table(records: Sequence[Record]) -> Table:
+    table = Table("one query")
+    for record in records:
+        table.add_column(record.config["runtime"], justify="right")
+    for heading, text in ROWS.items():
+        cells = [text(record.metrics) for record in records]
+        if any(cells):
+            table.add_row(heading, *(cell or "-" for cell in cells))
+    return table
+
+
+def _number(name: str, form: str) -> Callable[[Metrics], str]:
+    return lambda metrics: "" if metrics.get(name) is None else form.format(metrics[name])
+
+
+def _phase(name: str) -> Callable[[Metrics], str]:
+    return lambda metrics: f"{metrics['phases'][name]:.1%}" if metrics.get("phases") else ""
+
+
+def _speedup(metrics: Metrics) -> str:
+    if metrics.get("speedup") is None:
+        return ""
+    if metrics["speedup_low"] is None:
+        return f"{metrics['speedup']:.2f}x"
+    return (
+        f"{metrics['speedup']:.2f}x [{metrics['speedup_low']:.2f}, {metrics['speedup_high']:.2f}]"
+    )
+
+
+def _roofline(metrics: Metrics) -> str:
+    if metrics.get("bound_ms") is None:
+        return ""
+    return (
+        f"{metrics['gflop']:.4g} GFLOP at {metrics['gflop_per_s']:.4g} GFLOP/s, "
+        f"{metrics['gbyte']:.3g} GB at {metrics['gbyte_per_s']:.3g} GB/s: "
+        f"{metrics['bound_precision']} takes at least {metrics['bound_ms']:.2f} ms"
+    )
+
+
+ROWS: dict[str, Callable[[Metrics], str]] = {
+    "p50, ms": _number("p50_ms", "{:.2f}"),
+    "p90, ms": _number("p90_ms", "{:.2f}"),
+    "p99, ms": _number("p99_ms", "{:.2f}"),
+    "mean, ms": _number("mean_ms", "{:.2f}"),
+    "least, ms": _number("min_ms", "{:.2f}"),
+    "speed-up [95%]": _speedup,
+    "images/s": _number("fps", "{:.2f}"),
+    "samples": _number("samples", "{}"),
+    **{f"  {name}": _phase(name) for name in PHASES},
+    "first call, ms": _number("first_call_ms", "{:.2f}"),
+    "build, s": _number("build_s", "{:.2f}"),
+    "times the roofline": _number("roofline_multiple", "{:.2f}"),
+    "peak memory, MB": _number("peak_memory_mb", "{:.0f}"),
+    "on the device, MB": _number("device_memory_mb", "{:.0f}"),
+    "file, MB": _number("file_mb", "{:.1f}"),
+    "same class": _number("agreement", "{:.2%}"),
+    "logit error": _number("logit_error", "{:.2g}"),
+    "INT8 arithmetic error": _number("arithmetic_error", "{:.2%}"),
+    "compared on": _number("compared_on", "{}"),
+    "verdict": _number("verdict", "{}"),
+}

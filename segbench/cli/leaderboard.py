@@ -9,7 +9,7 @@ import click
 
 from segbench.analysis.formats import FORMATS
 from segbench.analysis.rank import ranking, tables_of
-from segbench.analysis.select import Selection, select
+from segbench.analysis.select import select
 from segbench.cli import options
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
@@ -73,7 +73,7 @@ def leaderboard(results: Path, form: str, output: Path | None, **selection: Any)
             f"There is no record in {results}: make one with "
             "`segbench run --backbone mobilenet --dataset streets`, or name another --results."
         )
-    rows = select(ranking(frame), Selection(**selection))
+    rows = select(ranking(frame), **selection)
     if rows.empty:
         raise SegbenchError("No row fits these conditions; see all rows without them.")
     tables = tables_of(rows)

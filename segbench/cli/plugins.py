@@ -24,7 +24,7 @@ def plugins(registry: Registry, as_json: bool, members: bool) -> None:
     table = Table("kind", "name", "distribution", "version", "status")
     for line in listing:
         table.add_row(line.kind, line.name, line.distribution, line.version, line.status)
-    Console(markup=False, highlight=False).print(table)
+    Console().print(table)
     for dataset in registry.datasets:
         if isinstance(dataset.benchmark, Configurable):
             for key, values in dataset.benchmark.options.items():

@@ -8,7 +8,6 @@ import click
 from segbench.cli import options
 from segbench.cli.sources import (
     dataset_option,
-    default_runtime,
     runtime_option,
     source_options,
     take_source,
@@ -55,10 +54,11 @@ def predict(
 
     A picture that cannot be read is skipped, and the exit code is 1.
     """
+    from segbench.inference.sources import default_runtime
     from segbench.jobs.predict import PredictOptions
     from segbench.jobs.predict import predict as do_predict
 
-    runtime = registry.runtime(runtime_name or default_runtime(given))
+    runtime = registry.runtime(runtime_name or default_runtime(given["model"]))
     source = take_source(given, registry, dataset_name)
     chosen = PredictOptions(checkpoint=source, runtime=runtime, **given)
     count = do_predict(chosen, registry, Reporter())

@@ -16,8 +16,7 @@ from segbench.analysis.compare import (
     differing_provenance,
 )
 from segbench.cli.print_scores import show
-from segbench.cli.terminal import Console
-from segbench.records.facts import network_name, record_name
+from segbench.cli.terminal import Console, plain_table
 from segbench.records.record import Record
 from segbench.text import counted, printable
 
@@ -29,16 +28,16 @@ NO_INTERVAL = "no interval"
 def print_records(a: Record, b: Record) -> None:
     """What was measured, how it differs, and in which settings A and B differ."""
     found = compare(a, b)
-    console = new_console()
+    console = Console()
     for name, record in (("A", a), ("B", b)):
-        console.print(f"{name}  {_title(record)}", soft_wrap=True)
+        console.say(f"{name}  {_title(record)}")
     console.print()
     if isinstance(found, Scores):
         _print_scores(console, found)
     else:
         _print_latencies(console, found)
     for note in found.notes:
-        console.print(printable(note), style="yellow", soft_wrap=True)
+        console.say(printable(note), "yellow")
     print_settings(console, "configuration", differing_config(a, b))
     print_settings(console, "environment", differing_provenance(a, b))
 
@@ -61,21 +60,8 @@ def verdict(row: Difference | Latencies) -> str:
     return {None: NO_INTERVAL, True: WITHIN, False: MORE}[row.within_noise]
 
 
-def new_table(title: str, *numbers: str) -> Table:
-    """A table of numbers whose first column has words, under ``title``."""
-    table = Table(title, box=None, padding=(0, 2, 0, 0))
-    for header in numbers:
-        table.add_column(header, justify="right", no_wrap=True)
-    return table
-
-
-def new_console() -> Console:
-    """The terminal, to which text from a record is text and never markup."""
-    return Console(markup=False, highlight=False)
-
-
 def _print_scores(console: Console, found: Scores) -> None:
-    table = new_table("IoU", "A", "B", "B - A", "95% interval")
+    table = plain_table("IoU", "A", "B", "B - A", "95% interval")
     table.add_column("")
     for row in (*found.classes, found.miou):
         table.add_row(printable(row.name), *cells(row), _better(row), style=_style(row))
@@ -85,11 +71,11 @@ def _print_scores(console: Console, found: Scores) -> None:
         name, *figures = found.headline.name, *cells(found.headline)
         console.print(f"{printable(name)}: A {figures[0]}, B {figures[1]}, B - A {figures[2]}.")
     frames = counted(found.frames, "frame")
-    console.print(f"mIoU over {frames}: {_miou_sentence(found.miou)}", soft_wrap=True)
+    console.say(f"mIoU over {frames}: {_miou_sentence(found.miou)}")
 
 
 def _print_latencies(console: Console, found: Latencies) -> None:
-    table = new_table("one query", "A", "B", "B / A", "95% interval")
+    table = plain_table("one query", "A", "B", "B / A", "95% interval")
     table.add_row("p50, ms", *ratio_cells(found))
     console.print(table)
     console.print()
@@ -99,16 +85,16 @@ def _print_latencies(console: Console, found: Latencies) -> None:
         True: f": {WITHIN}, the interval holds one.",
         False: f", which is {MORE}.",
     }
-    console.print(said + ends[found.within_noise], soft_wrap=True)
+    console.say(said + ends[found.within_noise])
 
 
 def _title(record: Record) -> str:
     config = record.config
     where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
     size = f"{config['height']}x{config['width']}"
-    name = record_name(record) or record.kind
+    name = record.name or record.kind
     on = f" on {where}" if where else ""
-    return printable(f"{name}: {network_name(record)}{on}, {config['runtime']}, {size}")
+    return printable(f"{name}: {record.network_name}{on}, {config['runtime']}, {size}")
 
 
 def _better(row: Difference) -> str:

@@ -4,11 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
-from segbench.cli.terminal import Console
-from segbench.records.facts import network_name
+from segbench.cli.terminal import Console, plain_table
 from segbench.records.record import Record
 from segbench.scoring.score import Score
 from segbench.types import Benchmark, ScoreTable, Tabular
@@ -20,7 +16,7 @@ def print_record(record: Record, benchmark: Benchmark) -> None:
     summary = metrics | {"per_class": record.per_class}
     low, high = metrics["miou_low"], metrics["miou_high"]
     interval = None if low is None else (low, high)
-    title = f"{network_name(record)} on {config['dataset']} {config['split']}"
+    title = f"{record.network_name} on {config['dataset']} {config['split']}"
     title += scale_note(config["label_scale"])
     score = Score(record.official or {}, metrics["frames"], summary, interval)
     print_score(score, benchmark, title)
@@ -35,19 +31,17 @@ def scale_note(label_scale: int) -> str:
 
 def print_score(score: Score, benchmark: Benchmark, title: str, notes: Iterable[str] = ()) -> None:
     """The class table, the benchmark's other tables, the means, and what a reader should know."""
-    console = Console(highlight=False)
-    console.print(escape(title), style="bold", soft_wrap=True)
+    console = Console()
+    console.say(title, "bold")
     for table in score_tables(score, benchmark):
-        shown = Table(table.title, box=None, padding=(0, 2, 0, 0))
-        for column in table.columns:
-            shown.add_column(column, justify="right")
+        shown = plain_table(table.title, *table.columns)
         for row, figures in table.rows.items():
-            shown.add_row(escape(row), *map(show, figures))
+            shown.add_row(row, *map(show, figures))
         console.print(shown)
         console.print()
-    console.print(means(score), soft_wrap=True)
+    console.say(means(score))
     for note in (*score.notes, *notes):
-        console.print(f"Note: {note}", style="yellow", markup=False, soft_wrap=True)
+        console.say(f"Note: {note}", "yellow")
 
 
 def score_tables(score: Score, benchmark: Benchmark) -> list[ScoreTable]:

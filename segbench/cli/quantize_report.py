@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from segbench.cli import options
@@ -53,13 +52,16 @@ def quantize_report_command(registry: Registry, dataset_name: str | None, **give
     out. An interrupted report goes on where it stopped.
     """
     asked = ReportOptions(take_source(given, registry, dataset_name), **given)
-    print_report(quantize_report(asked, registry, Reporter()))
+    reporter = Reporter()
+    with reporter.working("quantise"):
+        report = quantize_report(asked, registry, reporter)
+    print_report(report)
     echo(asked.output / "report.json")
 
 
 def print_report(report: "Report") -> None:
     """Every layer, worst first, and the mIoU of the whole network."""
-    console = Console(highlight=False)
+    console = Console()
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("layer")
     table.add_column("runs in")
@@ -67,9 +69,9 @@ def print_report(report: "Report") -> None:
     table.add_column("mIoU lost, points", justify="right")
     for cost in report.costs:
         snr = "-" if cost.snr_db is None else f"{cost.snr_db:.1f}"
-        table.add_row(escape(cost.layer), "int8", snr, f"{100 * cost.miou_lost:+.2f}")
+        table.add_row(cost.layer, "int8", snr, f"{100 * cost.miou_lost:+.2f}")
     for name in report.quantization["float_layers"]:
-        table.add_row(escape(name), "float", "-", "-")
+        table.add_row(name, "float", "-", "-")
     console.print(table)
     lines = [
         f"mIoU on {report.frames} held-back training frames: {report.fp32_miou:.4f} in FP32, "
@@ -79,4 +81,4 @@ def print_report(report: "Report") -> None:
         named = " ".join(f"--keep-float {name}" for name in report.kept_float)
         lines.append(f"{report.kept_miou:.4f} with {named}")
     for line in lines:
-        console.print(escape(line), soft_wrap=True)
+        console.say(line)

@@ -49,5 +49,7 @@ def report(registry: Registry, **given: Any) -> None:
     from segbench.jobs.report import ReportOptions, write_report
 
     asked = ReportOptions(argv=sys.argv, **given)
-    write_report(asked, registry, Reporter())
+    reporter = Reporter()
+    with reporter.working("draw the report"):
+        write_report(asked, registry, reporter)
     echo(asked.output)

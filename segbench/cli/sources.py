@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segbench.cli.options import FC
-from segbench.inference.onnx_file import ORDERS, Numbers, OnnxFile, OnnxOptions
+from segbench.inference.onnx_file import ORDERS, Numbers, OnnxOptions
 from segbench.plugins import Registry
 
 if TYPE_CHECKING:
@@ -70,34 +70,11 @@ def take_onnx(given: dict[str, Any]) -> OnnxOptions:
 
 def take_source(given: dict[str, Any], registry: Registry, dataset: str | None) -> "Source":
     """The one network that is named; ``given`` loses the options that name it."""
-    from segbench.inference.sources import NetworkWeights
+    from segbench.inference.sources import chosen_source
 
-    checkpoint, network, weights, model = (given.pop(name) for name in SOURCES)
     onnx = take_onnx(given)
-    if sum(map(bool, (checkpoint, network or weights, model))) != 1 or bool(network) != bool(
-        weights
-    ):
-        raise click.UsageError("Give --checkpoint, or --network with --weights, or --model.")
-    check_onnx(onnx, model)
-    if checkpoint:
-        taken: Path = checkpoint
-        return taken
-    if dataset is None:
-        raise click.UsageError("--weights and --model go with --dataset, which names the classes.")
-    if model:
-        return OnnxFile(model, registry.dataset(dataset), onnx)
-    return NetworkWeights(registry.network(network), weights, registry.dataset(dataset))
-
-
-def check_onnx(onnx: OnnxOptions, model: Path | None) -> None:
-    """Refuse options of ONNX files where there is none."""
-    if onnx != OnnxOptions() and model is None:
-        raise click.UsageError("--mean to --model-output describe an ONNX file; give --model too.")
-
-
-def default_runtime(given: dict[str, Any]) -> str:
-    """That of PyTorch, or for an ONNX file the one that loads it as it is."""
-    return "onnx" if given["model"] else "eager"
+    named = {name: given.pop(name) for name in SOURCES}
+    return chosen_source(registry, dataset, onnx=onnx, **named)
 
 
 dataset_option = click.option(

@@ -3,6 +3,8 @@
 File names and records come from anybody: commands print through ``Console`` and ``echo``.
 """
 
+import atexit
+import gc
 import io
 import sys
 from collections import Counter
@@ -10,6 +12,7 @@ from typing import Any
 
 import click
 import rich.console
+from rich.table import Table
 from rich.text import Text
 
 from segbench.text import lines
@@ -24,6 +27,7 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click's; it is where every call of the command line begins."""
+        atexit.register(gc.freeze)  # torch's modules take seconds to collect when Python ends
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
@@ -65,9 +69,24 @@ def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
 class Console(rich.console.Console):
     """rich's, for which every string, also one in a table, is text without control characters."""
 
+    def __init__(self) -> None:
+        super().__init__(markup=False, highlight=False)
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """A paragraph that the terminal breaks, if anybody."""
+        self.print(text, style=style, soft_wrap=True)
+
     def render_str(self, text: str, **options: Any) -> Text:
         """As rich's."""
         return super().render_str(lines(text), **options)
+
+
+def plain_table(title: str, *numbers: str) -> Table:
+    """A table without lines, whose first column has words under ``title``, the others numbers."""
+    table = Table(title, box=None, padding=(0, 2, 0, 0))
+    for header in numbers:
+        table.add_column(header, justify="right", no_wrap=True)
+    return table
 
 
 def echo(text: object) -> None:

@@ -9,7 +9,6 @@ import click
 from segbench.cli import options
 from segbench.cli.sources import (
     dataset_option,
-    default_runtime,
     runtime_option,
     source_options,
     take_source,
@@ -74,9 +73,10 @@ def video(
 
     Ctrl-C ends the video at that frame; it can be played. A second one drops it.
     """
+    from segbench.inference.sources import default_runtime
     from segbench.jobs.video import VideoOptions, make_video
 
-    runtime = registry.runtime(runtime_name or default_runtime(given))
+    runtime = registry.runtime(runtime_name or default_runtime(given["model"]))
     source = take_source(given, registry, dataset_name)
     chosen = VideoOptions(checkpoint=source, runtime=runtime, **given)
     made = make_video(chosen, registry, Reporter())

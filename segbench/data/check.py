@@ -15,6 +15,7 @@ from segbench.data.layouts import known_split, provide, read_picture
 from segbench.data.skipped import skipped_beside
 from segbench.errors import DataError
 from segbench.progress import Reporter
+from segbench.text import by
 from segbench.types import IGNORED, Dataset, Frame, Size
 
 
@@ -120,7 +121,7 @@ def _examine(dataset: Dataset, frame: Frame) -> _Examined:
         others[frame.instances] = size_of(_read_raw, frame.instances)
     for path, size in others.items():
         if image and size and size != image:
-            messages.append(f"{path} is {_by(size)}, but its image is {_by(image)}.")
+            messages.append(f"{path} is {by(size)}, but its image is {by(image)}.")
     sizes = list(others.values())
     if frame.label and frame.instances and sizes[0] and sizes[0] == sizes[1]:
         messages.extend(_contradiction(frame.label, frame.instances))
@@ -146,12 +147,5 @@ def _read_raw(path: Path) -> NDArray[Any]:
 def _odd_size(frame: Frame, size: Size | None, usual: tuple[Size, ...]) -> tuple[str, ...]:
     if size is None or size in usual:
         return ()
-    return (f"{frame.image} is {_by(size)}, but this dataset's images are {_list(usual)}.",)
-
-
-def _list(sizes: tuple[Size, ...]) -> str:
-    return " or ".join(map(_by, sizes))
-
-
-def _by(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
+    sizes = " or ".join(map(by, usual))
+    return (f"{frame.image} is {by(size)}, but this dataset's images are {sizes}.",)

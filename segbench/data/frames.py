@@ -22,6 +22,7 @@ from segbench.data.pictures import to_rgb
 from segbench.errors import DataError
 from segbench.files import check_writable
 from segbench.progress import Reporter
+from segbench.text import by
 from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 
 CHUNK = 64
@@ -65,8 +66,8 @@ def read_pair(dataset: Dataset, frame: Frame) -> tuple[Image, ClassMap]:
     image, label = read_image(frame.image), dataset.read_label(frame)
     if image.shape[:2] != label.shape:
         raise DataError(
-            f"{frame.label} is {_by(label.shape)}, but its image {frame.image} is "
-            f"{_by(image.shape[:2])} (height x width); run segbench data check."
+            f"{frame.label} is {by(label.shape)}, but its image {frame.image} is "
+            f"{by(image.shape[:2])} (height x width); run segbench data check."
         )
     return image, label
 
@@ -136,7 +137,7 @@ def cached_split(
     dataset: Dataset, frames: Sequence[Frame], size: Size, content: str, reporter: Reporter
 ) -> Split:
     """The frames at ``size``, decoded unless the cache has them; ``content`` is a fingerprint."""
-    place = cache_dir("frames") / f"v{FORMAT}-{dataset.name}-{content}-{size[0]}x{size[1]}"
+    place = cache_dir("frames") / f"v{FORMAT}-{dataset.name}-{content}-{by(size)}"
     cached(place, lambda draft: _decode(dataset, frames, size, draft, reporter), reporter)
     return Split(
         np.load(place / "images.npy", mmap_mode="r"), np.load(place / "labels.npy", mmap_mode="r")
@@ -171,7 +172,3 @@ def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
     """NumPy's; what follows it is written, not mapped: a full disk is an error then, no SIGBUS."""
     described: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, described)
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -14,7 +14,6 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segbench.data import png
-from segbench.data.palettes import contradiction
 from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, unknown_name
 from segbench.progress import Reporter
@@ -88,19 +87,6 @@ def read_picture(path: Path) -> PIL.Image.Image:
     return decode_picture(read_file(path), path)
 
 
-def read_values(path: Path, largest: int, colors: Sequence[Color]) -> NDArray[Any]:
-    """The values of a label or instance picture as they are stored, (H, W) or (H, W, C).
-
-    Of a palette they are the indices; see ``read_indices``.
-    """
-    data = read_file(path)
-    if data.startswith(png.SIGNATURE) and data[25:26] != bytes([png.PALETTE]):
-        return png_values(data, path)
-    picture = decode_picture(data, path)
-    refuse_contradiction(picture, path, largest, colors)
-    return np.asarray(picture)
-
-
 def decode_picture(data: bytes, path: Path) -> PIL.Image.Image:
     """The picture in the bytes of a file; ``path`` is for the DataError."""
     with _named(path):
@@ -137,8 +123,8 @@ def _undecodable(path: Path, why: str) -> DataError:
 def read_indices(path: Path, largest: int, colors: Sequence[Color] = ()) -> ClassMap:
     """A label picture as uint8 (H, W): one channel of 8 bits with values up to ``largest``.
 
-    A palette picture holds indices, as most datasets publish them. ``colors`` are the data
-    set's own, in the order of the values: a palette that contradicts them is a DataError.
+    A palette picture holds indices, as most datasets publish them. ``colors`` are the dataset's
+    own, in the order of the values: a palette that contradicts them is a DataError.
     """
     picture = read_picture(path)
     if picture.mode not in ("L", "P"):
@@ -157,8 +143,41 @@ def refuse_contradiction(
     picture: PIL.Image.Image, path: Path, largest: int, colors: Sequence[Color]
 ) -> None:
     """DataError where a palette's colours are values other than its indices."""
-    if why := contradiction(picture, largest, colors):
+    if why := _contradiction(picture, largest, colors):
         raise DataError(f"{path} is a palette picture {why}; save it as 8-bit grey.")
+
+
+def _contradiction(
+    picture: PIL.Image.Image, largest: int, colors: Sequence[Color] = ()
+) -> str | None:
+    """How a palette's colours contradict its indices, or None.
+
+    They do where all colours in use are ``colors``, those of the values 0, 1, ... of the dataset,
+    or all are grey levels up to ``largest``, and one stands at an index of another value. A palette
+    of a single colour says nothing.
+    """
+    if picture.mode != "P" or picture.palette is None:
+        return None
+    flat = picture.getpalette("RGB") or []
+    entries: list[Color] = [(r, g, b) for r, g, b in zip(*[iter(flat)] * 3, strict=True)]
+    if len(set(entries)) < 2:
+        return None
+    used = [index for index, count in enumerate(picture.histogram()) if count]
+    shown = {index: entries[index] for index in used if index < len(entries)}
+    meanings: dict[Color, set[int]] = {}
+    for value, color in enumerate(colors):
+        meanings.setdefault(color, set()).add(value)
+    greys = {(level, level, level): {level} for level in range(largest + 1)}
+    for kind, values_of in (("in the dataset's colours", meanings), ("in grey levels", greys)):
+        if not shown or not all(color in values_of for color in shown.values()):
+            continue
+        wrong = [index for index, color in shown.items() if index not in values_of[color]]
+        if not wrong:
+            return None
+        index, color = wrong[0], shown[wrong[0]]
+        value = min(values_of[color])
+        return f"{kind} that contradict its indices: {color} means {value}, but is index {index}"
+    return None
 
 
 def read_colors(path: Path, values: Mapping[Color, int]) -> ClassMap:

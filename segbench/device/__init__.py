@@ -107,7 +107,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def describe(device: "torch.device") -> str:
-    """The device's name for a record: the card, or the processor's architecture."""
+    """The device's name for a record: the GPU's, or the processor's architecture."""
     import torch
 
     if device.type == "cuda":

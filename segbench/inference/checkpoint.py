@@ -109,7 +109,7 @@ def load_weights(
 ) -> LoadedNetwork:
     """A network with published weights, which know the classes of ``dataset``.
 
-    The size is that of the data set's modern recipe unless told another. Raises SegbenchError
+    The size is that of the dataset's modern recipe unless told another. Raises SegbenchError
     where the file has no weights for some of the layers.
     """
     if network.pretrained_part:

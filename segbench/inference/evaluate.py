@@ -1,12 +1,11 @@
 """Session x dataset -> official scores, through the very code that scores prediction files.
 
-Logits are resized to the label's size before the argmax. Each frame leaves the benchmark's own
-confusion matrix, from which the sums, the bootstrap interval and later comparisons follow.
+Logits are resized to the label's size before the argmax, a class at a time. Each frame leaves the
+benchmark's own confusion matrix, from which the sums, the bootstrap interval and later comparisons
+follow.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,44 +14,11 @@ from torch import Tensor
 
 from segbench.data.frames import read_image, read_pair, resize_image
 from segbench.errors import SegbenchError
-from segbench.inference.tensors import class_map, class_map_at, resize_logits
+from segbench.inference.tensors import class_map_at, resize_logits
 from segbench.progress import Reporter
 from segbench.scoring.predictions import to_uint8_probability
-from segbench.scoring.score import Tally
+from segbench.scoring.score import Score, Tally
 from segbench.types import ClassMap, Dataset, Frame, Image, Session, Size
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores of one split; ``confusions`` is int64 (frames, classes, classes + 1), rows are truth.
-
-    The last column, predictions that are no class, is empty for a network.
-    """
-
-    score: float | None
-    score_name: str
-    official: dict[str, Any]
-    summary: dict[str, Any]
-    interval: tuple[float, float] | None
-    confusions: NDArray[np.int64]
-    frame_ids: tuple[str, ...]
-
-    def metrics(self) -> dict[str, Any]:
-        """The figures under the record's names."""
-        low, high = self.interval or (None, None)
-        names = ("miou", "pixel_accuracy", "mean_accuracy", "fw_iou")
-        return {
-            "score": self.score,
-            "score_name": self.score_name,
-            **{name: self.summary[name] for name in names},
-            "miou_low": low,
-            "miou_high": high,
-            "frames": len(self.frame_ids),
-        }
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What lies beside the record: each frame's confusion matrix and id."""
-        return {"confusion": self.confusions, "frames": np.array(self.frame_ids)}
 
 
 def evaluate(
@@ -62,34 +28,26 @@ def evaluate(
     size: Size,
     label_scale: int = 1,
     reporter: Reporter | None = None,
-) -> Evaluation:
+) -> Score:
     """Score ``session``, whose network takes ``size``, on labelled frames at label size."""
     reporter = reporter or Reporter(quiet=True)
     tally = Tally(dataset, label_scale)
     for frame in reporter.track(frames, len(frames), f"score {dataset.name}"):
         image, _ = read_pair(dataset, frame)
-        logits = predict_logits(session, image, size)
-        prediction = official_prediction(dataset, logits, class_map(logits))
-        tally.add(dataset.benchmark.count(frame, prediction, label_scale))
-    scored = tally.score()
-    return Evaluation(
-        score=dataset.benchmark.score(scored.official),
-        score_name=dataset.benchmark.score_name,
-        official=scored.official,
-        summary=scored.summary,
-        interval=scored.interval,
-        confusions=np.stack(tally.confusions),
-        frame_ids=tuple(frame.id for frame in frames),
-    )
+        logits = network_logits(session, image, size)[0]
+        classes = class_map_at(logits, image.shape[:2])
+        prediction = official_prediction(dataset, logits, classes)
+        tally.add(frame, dataset.benchmark.count(frame, prediction, label_scale))
+    return tally.score()
 
 
-def predict_logits(session: Session, image: Image, size: Size) -> Tensor:
-    """Logits (classes, H, W) at the image's own size from a network that takes ``size``."""
-    return resize_logits(network_logits(session, image, size), image.shape[:2])[0]
+def predict_classes(session: Session, image: Image, size: Size) -> ClassMap:
+    """The class map of an image, at its own size, from a network that takes ``size``."""
+    return class_map_at(network_logits(session, image, size)[0], image.shape[:2])
 
 
 def network_logits(session: Session, image: Image, size: Size) -> Tensor:
-    """The same at the network's size: (1, classes, h, w)."""
+    """Logits (1, classes, h, w) of an image, of the network's ``size``."""
     inputs = session.prepare(resize_image(image, size)[None])
     logits = torch.from_numpy(session.fetch(session.run(inputs)))
     if not torch.isfinite(logits).all():
@@ -114,4 +72,4 @@ def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -
 def predict_frame(session: Session, frame: Frame, size: Size) -> tuple[Image, ClassMap]:
     """A frame's image and its class map at the image's size; the frame needs no label."""
     image = read_image(frame.image)
-    return image, class_map_at(network_logits(session, image, size)[0], image.shape[:2])
+    return image, predict_classes(session, image, size)

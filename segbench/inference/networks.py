@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 FCN8S = "fcn8s"
 FCN8S_STRIDE = 32
 SCORE_LAYERS = ("score8.", "score16.", "score32.", "up32.", "up16.", "up8.")
-RANDOM_BACKBONE = "vgg16"
 RANDOM_CLASSES = 19
 RANDOM_SIZE: Size = (256, 512)
-RANDOM_DATASET = "streets"
-"""Calibrates and checks random weights, where no other data set is named."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +121,7 @@ def random_network(
     dataset: str | None = None,
     size: Size | None = None,
 ) -> LoadedNetwork:
-    """Seeded random weights, as fast as trained ones; 19 classes unless a data set is named.
+    """Seeded random weights, as fast as trained ones; 19 classes unless a dataset is named.
 
     Layers that start at zero are drawn too: logits that are all zero can neither be quantised nor
     compared.

@@ -32,7 +32,7 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class Opened:
-    """A session of ``network``, and the data set whose classes it knows.
+    """A session of ``network``, and the dataset whose classes it knows.
 
     ``calibration`` are the frames that its INT8 was calibrated on.
     """
@@ -54,11 +54,12 @@ def load_network(options: EngineOptions, registry: Registry, reporter: Reporter)
 
     check_machine([options.runtime])
     check_source(options.checkpoint)
-    check_runtime(options.runtime, options.device, options.size)
-    device = resolve_device(options.device).type
-    if warning := slow_precision(options.runtime.precision, device):
-        reporter.say(f"Warning: {options.runtime.name}: {warning}")
-    network = load_source(options.checkpoint, registry, options.size)
+    with reporter.working("load the network"):
+        check_runtime(options.runtime, options.device, options.size)
+        device = resolve_device(options.device).type
+        if warning := slow_precision(options.runtime.precision, device):
+            reporter.say(f"Warning: {options.runtime.name}: {warning}")
+        network = load_source(options.checkpoint, registry, options.size)
     check_loads(options.runtime, network, registry)
     for note in network.notes:
         reporter.say(note)
@@ -85,8 +86,10 @@ def open_network(
         device=options.device,
         calibration=calibration,
         keep_float=options.keep_float,
+        reporter=reporter,
     )
-    with memory_may_be_short(setup.batch_size, network.size):
+    opening = reporter.working(f"open {options.runtime.name}")
+    with opening, memory_may_be_short(setup.batch_size, network.size):
         session = options.runtime.open(network.model, setup)
     for doubt in session.details.get("doubts", ()):
         reporter.say(f"Warning: {options.runtime.name}: {doubt}")
@@ -109,7 +112,7 @@ def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> No
 
 
 def check_classes(network: LoadedNetwork, dataset: Dataset) -> None:
-    """Raise SegbenchError when a network cannot have been trained for the data set."""
+    """Raise SegbenchError when a network cannot have been trained for the dataset."""
     if network.model.classes != len(dataset.classes):
         raise SegbenchError(
             f"The network was trained on {network.config['dataset']!r} with "
@@ -132,7 +135,7 @@ def calibration_for(
     reporter: Reporter,
     scored: Collection[Frame] = (),
 ) -> Calibration | None:
-    """Frames of the data set that the network was trained on, where the runtime wants them.
+    """Frames of the dataset that the network was trained on, where the runtime wants them.
 
     None of them may be among those ``scored``. Raises SegbenchError where one is, and for options
     of INT8 with a runtime that has nothing of it.

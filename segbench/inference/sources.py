@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segbench.errors import SegbenchError
+from segbench.errors import OptionError, SegbenchError
 from segbench.inference.networks import FileNetwork, LoadedNetwork
-from segbench.inference.onnx_file import OnnxFile
+from segbench.inference.onnx_file import OnnxFile, OnnxOptions
 from segbench.types import Dataset, Network, Runtime, Size
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """A network with a file of weights for the classes of a data set."""
+    """A network with a file of weights for the classes of a dataset."""
 
     network: Network
     weights: Path
@@ -24,6 +24,45 @@ class NetworkWeights:
 
 Source = Path | NetworkWeights | OnnxFile
 """A path is that of a checkpoint, or of a run's folder."""
+
+
+def chosen_source(
+    registry: "Registry",
+    dataset: str | None,
+    checkpoint: Path | None = None,
+    network: str | None = None,
+    weights: Path | None = None,
+    model: Path | None = None,
+    onnx: OnnxOptions | None = None,
+) -> Source:
+    """The one source that is named; OptionError for none, for two, and for half of one.
+
+    ``dataset`` names the classes of ``weights`` and of the ONNX file ``model``.
+    """
+    if sum(map(bool, (checkpoint, network or weights, model))) != 1 or (
+        bool(network) != bool(weights)
+    ):
+        raise OptionError("Give --checkpoint, or --network with --weights, or --model.")
+    check_onnx(model, onnx)
+    if checkpoint:
+        return checkpoint
+    if dataset is None:
+        raise OptionError("--weights and --model go with --dataset, which names the classes.")
+    if network and weights:
+        return NetworkWeights(registry.network(network), weights, registry.dataset(dataset))
+    assert model
+    return OnnxFile(model, registry.dataset(dataset), onnx or OnnxOptions())
+
+
+def check_onnx(model: Path | None, onnx: OnnxOptions | None) -> None:
+    """Raise OptionError for options of ONNX files where there is none."""
+    if model is None and onnx not in (None, OnnxOptions()):
+        raise OptionError("--mean to --model-output describe an ONNX file; give --model too.")
+
+
+def default_runtime(model: Path | None) -> str:
+    """PyTorch in FP32, or for an ONNX file the engine that loads it as it is."""
+    return "onnx" if model else "eager"
 
 
 def check_source(source: Source) -> None:

@@ -13,7 +13,7 @@ from segbench.types import ClassMap
 
 
 def memory_format(dtype: torch.dtype) -> torch.memory_format:
-    """Channels last goes with 16 bits: CPUs and cards alike gain from the two together."""
+    """Channels last goes with 16 bits: CPUs and GPUs alike gain from the two together."""
     return torch.contiguous_format if dtype == torch.float32 else torch.channels_last
 
 

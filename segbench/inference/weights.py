@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, first_line
 from segbench.inference.described import convention_of
 from segbench.inference.state_dict import (
     describe_mismatch,
@@ -96,11 +96,10 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
 
     Those of a torch file may lie inside a wrapper such as ``{"state_dict": ..., "epoch": 3}``.
     """
+    weights_file(path, option)
     import torch
     from safetensors import safe_open
 
-    if not path.is_file():
-        raise SegbenchError(f"There is no file {path}; give {option} one that exists.")
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, "pt") as file:
@@ -110,7 +109,7 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or foreign file fails in as many ways as there are
         raise SegbenchError(
-            f"{path} is not a weights file that can be read ({_first_line(error)}); give {option} "
+            f"{path} is not a weights file that can be read ({first_line(error)}); give {option} "
             "a safetensors file or a torch state dict."
         ) from error
     found, wrappers = unwrap(content)
@@ -121,6 +120,13 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
             "model.state_dict() returns them."
         )
     return WeightsFile(found, wrapper=".".join(wrappers) or None)
+
+
+def weights_file(path: Path, option: str = "--weights") -> Path:
+    """``path``; SegbenchError where it is not a file."""
+    if not path.is_file():
+        raise SegbenchError(f"There is no file {path}; give {option} one that exists.")
+    return path
 
 
 def check_floating(state: "Mapping[str, Tensor]", model: "nn.Module", source: str) -> None:
@@ -150,9 +156,7 @@ def weights_label(weights: str, downloads: Collection[str] = ()) -> str:
     """The name that a record gives ``--weights``: a file's comes with a part of its digest."""
     if weights in ("imagenet", "none", *downloads):
         return weights
-    path = Path(weights)
-    if not path.is_file():
-        raise SegbenchError(f"There is no file {path}; give --weights one that exists.")
+    path = weights_file(Path(weights))
     return f"{path.name}@{file_sha256(path)[:12]}"
 
 
@@ -173,7 +177,7 @@ def _download(network: Network, name: str) -> "Mapping[str, Tensor]":
     except Exception as error:  # a download fails in as many ways as there are hubs
         raise SegbenchError(
             f"The weights {name!r} of {title!r} could not be downloaded "
-            f"({type(error).__name__}: {_first_line(error)}); go online once, or use "
+            f"({type(error).__name__}: {first_line(error)}); go online once, or use "
             "--weights FILE or --weights none."
         ) from error
 
@@ -238,7 +242,3 @@ def _load(model: "SegmentationModel", file: WeightsFile, loaded: LoadedWeights) 
         ignored=len(file.state) - len(fitting),
         fresh=tuple(sorted({key.rsplit(".", 1)[0] for key in fresh})),
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")

@@ -1,7 +1,6 @@
 """How far an engine's INT8 is from what its graph says, on a few calibration frames."""
 
 import hashlib
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from segbench.device import cpu_extensions
+from segbench.inference.agreement import Agreement
 from segbench.int8.network import calibration_of, remembered
 from segbench.onnx.session import OnnxSession
 from segbench.types import Session, Setup
@@ -44,19 +44,15 @@ def measure(session: Session, graph: Path, setup: Setup) -> dict[str, float | No
     """The error and the agreement under the record's names."""
     exact = OnnxSession(graph, replace(setup, device="cpu"), "int8", exact=True)
     frames, batch = calibration_of(setup).images[:FRAMES], setup.batch_size
-    same, squared_error, squared = [], [], []
+    agreement = Agreement()
     for start in range(0, len(frames), batch):
         images = frames[np.arange(start, start + batch) % len(frames)]
         expected, found = (each.fetch(each.run(each.prepare(images))) for each in (exact, session))
-        if setup.output == "logits":
-            squared_error.append(np.square(found - expected, dtype=np.float64).mean())
-            squared.append(np.square(expected, dtype=np.float64).mean())
-            expected, found = expected.argmax(1), found.argmax(1)
-        same.append(np.mean(found == expected))
-    error = math.sqrt(sum(squared_error) / max(sum(squared), 1e-12)) if squared else math.nan
+        agreement.add(found, expected)
+    metrics = agreement.metrics()
     return {
-        "arithmetic_error": error if math.isfinite(error) else None,
-        "arithmetic_agreement": float(np.mean(same)),
+        "arithmetic_error": metrics["logit_error"],
+        "arithmetic_agreement": metrics["agreement"],
     }
 
 

@@ -23,7 +23,7 @@ from segbench.int8.profiles import (
 from segbench.int8.ranges import batches, session_with_outputs
 from segbench.onnx.session import OnnxSession
 from segbench.progress import Reporter
-from segbench.scoring.bootstrap import bootstrap_gain
+from segbench.scoring.bootstrap import bootstrap_miou
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Calibration, Setup
 
@@ -150,7 +150,7 @@ def choose_method(counted: Mapping[str, NDArray[np.int64] | None]) -> str:
     for method in others:
         before, after = counted[best], counted[method]
         if before is not None and after is not None:
-            gain = bootstrap_gain(before, after)
+            gain = bootstrap_miou(after, before)
             if gain is not None and gain[0] > 0:
                 best = method
     return best

@@ -37,7 +37,7 @@ FORMAT = 5
 COMPARED_FRAMES = 4
 LEAST_AGREEMENT = 0.5
 LARGEST_ERROR = 0.5
-"""Of the logits, as ``Likeness.error``. Sound networks agree on nine pixels of ten, with errors
+"""Of the logits, as ``Agreement.error``. Sound networks agree on nine pixels of ten, with errors
 below a tenth. Where one class fills the picture a broken network agrees too, but its logits do
 not."""
 
@@ -85,14 +85,14 @@ def export_quantized(
 
 def _agreement(model: SegmentationModel, path: Path, setup: Setup) -> float:
     images, batch = calibration_of(setup).images[:COMPARED_FRAMES], setup.batch_size
-    likenesses = [
+    found = [
         compare_with_eager(
             model, path, setup, "int8", images[np.arange(start, start + batch) % len(images)]
         )
         for start in range(0, len(images), batch)
     ]
-    agreement = float(np.mean([each.agreement for each in likenesses]))
-    error = float(np.max([each.error or 0.0 for each in likenesses]))
+    agreement = float(np.mean([each.share for each in found]))
+    error = float(np.max([each.error or 0.0 for each in found]))
     if agreement < LEAST_AGREEMENT:
         what = f"eager's class on {agreement:.0%} of the pixels"
     elif not error <= LARGEST_ERROR:

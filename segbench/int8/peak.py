@@ -16,8 +16,7 @@ from segbench.device import resolve_device
 from segbench.int8.profiles import Profile, write_quantized
 from segbench.latency.peaks import Convolution, best_rate
 from segbench.onnx.graph import INPUT, OPSET
-from segbench.onnx.session import PROVIDERS, OnnxSession
-from segbench.types import Peak, Session, Setup
+from segbench.types import Session, Setup
 
 OUTPUT = "logits"
 OUTPUTS = 8
@@ -29,17 +28,6 @@ VALUE_BYTES = {"FP32": 4, "FP16": 2, "INT8": 1}
 Form = Literal["fp32", "fp16"] | Profile
 """A graph's precision, or the profile that puts it into INT8."""
 Open = Callable[[Path, Setup], Session]
-
-
-def onnx_runtime_peak(form: Form, setup: Setup) -> Peak:
-    """ONNX Runtime's best on graphs of ``form``.
-
-    The precision is that of the kernels it chooses: on x86 CPUs graphs in FP16 and in the profile
-    "signed" are computed in FP32.
-    """
-    open_session = partial(OnnxSession, precision=form if form in FLOATS else "int8")
-    precision = _computed_in(form, setup)
-    return Peak(precision, VALUE_BYTES[precision], onnx_rate(open_session, setup, form))
 
 
 def onnx_rate(open_session: Open, setup: Setup, form: Form) -> float:
@@ -105,23 +93,3 @@ def write_convolutions(each: Convolution, path: Path, form: Form) -> None:
     onnx.save(model, path)
     if form not in FLOATS:
         write_quantized(path, path, ranges, cast(Profile, form), names[:-1])
-
-
-def _computed_in(form: Form, setup: Setup) -> str:
-    """The precision of the convolutions in the graph that ONNX Runtime makes of one in ``form``."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    with TemporaryDirectory() as folder:
-        path, optimised = Path(folder) / "peak.onnx", Path(folder) / "optimised.onnx"
-        write_convolutions(Convolution(64, 3, (8, 8)), path, form)
-        options.optimized_model_filepath = str(optimised)
-        provider = PROVIDERS[resolve_device(setup.device).type]
-        onnxruntime.InferenceSession(str(path), options, providers=[provider])
-        graph = onnx.load(optimised).graph
-    if any(node.op_type == "QLinearConv" for node in graph.node):
-        return "INT8"
-    halves = {each.name for each in graph.initializer if each.data_type == TensorProto.FLOAT16}
-    in_half = any(node.op_type.endswith("Conv") and node.input[1] in halves for node in graph.node)
-    return "FP16" if in_half else "FP32"

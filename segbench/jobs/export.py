@@ -37,7 +37,7 @@ class Exported:
 
 
 def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
-    """Write the file; an INT8 runtime is calibrated on the training frames of its data set."""
+    """Write the file; an INT8 runtime is calibrated on the training frames of its dataset."""
     runtime = options.runtime
     if runtime.export is None:
         able = ", ".join(each.name for each in registry.runtimes if each.export)
@@ -50,7 +50,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         )
     if options.compute_capability and "compute_capability" not in runtime.export_options:
         raise SegbenchError(
-            f"What {runtime.name!r} loads is not built for a card; leave --compute-capability out."
+            f"What {runtime.name!r} loads is not built for one GPU; leave --compute-capability out."
         )
     if options.output.suffix not in runtime.export_suffixes:
         endings = " or ".join(runtime.export_suffixes)
@@ -68,8 +68,10 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         keep_float=options.keep_float,
         dynamic=options.dynamic,
         compute_capability=options.compute_capability,
+        reporter=reporter,
     )
-    with memory_may_be_short(options.batch_size, network.size):
+    exporting = reporter.working(f"export for {runtime.name}")
+    with exporting, memory_may_be_short(options.batch_size, network.size):
         told = runtime.export(network.model, setup, options.output)
     takes, gives = _interface(setup, network.model.classes)
     if options.output.suffix == ".onnx":

@@ -1,31 +1,30 @@
 """Time networks on runtimes and write a record for each."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from segbench.errors import SegbenchError, sentence
+from segbench.errors import OptionError, SegbenchError, sentence
 from segbench.files import check_writable
-from segbench.inference.checkpoint import checkpoint_file
-from segbench.inference.networks import (
-    RANDOM_BACKBONE,
-    LoadedNetwork,
-    chosen_network,
-    random_network,
-)
+from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
+from segbench.inference.networks import LoadedNetwork, chosen_network, random_network
 from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
 from segbench.inference.opened import check_machine, check_runtime
-from segbench.inference.sources import check_loads
+from segbench.inference.sources import check_loads, check_onnx, default_runtime
+from segbench.inference.weights import weights_file
+from segbench.jobs.latency_isolated import in_own_process
 from segbench.jobs.latency_record import Baseline, latency_record
-from segbench.latency.group import Measured, Protocol, measure_group
+from segbench.latency.group import REFERENCE, Measured, Protocol, measure_group
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
-from segbench.records.record import Record, write_record
+from segbench.records.record import write_record
+from segbench.text import by
 from segbench.types import Runtime, Size
+
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,9 @@ class LatencyOptions:
 
     Networks are a ``checkpoint``, a network with ``weights`` or an ONNX file ``model`` (with its
     options ``onnx``) for a dataset, or ``networks`` and FCN8s on ``backbones`` with random
-    weights. ``isolated`` says that each runtime has a process of its own; then ``baseline`` is
-    the record of the first.
+    weights. ``runtimes`` are eager, or onnx for an ONNX file, unless named. Each network is
+    measured at each of ``sizes`` (None is its own) and ``batch_sizes``. With ``isolate`` each
+    runtime has a process of its own; there ``baseline`` is the record of the first.
     """
 
     runtimes: tuple[str, ...]
@@ -47,33 +47,94 @@ class LatencyOptions:
     weights: Path | None = None
     model: Path | None = None
     onnx: OnnxOptions = field(default_factory=OnnxOptions)
-    size: Size | None = None
+    sizes: tuple[Size | None, ...] = (None,)
+    batch_sizes: tuple[int, ...] = (1,)
     protocol: Protocol = field(default_factory=Protocol)
     results: Path = Path("results")
     argv: Sequence[str] = ()
-    isolated: bool = False
+    isolate: bool = False
     baseline: Path | None = None
-    session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-
-    @property
-    def count(self) -> int:
-        """How many records it is to give."""
-        return len(self.runtimes) * max(1, len(self.networks) + len(self.backbones))
+    session: str = ""
 
     def one_by_one(self) -> "list[LatencyOptions]":
-        """The same for each network alone."""
-        alone = [replace(self, networks=(name,), backbones=()) for name in self.networks]
-        alone += [replace(self, networks=(), backbones=(name,)) for name in self.backbones]
-        return alone or [self]
+        """The same for each network, size and batch size by itself."""
+        networks = [replace(self, networks=(name,), backbones=()) for name in self.networks]
+        networks += [replace(self, networks=(), backbones=(name,)) for name in self.backbones]
+        return [
+            replace(
+                network,
+                sizes=(size,),
+                batch_sizes=(batch_size,),
+                protocol=replace(self.protocol, batch_size=batch_size),
+                session=uuid.uuid4().hex[:12],
+            )
+            for size in self.sizes
+            for batch_size in self.batch_sizes
+            for network in networks or [self]
+        ]
 
 
 @dataclass
 class Outcome:
-    """The records written, how many are missing, and whether the user stopped it."""
+    """The records of ``count`` measurements, how many failed, and whether the user stopped it."""
 
+    count: int
     records: list[Path] = field(default_factory=list)
     failed: int = 0
     interrupted: bool = False
+
+    def fail(self, runtime: str, error: Exception, reporter: Reporter, count: int = 1) -> None:
+        """Say why a runtime has no record; where it is the only one, raise the error."""
+        if self.count == 1:
+            raise error
+        self.failed += count
+        hint = "" if isinstance(error, SegbenchError) else " (measure it alone to see where)"
+        reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
+
+
+def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> Outcome:
+    """Measure everything asked for; a record for each measurement that could be made.
+
+    A single measurement that fails raises its error; of several, the others go on. What can be
+    refused is refused before the first.
+    """
+    options = _resolved(options, registry)
+    if not options.isolate:
+        _prepare(options, registry, reporter)
+    parts = options.one_by_one()
+    outcome = Outcome(len(parts) * len(options.runtimes))
+    try:
+        for part in parts:
+            try:
+                if options.isolate:
+                    _measure_isolated(part, outcome, reporter)
+                else:
+                    _measure(part, outcome, registry, reporter)
+            except SegbenchError as error:
+                if len(parts) == 1:
+                    raise
+                outcome.fail(part.runtimes[0], error, reporter, len(part.runtimes))
+    except KeyboardInterrupt:
+        outcome.interrupted = True
+    return outcome
+
+
+def named_runtimes(
+    names: Sequence[str], device: str, registry: Registry, for_onnx: bool = False
+) -> tuple[str, ...]:
+    """Each name once; "all" stands for every runtime that runs here, eager first.
+
+    With ``for_onnx`` these are only those that run a user's ONNX file.
+    """
+    chosen: list[str] = []
+    for name in names:
+        if name == ALL:
+            able = [each for each in registry.runtimes if each.loads_onnx or not for_onnx]
+            usable = [each.name for each in able if runs_here(each, device, registry)]
+            chosen += sorted(usable, key=lambda each: each != REFERENCE)
+        else:
+            chosen.append(registry.runtime(name).name)
+    return tuple(dict.fromkeys(chosen))
 
 
 def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
@@ -83,16 +144,16 @@ def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[st
     for name in names:
         wanted.append(name)
         runtime = registry.runtime(name)
-        half = runtime.fp16
-        if half in known and runs_here(runtime, device, registry):
-            wanted.append(half)
+        if runtime.fp16 in known and runs_here(runtime, device, registry):
+            wanted.append(runtime.fp16)
     return tuple(dict.fromkeys(wanted))
 
 
-def check_keep_float(names: Sequence[str], protocol: Protocol, registry: Registry) -> None:
-    """Raise SegbenchError where layers are named and no runtime quantises."""
-    quantised = any(registry.runtime(name).calibrates for name in names)
-    if protocol.keep_float is not None and not quantised:
+def check_keep_float(
+    names: Sequence[str], keep_float: Sequence[str] | None, registry: Registry
+) -> None:
+    """Raise SegbenchError where layers are named and nothing is quantised."""
+    if keep_float is not None and not any(registry.runtime(name).calibrates for name in names):
         raise SegbenchError(f"--keep-float needs an INT8 runtime; {', '.join(names)} is not one.")
 
 
@@ -107,106 +168,141 @@ def runs_here(runtime: Runtime, device: str, registry: Registry) -> bool:
     return True
 
 
-def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> Outcome:
-    """Measure each network on all runtimes in turns; a record for each that could be measured.
+def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
+    """The options with every runtime and network by name; SegbenchError where they cannot be."""
+    others = (options.backbones, options.networks, options.weights, options.decoder)
+    check_onnx(options.model, options.onnx)
+    if options.model and (options.checkpoint or any(others)):
+        raise OptionError("--model is a network of its own; name no other beside it.")
+    if options.model and not options.dataset:
+        raise OptionError("--model goes with --dataset, which names its classes.")
+    if options.checkpoint and (any(others) or options.dataset):
+        raise OptionError(
+            "A checkpoint has its own network and classes; "
+            "leave --backbone, --network, --weights, --decoder and --dataset out."
+        )
+    if options.weights and not (
+        len(options.networks) == 1 and options.dataset and not options.backbones
+    ):
+        raise OptionError("--weights goes with one --network and with --dataset.")
+    if not (options.checkpoint or options.model or options.networks or options.backbones):
+        options = replace(options, backbones=(registry.default_backbone().name,))
+    for name in options.networks:
+        registry.network(name)
+    for name in options.backbones:
+        registry.backbone(name)
+    device, keep_float = options.protocol.device, options.protocol.keep_float
+    wanted = options.runtimes or (default_runtime(options.model),)
+    named = named_runtimes(wanted, device, registry, for_onnx=bool(options.model))
+    names = with_fp16(named, device, registry)
+    check_keep_float(names, keep_float, registry)
+    return replace(options, runtimes=names)
 
-    A single measurement that fails raises its error; of several, the others go on.
-    """
+
+def _prepare(options: LatencyOptions, registry: Registry, reporter: Reporter) -> None:
+    """Refuse, in the process that measures, what can be refused before it does."""
     from segbench.device import resolve_device, slow_precision
 
-    started = datetime.now(UTC)
     source_state()
     runtimes = [registry.runtime(name) for name in options.runtimes]
     check_machine(runtimes)
     if options.checkpoint is not None:
         checkpoint_file(options.checkpoint)
-    device = resolve_device(options.protocol.device)
+    if options.weights is not None:
+        weights_file(options.weights)
+    if options.model is not None:
+        weights_file(options.model, "--model")
+    with reporter.working("load torch"):
+        device = resolve_device(options.protocol.device)
     check_writable(options.results / "latency", "--results")
     for runtime in runtimes:
         if warning := slow_precision(runtime.precision, device.type):
             reporter.say(f"Warning: {runtime.name}: {warning}")
-    outcome = Outcome()
+
+
+def _measure(
+    options: LatencyOptions, outcome: Outcome, registry: Registry, reporter: Reporter
+) -> None:
+    """One network on all runtimes in turns; speed-ups are over the first one asked for."""
+    started = datetime.now(UTC)
+    runtimes = [registry.runtime(name) for name in options.runtimes]
+    with reporter.working("load the network"):
+        network = _load(options, registry)
+    for note in network.notes:
+        reporter.say(note)
+    for runtime in runtimes:
+        check_loads(runtime, network, registry)
+    group = measure_group(network, runtimes, options.protocol, registry, reporter)
+    for name, each in group.items():
+        if isinstance(each, Exception):
+            outcome.fail(name, each, reporter)
+    measured = [each for each in group.values() if isinstance(each, Measured)]
+    baseline = None if options.baseline is None else Baseline.read(options.baseline)
+    for each in measured:
+        first = baseline is None and each.warm.runtime.name == options.runtimes[0]
+        record = latency_record(
+            each,
+            baseline,
+            network,
+            options.protocol,
+            {"isolated": options.isolate or None, "session": options.session},
+            provenance(
+                started,
+                options.argv,
+                registry,
+                plugins=[*network.plugins, each.warm.runtime],
+                engine=each.warm.session.engine,
+            ),
+        )
+        if first:
+            baseline = Baseline.of(each, network)
+        outcome.records.append(write_record(record, options.results, each.timings.arrays()))
+    if not all(each.timings.complete for each in measured):
+        raise KeyboardInterrupt
+
+
+def _load(options: LatencyOptions, registry: Registry) -> LoadedNetwork:
+    """The single network of ``options``."""
+    (size,) = options.sizes
+    if options.checkpoint is not None:
+        return load_checkpoint(options.checkpoint, registry, size)
+    if options.model is not None:
+        file = OnnxFile(options.model, registry.dataset(options.dataset or ""), options.onnx)
+        return load_onnx(file, size)
+    if options.networks:
+        network = chosen_network(registry, options.networks[0])
+    else:
+        network = chosen_network(registry, None, options.backbones[0], options.decoder)
+    if options.weights is not None:
+        dataset = registry.dataset(options.dataset or "")
+        return load_weights(network, options.weights, dataset, size)
+    return random_network(network, registry, options.dataset, size)
+
+
+def _measure_isolated(options: LatencyOptions, outcome: Outcome, reporter: Reporter) -> None:
+    """The same, each runtime in a fresh process with the installed plugins."""
+    for runtime in options.runtimes:
+        alone = replace(options, runtimes=(runtime,))
+        (size,), batch_size = options.sizes, options.protocol.batch_size
+        shape = f"--batch-size {batch_size} at --size {by(size) if size else 'its default'}"
+        try:
+            part = in_own_process(_measure_alone, alone, f"The process of {runtime}", shape)
+        except SegbenchError as error:
+            outcome.fail(runtime, error, reporter)
+            continue
+        outcome.records += part.records
+        if part.interrupted:
+            raise KeyboardInterrupt
+        if runtime == options.runtimes[0]:
+            options = replace(options, baseline=part.records[0])
+
+
+def _measure_alone(options: LatencyOptions) -> Outcome:
+    registry = Registry.load().at(options.protocol.data_root)
+    reporter, outcome = Reporter(), Outcome(1)
+    _prepare(options, registry, reporter)
     try:
-        for network in _networks(options, registry):
-            for note in network.notes:
-                reporter.say(note)
-            for runtime in runtimes:
-                check_loads(runtime, network, registry)
-            group = measure_group(network, runtimes, options.protocol, registry, reporter)
-            measured = {n: each for n, each in group.items() if isinstance(each, Measured)}
-            for name, error in group.items():
-                if isinstance(error, Exception):
-                    outcome.failed += 1
-                    _report(name, error, options.count, reporter)
-            for record, arrays in _records(measured, network, options, registry, started):
-                outcome.records.append(write_record(record, options.results, arrays))
-            if not all(each.timings.complete for each in measured.values()):
-                raise KeyboardInterrupt
+        _measure(options, outcome, registry, reporter)
     except KeyboardInterrupt:
         outcome.interrupted = True
     return outcome
-
-
-def _report(runtime: str, error: Exception, count: int, reporter: Reporter) -> None:
-    """Say why a runtime has no record; where it is the only one, raise the error."""
-    if count == 1:
-        raise error
-    hint = "" if isinstance(error, SegbenchError) else " (measure it alone to see where)"
-    reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
-
-
-def _networks(options: LatencyOptions, registry: Registry) -> Iterator[LoadedNetwork]:
-    """One network at a time; a name that does not exist is refused before the first."""
-    if options.checkpoint is not None:
-        from segbench.inference.checkpoint import load_checkpoint
-
-        yield load_checkpoint(options.checkpoint, registry, options.size)
-        return
-    if options.model is not None:
-        file = OnnxFile(options.model, registry.dataset(options.dataset or ""), options.onnx)
-        yield load_onnx(file, options.size)
-        return
-    backbones = options.backbones if options.networks else options.backbones or (RANDOM_BACKBONE,)
-    chosen = [chosen_network(registry, name) for name in options.networks]
-    chosen += [chosen_network(registry, None, name, options.decoder) for name in backbones]
-    if options.weights is not None:
-        from segbench.inference.checkpoint import load_weights
-
-        dataset = registry.dataset(options.dataset or "")
-        yield load_weights(chosen[0], options.weights, dataset, options.size)
-        return
-    for network in chosen:
-        yield random_network(network, registry, options.dataset, options.size)
-
-
-def _records(
-    group: Mapping[str, Measured],
-    network: LoadedNetwork,
-    options: LatencyOptions,
-    registry: Registry,
-    started: datetime,
-) -> Iterator[tuple[Record, Mapping[str, Any]]]:
-    """A record with its arrays for each runtime; speed-ups are over the first one asked for."""
-    first = group.get(options.runtimes[0])
-    if options.baseline is not None:
-        baseline: Baseline | None = Baseline.read(options.baseline)
-    else:
-        baseline = Baseline.of(first, network) if first else None
-    for measured in group.values():
-        own = measured is first and options.baseline is None
-        origin = provenance(
-            started,
-            options.argv,
-            registry,
-            plugins=[*network.plugins, measured.warm.runtime],
-            engine=measured.warm.session.engine,
-        )
-        record = latency_record(
-            measured,
-            None if own else baseline,
-            network,
-            options.protocol,
-            {"isolated": options.isolated or None, "session": options.session},
-            origin,
-        )
-        yield record, measured.timings.arrays()

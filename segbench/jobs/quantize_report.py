@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.inference.calibration import gather
-from segbench.inference.sources import Source, load_source
+from segbench.inference.sources import Source, check_source, load_source
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Setup
@@ -39,6 +39,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
 
     What an interrupted run has left in the JSON file is not measured again.
     """
+    check_source(options.checkpoint)
     from segbench.int8.layer_costs import Costing
     from segbench.int8.network import cached_ranges, quantized
     from segbench.int8.report import Report, draw_chart, read_json, write_csv, write_json

@@ -22,7 +22,6 @@ from segbench.pages.report import (
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
-from segbench.records.facts import kept_float
 from segbench.records.record import Record, read_record
 from segbench.scoring.score import best_and_worst, frame_miou
 from segbench.types import Frame
@@ -93,7 +92,7 @@ def _of_record(
         split=config.get("split"),
         size=(config["height"], config["width"]),
         device=options.device,
-        keep_float=kept_float(record) if "quantization" in record.provenance else None,
+        keep_float=record.kept_float if "quantization" in record.provenance else None,
     )
     network = load_network(asked, registry, reporter)
     _require_same_weights(network, record, options.checkpoint)
@@ -140,8 +139,7 @@ def _drawn(
 ) -> Section:
     """The section of the frames, the best and the worst of which are predicted again."""
     from segbench.data.frames import read_pair
-    from segbench.inference.evaluate import predict_logits
-    from segbench.inference.tensors import class_map
+    from segbench.inference.evaluate import predict_classes
 
     scores = frame_miou(frames.confusions)
     best, worst = best_and_worst(scores, FRAMES_DRAWN)
@@ -152,6 +150,6 @@ def _drawn(
         if name not in places:
             raise SegbenchError(f"The record's frame {name!r} is not in the data's split.")
         image, truth = read_pair(opened.dataset, places[name])
-        predicted = class_map(predict_logits(opened.session, image, opened.size))
+        predicted = predict_classes(opened.session, image, opened.size)
         views.append(View(name, float(scores[index]), image, truth, predicted))
     return frame_section(frames, views, opened.dataset.palette)

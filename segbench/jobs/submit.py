@@ -31,7 +31,7 @@ class SubmitOptions:
 def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> int:
     """Write the prediction files, read each again, and give their number.
 
-    Raises SegbenchError when the data set has no server to submit to, and when the output exists.
+    Raises SegbenchError when the dataset has no server to submit to, and when the output exists.
     The output appears when it is whole.
     """
     if not isinstance(options.dataset.benchmark, Submittable):
@@ -61,15 +61,16 @@ def _write(
     registry: Registry,
     reporter: Reporter,
 ) -> int:
-    from segbench.data.frames import read_image
-    from segbench.inference.evaluate import official_prediction, predict_logits
-    from segbench.inference.tensors import class_map
-
     dataset = options.dataset
     engine = EngineOptions(
         checkpoint=options.checkpoint, runtime=registry.runtime("eager"), device=options.device
     )
     network = load_network(engine, registry, reporter)
+
+    from segbench.data.frames import read_image
+    from segbench.inference.evaluate import network_logits, official_prediction
+    from segbench.inference.tensors import class_map_at
+
     check_classes(network, dataset)
     opened = open_network(network, engine, registry, reporter, dataset)
     source = dataset.locate(options.data_root)
@@ -77,8 +78,10 @@ def _write(
     provide(dataset, source, frames, reporter)
     count = 0
     for frame in reporter.track(frames, len(frames), "predict"):
-        logits = predict_logits(opened.session, read_image(frame.image), opened.size)
-        prediction = official_prediction(dataset, logits, class_map(logits))
+        image = read_image(frame.image)
+        logits = network_logits(opened.session, image, opened.size)[0]
+        classes = class_map_at(logits, image.shape[:2])
+        prediction = official_prediction(dataset, logits, classes)
         files = benchmark.submission(frame, prediction)
         for name, values in files.items():
             path = folder / name

@@ -11,9 +11,15 @@ import numpy as np
 
 from segbench.device import cpu_threads, resolve_device, set_threads
 from segbench.errors import kept, out_of_memory, sentence, too_large
-from segbench.inference.networks import RANDOM_DATASET, LoadedNetwork
+from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import check_runtime
-from segbench.latency.agreement import NOISE, Agreement, compare, samples_to_compare
+from segbench.latency.agreement import (
+    NOISE,
+    Agreement,
+    compare,
+    dataset_of,
+    samples_to_compare,
+)
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.peaks import torch_peak
 from segbench.latency.roofline import Roofline, copy_rate, work_of
@@ -107,7 +113,8 @@ def measure_group(
     rooflines: Mapping[str, Roofline | Exception] = {}
     source = None
     if warm and all(each.complete for each in timings.values()):
-        agreements, source = _compare(network, warm, protocol, registry)
+        with reporter.working("compare with eager FP32"):
+            agreements, source = _compare(network, warm, protocol, registry)
         rooflines = _rooflines(network, warm, protocol, reporter)
 
     def explained(error: Exception) -> Exception:
@@ -163,7 +170,7 @@ def _warm_up(
     def calibration() -> Calibration:
         from segbench.inference.calibration import gather
 
-        dataset = registry.dataset(network.config["dataset"] or RANDOM_DATASET)
+        dataset = dataset_of(registry, network.config["dataset"])
         return gather(dataset, protocol.data_root, network.size, reporter, trained=network.trained)
 
     shape = (protocol.batch_size, *network.size, 3)
@@ -225,7 +232,7 @@ def _compare(
     network: LoadedNetwork, warm: Mapping[str, Warm], protocol: Protocol, registry: Registry
 ) -> tuple[Mapping[str, Agreement | Exception], str | None]:
     """Each runtime's agreement with eager FP32, and what they were compared on."""
-    dataset = network.config["dataset"] or RANDOM_DATASET
+    dataset = network.config["dataset"]
     samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
     sessions = {name: each.session for name, each in warm.items()}
     setup = Setup(network.size, protocol.batch_size, protocol.device, threads=protocol.threads)

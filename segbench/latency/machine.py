@@ -1,6 +1,6 @@
 """The machine while it measures: who else uses it, what holds its clocks back, memory.
 
-Of an NVIDIA card everything is asked of ``nvidia-smi``; where that is missing nothing is known
+Of an NVIDIA GPU everything is asked of ``nvidia-smi``; where that is missing nothing is known
 and nothing is doubted.
 """
 
@@ -26,26 +26,26 @@ SLOWDOWNS = {
     0x40: "hardware thermal slowdown",
     0x80: "power brake",
 }
-"""NVML's clock event reasons, without the power cap, at which a busy card simply runs."""
+"""NVML's clock event reasons, without the power cap, at which a busy GPU simply runs."""
 
 
 class Watch:
     """What happened on the machine inside a ``with`` block that measures on ``device``.
 
     ``other_cpu`` is the share of the usable CPUs' time that other processes took (None where the
-    system does not say), ``gpu_processes`` how many others held the card, ``slowdowns`` what held
+    system does not say), ``gpu_processes`` how many others held the GPU, ``slowdowns`` what held
     its clocks back at any moment.
     """
 
     def __init__(self, device: "torch.device") -> None:
-        self.card = card(device)
+        self.gpu = gpu_name(device)
         self.other_cpu: float | None = None
         self.gpu_processes = 0
         self.slowdowns: list[str] = []
 
     def __enter__(self) -> Self:
         self._before = _cpu_seconds()
-        self._clocks = _log_clocks(self.card) if self.card else None
+        self._clocks = _log_clocks(self.gpu) if self.gpu else None
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -58,8 +58,8 @@ class Watch:
             self._clocks.terminate()
             masks = self._clocks.communicate()[0].split()
             self.slowdowns = slowdowns(masks)
-        if self.card:
-            self.gpu_processes = max(0, len(compute_processes(self.card)) - 1)
+        if self.gpu:
+            self.gpu_processes = max(0, len(compute_processes(self.gpu)) - 1)
 
     def doubts(self) -> list[str]:
         """Why figures measured meanwhile would not reproduce."""
@@ -72,7 +72,7 @@ class Watch:
         return doubts
 
 
-def card(device: "torch.device") -> str | None:
+def gpu_name(device: "torch.device") -> str | None:
     """The name by which ``nvidia-smi`` knows a CUDA device; None for another."""
     if device.type != "cuda":
         return None
@@ -81,14 +81,14 @@ def card(device: "torch.device") -> str | None:
     return f"GPU-{torch.cuda.get_device_properties(device).uuid}"
 
 
-def compute_processes(card: str) -> dict[int, float | None]:
-    """Processes that compute on the card, with their memory in MB where it is told.
+def compute_processes(gpu: str) -> dict[int, float | None]:
+    """Processes that compute on the GPU, with their memory in MB where it is told.
 
     This process is one of them, though a container may see it under another id.
     """
     listed = output_of(
         "nvidia-smi",
-        f"--id={card}",
+        f"--id={gpu}",
         "--query-compute-apps=pid,used_memory",
         "--format=csv,noheader,nounits",
     )
@@ -128,11 +128,11 @@ def peak_memory_mb() -> float:
 
 
 def device_memory_mb(device: "torch.device") -> float | None:
-    """What this process holds on the card now, in MB.
+    """What this process holds on the GPU now, in MB.
 
     Without ``nvidia-smi`` it is the most that torch ever reserved there.
     """
-    name = card(device)
+    name = gpu_name(device)
     if name is None:
         return None
     import torch
@@ -155,11 +155,11 @@ def _cpu_seconds() -> tuple[float, float, float]:
     return busy, time.process_time(), busy + idle
 
 
-def _log_clocks(card: str) -> "subprocess.Popen[Any] | None":
+def _log_clocks(gpu: str) -> "subprocess.Popen[Any] | None":
     """``nvidia-smi`` writing why the clocks are as they are, twice a second."""
     command = (
         "nvidia-smi",
-        f"--id={card}",
+        f"--id={gpu}",
         "--query-gpu=clocks_event_reasons.active",
         "--format=csv,noheader",
         "--loop-ms=500",

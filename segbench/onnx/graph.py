@@ -10,7 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
+from segbench.inference.agreement import Agreement
 from segbench.inference.onnx_network import OnnxNetwork
 from segbench.model import SegmentationModel
 from segbench.onnx.session import OnnxSession
@@ -82,7 +83,7 @@ def _export(model: SegmentationModel, path: Path, setup: Setup) -> None:
     open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     if setup.dynamic:  # an axis of length 1 would be taken for a fixed one
         images = images.expand(2, *images.shape[1:]).contiguous()
-    with _quiet():
+    with _quiet(), torch.no_grad():
         torch.onnx.export(
             _Exported(model, setup.output).eval(),
             (images,),
@@ -168,21 +169,9 @@ def _unshare_constants(graph: onnx.ModelProto) -> None:
             graph.graph.initializer.remove(tensor)
 
 
-@dataclass(frozen=True)
-class Likeness:
-    """How near a graph comes to eager FP32.
-
-    ``agreement`` is the share of pixels with eager's class. ``error`` is the root mean square of
-    the logits' error over that of eager's logits; None where the graph gives class maps.
-    """
-
-    agreement: float
-    error: float | None
-
-
 def compare_with_eager(
     model: SegmentationModel, path: Path, setup: Setup, precision: str, images: NDArray[np.uint8]
-) -> Likeness:
+) -> Agreement:
     """Run the graph at ``path`` and the network on images (N, H, W, 3), N the batch of the setup.
 
     The graph runs on ONNX Runtime's CPU; one in "int8" as written, whatever engine it is for.
@@ -194,20 +183,19 @@ def compare_with_eager(
         device = next(model.parameters()).device
         inputs = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()
         logits: NDArray[Any] = model.eval()(inputs).float().cpu().numpy()
-    if setup.output == "labels":
-        return Likeness(float(np.mean(found == logits.argmax(1))), None)
-    error = float(np.sqrt(np.mean((found - logits) ** 2) / np.mean(logits**2).clip(1e-12)))
-    return Likeness(float(np.mean(found.argmax(1) == logits.argmax(1))), error)
+    agreement = Agreement()
+    agreement.add(found, logits)
+    return agreement
 
 
 def _check(model: SegmentationModel, path: Path, setup: Setup, precision: Precision) -> None:
-    likeness = compare_with_eager(model, path, setup, precision, _pictures(setup))
-    if likeness.error is None:
-        wrong = likeness.agreement < AGREEMENT[precision]
-        what = f"its class maps agree on {likeness.agreement:.2%} of pixels"
+    found = compare_with_eager(model, path, setup, precision, _pictures(setup))
+    if found.error is None:
+        wrong = found.share < AGREEMENT[precision]
+        what = f"its class maps agree on {found.share:.2%} of pixels"
     else:
-        wrong = not likeness.error <= TOLERANCE[precision]
-        what = f"its logits are {likeness.error:.2g} off"
+        wrong = not found.error <= TOLERANCE[precision]
+        what = f"its logits are {found.error:.2g} off"
     if wrong:
         raise SegbenchError(
             f"The ONNX graph in {precision} does not give eager's numbers ({what}), so it was "

@@ -19,8 +19,9 @@ from segbench.types import Color
 class Description:
     """A network as its file describes it.
 
-    ``classes`` and ``palette`` (RGB) are in the order of the logits; both are empty where the data
-    set was not installed at the export. ``input`` and ``output`` say in words what the tensors are.
+    ``classes`` and ``palette`` (RGB) are in the order of the logits; both are empty where the
+    dataset was not installed at the export. ``input`` and ``output`` say in words what the tensors
+    are.
     """
 
     segbench_version: str

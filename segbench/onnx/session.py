@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.device import cpu_threads, describe, int8_saturates, resolve_device
-from segbench.errors import SegbenchError, out_of_memory
+from segbench.errors import SegbenchError, first_line, out_of_memory
 from segbench.types import Setup
 
 if TYPE_CHECKING:
@@ -18,6 +18,21 @@ DISABLED_OPTIMIZERS = ["WeightBiasQuantization"]
 """It puts weights that the graph keeps in float into 8 bits, with one scale a layer, wherever the
 input is quantised: a depthwise convolution kept in float then costs 0.4 of mIoU."""
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+NOT_STARTED = (
+    "ONNX Runtime did not start its {} and would use the CPU in silence: install onnxruntime-gpu "
+    "with the CUDA and cuDNN it names, or use --device cpu."
+)
+
+
+def check_provider(device: str) -> None:
+    """Raise SegbenchError where the installed ONNX Runtime has nothing for the device."""
+    import onnxruntime
+
+    provider = PROVIDERS[resolve_device(device).type]
+    if provider not in onnxruntime.get_available_providers():
+        raise SegbenchError(NOT_STARTED.format(provider))
 
 
 def execute_as_written(options: Any) -> None:
@@ -34,7 +49,7 @@ def execute_as_written(options: Any) -> None:
 class OnnxSession:
     """A graph of ``segbench.onnx.graph`` at the fixed size and batch of ``setup``.
 
-    FP32 on a card goes without TF32, as eager's does. INT8 on a CPU whose kernels may saturate
+    FP32 on a CUDA GPU goes without TF32, as eager's does. INT8 on a CPU whose kernels may saturate
     takes ONNX Runtime's exact ones; ``exact`` executes the graph as written, on any CPU.
     ``precision`` and ``details`` are for the record. Raises SegbenchError when the file is damaged
     or the provider that the device needs did not start.
@@ -74,13 +89,10 @@ class OnnxSession:
             if out_of_memory(error):
                 raise
             raise SegbenchError(
-                f"ONNX Runtime cannot load {path.name} ({_first_line(error)}); export it again."
+                f"ONNX Runtime cannot load {path.name} ({first_line(error)}); export it again."
             ) from error
         if self.session.get_providers()[0] != provider:
-            raise SegbenchError(
-                f"ONNX Runtime did not start its {provider} and would use the CPU in silence: "
-                "install onnxruntime-gpu with the CUDA and cuDNN it names, or use --device cpu."
-            )
+            raise SegbenchError(NOT_STARTED.format(provider))
         self.setup = setup
         self.input = self.session.get_inputs()[0].name
         self.output = self.session.get_outputs()[0].name
@@ -128,7 +140,3 @@ class OnnxSession:
         binding.bind_output(self.output, "cuda", index)
         self.session.run_with_iobinding(binding)
         return binding.get_outputs()[0]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

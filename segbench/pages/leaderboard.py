@@ -14,7 +14,6 @@ from segbench.analysis.rank import Row, Tables, score_name
 from segbench.pages.pareto import Key, pareto_plot, valid_front
 from segbench.pages.points import bare_points, distinctions, plot_key, points
 from segbench.pages.shell import render
-from segbench.records.facts import device_name, record_name
 from segbench.records.record import Record
 
 # A page with more rows is slow to open and to filter.
@@ -22,23 +21,22 @@ MOST_ROWS = 1000
 # The columns that decide; the others follow in their order.
 FIRST = (
     *("rank", "network", "runtime", "score", "p50 ms", "speed-up", "verdict"),
-    *("note", "score from", "trained on", "p90 ms", "p99 ms", "fps", "over seeds"),
+    *(
+        "stated by its owner",
+        "note",
+        "score from",
+        "trained on",
+        "p90 ms",
+        "p99 ms",
+        "fps",
+        "over seeds",
+    ),
 )
 SHAREABLE = ("network", "decoder", "weights", "trained on", "size", "timed")
 # What a row's provenance says too.
 UNFOLDED = ("commit",)
 # The deepest tint of a heat map, in percent of the accent colour, that text can be read on.
 DEEPEST = 45
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a record comes from: its file, the URL of it, and what it says of itself."""
-
-    title: str
-    file: str | None
-    url: str
-    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def leaderboard_page(tables: Tables, records: Collection[Record], results: str) 
     rows the page shows the first of each table and those on a Pareto front, and says so.
     """
     key = plot_key(tables)
-    named = {record_name(record) or "": record for record in records}
+    named = {record.name or "": record for record in records}
     # What has a score is what people come for.
     titles = sorted(tables, key=lambda title: tables[title][0]["score"] is None)
     most = rows_a_table([len(rows) for rows in tables.values()])
@@ -183,7 +181,7 @@ def _cell(iou: Any) -> tuple[str, int | None]:
     return f"{iou:.3f}", round(DEEPEST * min(max(iou, 0.0), 1.0))
 
 
-def _origins(row: Row, records: Mapping[str, Record], results: str) -> list[Origin]:
+def _origins(row: Row, records: Mapping[str, Record], results: str) -> list[dict[str, Any]]:
     return [
         _origin(records[row[name]], title, results)
         for title, name in (("score", "record"), ("latency", "latency_record"))
@@ -191,13 +189,14 @@ def _origins(row: Row, records: Mapping[str, Record], results: str) -> list[Orig
     ]
 
 
-def _origin(record: Record, title: str, results: str) -> Origin:
+def _origin(record: Record, title: str, results: str) -> dict[str, Any]:
+    """Where a record comes from: its file, the URL of it, and what it says of itself."""
     origin, config = record.provenance, record.config
     facts = {
         "date": origin.get("started_at"),
         "command": shlex.join(map(str, origin.get("argv") or ())),
         "commit": _commit(origin),
-        "device": device_name(record),
+        "device": record.device_name,
         "engine": origin.get("engine"),
         "driver": origin.get("driver"),
         "CUDA": origin.get("cuda"),
@@ -216,10 +215,10 @@ def _origin(record: Record, title: str, results: str) -> Origin:
         "seed": config.get("seed"),
         "data": config.get("data"),
     }
-    file = record_name(record)
+    file = record.name
     url = f"{results}/{quote(os.fsencode(file))}" if file else ""
     said = {name: str(fact) for name, fact in facts.items() if fact not in (None, "")}
-    return Origin(title, file, url, said)
+    return {"title": title, "file": file, "url": url, "facts": said}
 
 
 def _commit(origin: Mapping[str, Any]) -> str:

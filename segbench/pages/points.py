@@ -1,6 +1,5 @@
 """The rows of a leaderboard as points of a plot, and what tells them apart."""
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,8 +7,7 @@ from itertools import chain
 
 from segbench.analysis.columns import query
 from segbench.analysis.rank import Row, Tables, score_name
-from segbench.pages.pareto import Key, Point, pareto_plot
-from segbench.pages.shell import render
+from segbench.pages.pareto import Key, Point
 from segbench.text import printable
 
 # What a row may be told apart by, as people call it.
@@ -78,15 +76,6 @@ def distinctions(rows: Sequence[Row]) -> list[str]:
         alike[row["network"], row["runtime"]].append(row)
     told = {id(row): text for group in alike.values() for row, text in _told_apart(group)}
     return [told[id(row)] for row in rows]
-
-
-def pareto_picture(rows: Sequence[Row]) -> str:
-    """A light SVG file, for a README, of a table's plot of most points; it must have one."""
-    light = dict(re.findall(r"--([\w-]+): light-dark\((.+?),", render("page.css")))
-    style = re.sub(r"var\(--([\w-]+)\)", lambda name: light[name[1]], render("plot.css"))
-    most = max(points(rows).values(), key=len)
-    plot = pareto_plot(most, plot_key({"": list(rows)}), score_name(rows[0]))
-    return render("plot.svg", plot=plot, style=style)
 
 
 def _told_apart(rows: Sequence[Row]) -> list[tuple[Row, str]]:

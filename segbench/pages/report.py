@@ -15,7 +15,6 @@ from segbench.pages import figures
 from segbench.pages.figures import View
 from segbench.pages.shell import render
 from segbench.records.arrays import Samples, ScoredFrames
-from segbench.records.facts import device_name, network_name, record_name
 from segbench.records.record import Record
 from segbench.scoring.bootstrap import bootstrap_iou
 from segbench.scoring.confusion import iou, marginals, ratio
@@ -31,26 +30,18 @@ QUALITY = 80
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture as a data URL, and what it shows."""
-
-    source: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Plate:
     """A figure; ``description`` is for those who cannot see it.
 
-    A page shows ``pictures``, three in a row, with their ``legend`` (names and CSS colours)
-    instead of the figure where there are any.
+    A page shows ``pictures`` (captions and data URLs), three in a row, with their ``legend`` (names
+    and CSS colours) instead of the figure where there are any.
     """
 
     name: str
     figure: Figure
     description: str
     caption: str
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[tuple[str, str]] = ()
     legend: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -100,7 +91,7 @@ def title(record: Record) -> str:
     config = record.config
     where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
     what = "latency of " if record.kind == "latency" else ""
-    return f"{what}{network_name(record)}" + (f" on {where}" if where else "")
+    return f"{what}{record.network_name}" + (f" on {where}" if where else "")
 
 
 def facts(record: Record) -> dict[str, str]:
@@ -110,20 +101,20 @@ def facts(record: Record) -> dict[str, str]:
     said = {
         **result,
         "runtime": config["runtime"],
-        "input": f"{config['height']} x {config['width']}",
-        "network": " ".join(filter(None, (network_name(record), config.get("decoder")))),
+        "input": f"{config['height']} x {config['width']}" if "height" in config else "",
+        "network": " ".join(filter(None, (record.network_name, config.get("decoder")))),
         "recipe": config.get("recipe"),
         "epochs": config.get("epochs"),
         "seed": config.get("seed"),
         "limit": config.get("limit"),
         "parameters": _form("{:.2f} M", record.metrics.get("parameters"), 1e-6),
         "engine": origin.get("engine"),
-        "measured on": device_name(record),
+        "measured on": record.device_name,
         "measured at": str(origin.get("started_at") or "").replace("T", " "),
         "checkpoint": str(config.get("checkpoint_sha256") or "")[:SHORT],
         "commit": str(origin.get("commit") or "")[:SHORT]
         + (" dirty" if origin.get("dirty") else ""),
-        "record": record_name(record),
+        "record": record.name,
     }
     return {name: str(value) for name, value in said.items() if value not in (None, "")}
 
@@ -240,7 +231,11 @@ def frame_section(
                 f"The {kind} frames, each with ground truth, prediction and errors: {listed}.",
                 f"The {kind} frames. Errors are red; pixels without a label are white there and "
                 "are not scored.",
-                [_picture(*drawn) for view in shown for drawn in view.drawn(palette).items()],
+                [
+                    (caption, _webp(image))
+                    for view in shown
+                    for caption, image in view.drawn(palette).items()
+                ],
                 figures.classes_shown(shown, frames.classes, palette),
             )
             plates.append(frame_plate)
@@ -327,12 +322,12 @@ def _interval(interval: tuple[float, float] | None) -> str:
     return "-" if interval is None else "{:.4f} to {:.4f}".format(*interval)
 
 
-def _picture(caption: str, image: Image) -> Picture:
+def _webp(image: Image) -> str:
     picture = PIL.Image.fromarray(image)
     picture.thumbnail((WIDEST, WIDEST))
     data = BytesIO()
     picture.save(data, "webp", quality=QUALITY)
-    return Picture(_data_url("webp", data.getvalue()), caption)
+    return _data_url("webp", data.getvalue())
 
 
 def _data_url(kind: str, data: bytes) -> str:

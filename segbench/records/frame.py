@@ -6,15 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.records.facts import (
-    arithmetic,
-    device_kind,
-    device_name,
-    kept_float,
-    network_name,
-    note,
-    record_name,
-)
 from segbench.records.record import Record, each_record, without_collector
 from segbench.records.schema import scalars
 
@@ -87,15 +78,15 @@ def _derived(record: Record) -> tuple[Any, ...]:
     training = record.config.get("training")
     return (
         record.kind,
-        record_name(record),
+        record.name,
         record.path and str(record.path),
-        network_name(record),
-        device_name(record),
-        device_kind(record),
-        arithmetic(record),
+        record.network_name,
+        record.device_name,
+        record.device_kind,
+        record.arithmetic,
         record.config.get("checkpoint_sha256") or record.config_hash,
-        "; ".join(kept_float(record)) or None,
+        "; ".join(record.kept_float) or None,
         None if training is None else json.dumps(training, sort_keys=True),
         record.metrics.get("reasons"),
-        note(record),
+        record.note,
     )

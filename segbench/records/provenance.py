@@ -12,14 +12,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from segbench.device import cpu_extensions, output_of
 from segbench.device.cpu import cpu_model, usable_cores
 from segbench.device.microarchitecture import microarchitecture
-from segbench.plugins import Item, Registry, required_versions
+from segbench.plugins import Item, Registry, installed_version, required_versions
 from segbench.progress import Reporter
 from segbench.types import Backbone, Network, Runtime, Session
 
@@ -69,7 +68,9 @@ def provenance(
         ),
         "arithmetic": next((item.precision for item in plugins if isinstance(item, Runtime)), None),
         "environment": tuning_variables(os.environ, required),
-        "versions": {name: _version(name) for name in sorted({"segbench", *required, *packages})},
+        "versions": {
+            name: installed_version(name) for name in sorted({"segbench", *required, *packages})
+        },
         "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
         "dataset_fingerprint": dataset_fingerprint,
     }
@@ -157,10 +158,3 @@ def _gpu() -> dict[str, Any]:
         "power_limit_w": float(watts) if re.fullmatch(r"\d+(\.\d+)?", watts) else None,
         "cuda": torch.version.cuda,
     }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except Exception:  # not installed, or its metadata is damaged in one of many ways
-        return None

@@ -5,11 +5,14 @@ this looks at types alone, which is what keeps everything behind the loader from
 """
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-KINDS = ("run", "evaluate", "latency")
+EXTERNAL = "external"
+KINDS = ("run", "evaluate", "latency", EXTERNAL)
+SIZE = ("height", "width")
+"""Of a network's input, which prediction files say nothing of."""
 SCHEMA = 1
 TOO_LARGE = 1e100
 JSON_TYPES: dict[str, set[type]] = {
@@ -31,7 +34,8 @@ def problem(data: Any) -> str | None:
         return f"its schema {data['schema']} is newer than {SCHEMA}: update segbench"
     for section, (required, _) in _sections().items():
         fields = data[section] if section else data
-        for name in required:
+        sized = section == "config" and data["kind"] != EXTERNAL
+        for name in (*required, *SIZE) if sized else required:
             if name not in fields:
                 return f"{_dotted(section, name)} is missing"
         if reason := section_problem(section, fields):
@@ -43,13 +47,21 @@ def problem(data: Any) -> str | None:
 
 def section_problem(section: str, fields: dict[str, Any]) -> str | None:
     """The first of the fields whose type is not the schema's, or that is too large a number."""
+    name = _mistyped(section, tuple(fields), tuple(map(type, fields.values())))
+    if name is not None:
+        return f"{_dotted(section, name)} has the wrong type: {fields[name]!r:.40}"
+    numbers = ((name, value) for name, value in fields.items() if type(value) is float)
+    large = next((name for name, value in numbers if abs(value) >= TOO_LARGE), None)
+    return large and f"{_dotted(section, large)} is out of range"
+
+
+@lru_cache(1000)
+def _mistyped(section: str, names: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
+    """The first name of another kind than the schema's; records that look alike are asked once."""
     _, types = _sections()[section]
-    for name, value in fields.items():
-        kind = type(value)
-        if name in types and kind not in types[name]:
-            return f"{_dotted(section, name)} has the wrong type: {value!r:.40}"
-        if (kind is float or kind is int) and not -TOO_LARGE < value < TOO_LARGE:
-            return f"{_dotted(section, name)} is out of range"
+    for name, kind in zip(names, kinds, strict=True):
+        if kind not in types.get(name, {kind}):
+            return name
     return None
 
 

@@ -12,40 +12,34 @@ Interval = tuple[float, float]
 
 
 def bootstrap_miou(
-    matrices: NDArray[np.int64], seed: int = 0, samples: int = 1000
+    matrices: NDArray[np.int64],
+    before: NDArray[np.int64] | None = None,
+    seed: int = 0,
+    samples: int = 1000,
 ) -> Interval | None:
     """The 95% percentile interval of mean IoU under resampling of frames (Efron's bootstrap).
 
-    ``matrices`` is (frames, C, K), one confusion matrix a frame. None where no class occurs, and
-    for fewer than two frames.
+    ``matrices`` is (frames, C, K), one confusion matrix a frame. With ``before``, matrices of the
+    same frames in the same order, it is the interval of what was gained since: both are resampled
+    together. None where no class occurs, and for fewer than two frames.
     """
-    return _interval(_means(_resampled(matrices, seed, samples)))
-
-
-def bootstrap_gain(
-    before: NDArray[np.int64], after: NDArray[np.int64], seed: int = 0, samples: int = 1000
-) -> Interval | None:
-    """The same interval of the mean IoU that ``after`` has more than ``before``.
-
-    Both are matrices of the same frames in the same order, which are resampled together.
-    """
-    gained = _means(_resampled(after, seed, samples)) - _means(_resampled(before, seed, samples))
-    return _interval(gained)
+    means = _means(_resampled(matrices, seed, samples))
+    if before is not None:
+        means = means - _means(_resampled(before, seed, samples))
+    return _interval(means)
 
 
 def bootstrap_iou(
-    matrices: NDArray[np.int64], seed: int = 0, samples: int = 1000
+    matrices: NDArray[np.int64],
+    before: NDArray[np.int64] | None = None,
+    seed: int = 0,
+    samples: int = 1000,
 ) -> list[Interval | None]:
     """The same interval of each class's IoU; None for a class that nowhere occurs."""
-    return [_interval(iou) for iou in _resampled(matrices, seed, samples).T]
-
-
-def bootstrap_iou_gain(
-    before: NDArray[np.int64], after: NDArray[np.int64], seed: int = 0, samples: int = 1000
-) -> list[Interval | None]:
-    """The same interval of the IoU that each class has more in ``after``, as ``bootstrap_gain``."""
-    gained = _resampled(after, seed, samples) - _resampled(before, seed, samples)
-    return [_interval(iou) for iou in gained.T]
+    found = _resampled(matrices, seed, samples)
+    if before is not None:
+        found = found - _resampled(before, seed, samples)
+    return [_interval(iou) for iou in found.T]
 
 
 def _interval(values: NDArray[np.float64]) -> Interval | None:

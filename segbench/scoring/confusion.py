@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.errors import DataError
+from segbench.text import by
 from segbench.types import ClassMap, Counts
 
 CONFUSION = "confusion"
@@ -32,7 +33,8 @@ def at_label_scale(
     if prediction.shape == sampled.shape:
         return sampled, prediction
     raise DataError(
-        f"the prediction is {_size(prediction)} (height x width), but the label is {_size(truth)}"
+        f"the prediction is {by(prediction.shape)} (height x width), but the label is "
+        f"{by(truth.shape)}"
     )
 
 
@@ -131,7 +133,3 @@ def ratio(part: Any, whole: Any) -> NDArray[np.float64]:
 def _mean(values: NDArray[np.float64]) -> float | None:
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if defined.size else None
-
-
-def _size(array: NDArray[Any]) -> str:
-    return "x".join(map(str, array.shape))

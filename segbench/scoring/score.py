@@ -7,7 +7,7 @@ number of workers.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ class Score:
     """``official`` is the benchmark's own JSON, ``summary`` the usual figures of all classes.
 
     ``interval`` is the 95% bootstrap interval of mean IoU, None where no class occurs and for a
-    single frame. ``doubts`` are about the prediction files.
+    single frame. ``doubts`` are about the prediction files. ``score`` is the headline figure,
+    a fraction. ``confusions`` is int64 (frames, classes, classes + 1) in the order of
+    ``frame_ids``: rows are truth, the last column counts predictions that are no class.
     """
 
     official: dict[str, Any]
@@ -37,11 +39,32 @@ class Score:
     summary: dict[str, Any]
     interval: tuple[float, float] | None
     doubts: tuple[str, ...] = ()
+    score: float | None = None
+    score_name: str = ""
+    frame_ids: tuple[str, ...] = ()
+    confusions: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
 
     @property
     def notes(self) -> list[str]:
         """What a reader of the score should know."""
         return [*self.official.get("segbench", {}).get("notes", []), *self.doubts]
+
+    def metrics(self) -> dict[str, Any]:
+        """The figures under the record's names."""
+        low, high = self.interval or (None, None)
+        names = ("miou", "pixel_accuracy", "mean_accuracy", "fw_iou")
+        return {
+            "score": self.score,
+            "score_name": self.score_name,
+            **{name: self.summary[name] for name in names},
+            "miou_low": low,
+            "miou_high": high,
+            "frames": self.frames,
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What lies beside the record: each frame's confusion matrix and id."""
+        return {"confusion": np.asarray(self.confusions), "frames": np.array(self.frame_ids)}
 
 
 class Tally:
@@ -51,23 +74,30 @@ class Tally:
         self.dataset = dataset
         self.label_scale = label_scale
         self.total: Counts = {}
+        self.frame_ids: list[str] = []
         self.confusions: list[NDArray[np.int64]] = []
 
-    def add(self, counts: Counts) -> None:
+    def add(self, frame: Frame, counts: Counts) -> None:
         """Take one frame's counts."""
         self.total = add_counts(self.total, counts)
+        self.frame_ids.append(frame.id)
         self.confusions.append(counts[CONFUSION])
 
     def score(self) -> Score:
         """The score of all frames added."""
-        official = self.dataset.benchmark.summarise(self.total)
+        benchmark, confusions = self.dataset.benchmark, np.stack(self.confusions)
+        official = benchmark.summarise(self.total)
         if self.label_scale > 1:
             official["label_scale"] = self.label_scale
         return Score(
             official,
-            len(self.confusions),
+            len(confusions),
             summary(self.total[CONFUSION], self.dataset.classes),
-            bootstrap_miou(np.stack(self.confusions)),
+            bootstrap_miou(confusions),
+            score=benchmark.score(official),
+            score_name=benchmark.score_name,
+            frame_ids=tuple(self.frame_ids),
+            confusions=confusions,
         )
 
 
@@ -123,11 +153,12 @@ def score_predictions(
     faults = list(matched.faults)
     tally = Tally(dataset, label_scale)
     results = _count_all(dataset.benchmark, matched.pairs, label_scale, workers)
-    for result in reporter.track(results, len(matched.pairs), f"score {dataset.name}"):
+    results = reporter.track(results, len(matched.pairs), f"score {dataset.name}")
+    for (frame, _), result in zip(matched.pairs, results, strict=True):
         if isinstance(result, str):
             faults.append(result)
         else:
-            tally.add(result)
+            tally.add(frame, result)
     if faults:
         lines = "\n  ".join(faults)
         raise DataError(f"No score computed. {len(faults)} invalid predictions:\n  {lines}")

@@ -4,19 +4,50 @@ from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 
+import numpy as np
 from torch import Tensor
 
-from segbench.data.draw import caption, overlay
+from segbench.data.draw import caption, legend, overlay
 from segbench.inference.evaluate import network_logits
 from segbench.inference.opened import Opened
-from segbench.inference.tensors import class_map, resize_logits
-from segbench.types import Image
-from segbench.video.legend import Legend
+from segbench.inference.tensors import class_map_at
+from segbench.types import ClassMap, Dataset, Image
 from segbench.video.pipeline import Work
 from segbench.video.read import Orientation, Still
 from segbench.video.write import VideoWriter
 
 SOURCE = "decode"
+LARGEST_SHARE = 1 / 4
+"""Of a frame's height for the legend; a frame that is too small for the names has none."""
+
+
+class Legend:
+    """Names the classes seen so far, so that it changes only where a class appears."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._seen: set[int] = set()
+        self._strips: dict[int, Image] = {}
+
+    def over(self, image: Image, class_map: ClassMap) -> Image:
+        """A copy of the image (H, W, 3) with the names; ``class_map`` (H, W) is what it shows."""
+        present = set(np.flatnonzero(np.bincount(class_map.ravel())).tolist())
+        if not present <= self._seen:
+            self._seen |= present
+            self._strips.clear()
+        height, width = image.shape[:2]
+        if width not in self._strips:
+            self._strips[width] = self._strip(width)
+        strip = self._strips[width]
+        drawn = image.copy()
+        if len(strip) <= LARGEST_SHARE * height:
+            drawn[height - len(strip) :] = strip
+        return drawn
+
+    def _strip(self, width: int) -> Image:
+        seen = np.array([sorted(self._seen)], np.uint8)
+        nothing = np.zeros((0, width, 3), np.uint8)
+        return legend(nothing, seen, self.dataset.classes, self.dataset.palette)
 
 
 class Rate:
@@ -41,16 +72,16 @@ def stages(
     runtime: str,
 ) -> dict[str, Work]:
     """The works that follow SOURCE, which gives a Still, up to a file that has it."""
-    rate, legend = Rate(), Legend(opened.dataset)
+    rate, names = Rate(), Legend(opened.dataset)
 
     def network(still: Still) -> tuple[Still, Tensor]:
         return still, network_logits(opened.session, still.image, opened.size)
 
     def draw(seen: tuple[Still, Tensor]) -> tuple[Still, Image]:
         still, logits = seen
-        classes = class_map(resize_logits(logits, still.image.shape[:2])[0])
+        classes = class_map_at(logits[0], still.image.shape[:2])
         drawn = overlay(still.image, classes, opened.dataset.palette, opacity)
-        drawn = legend.over(drawn, classes)
+        drawn = names.over(drawn, classes)
         now = rate.count()
         measured = f"{now:.1f} frames/s" if now else "first frame"
         drawn = caption(drawn, f"{measured}, {runtime}\n{opened.session.engine}")

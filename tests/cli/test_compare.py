@@ -151,8 +151,8 @@ def test_settings_are_said_once_where_they_differ_alike(folders: tuple[Path, Pat
 def test_without_an_interval_nothing_is_said_of_noise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "bootstrap_gain", lambda *_: None)
-    monkeypatch.setattr(records, "bootstrap_iou_gain", lambda *_: [None, None])
+    monkeypatch.setattr(records, "bootstrap_miou", lambda *_: None)
+    monkeypatch.setattr(records, "bootstrap_iou", lambda *_: [None, None])
     a, b = tmp_path / "a", tmp_path / "b"
     paths = write_score(a, POOR, runtime="eager"), write_score(b, GOOD, runtime="eager")
     done = segbench(*paths)

@@ -66,7 +66,7 @@ def predict(*arguments: object, output: str = "out") -> Result:
 
 @pytest.fixture(autouse=True)
 def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint of the tiny data set and pictures of another size than its network's."""
+    """A checkpoint of the tiny dataset and pictures of another size than its network's."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SEGBENCH_DATA", raising=False)
     checkpoint("tiny", 11)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import PIL.Image
@@ -29,14 +30,27 @@ def segbench(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, obj=REGISTRY)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, cache_of_module: Path) -> Path:
+    """A folder with tiny data and a network trained on it for three epochs."""
+    folder = write_tiny(tmp_path_factory.mktemp("trained") / "data").parent
+    options = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("SEGBENCH_CACHE", str(cache_of_module))
+        patch.delenv("SEGBENCH_DATA", raising=False)
+        assert segbench("run", *options, "--output", "out").exit_code == 0
+    return folder
+
+
 @pytest.fixture
-def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A tiny network trained for three epochs in a fresh working folder."""
-    write_tiny(tmp_path / "data")
+def checkpoint(
+    trained: Path, tmp_path: Path, shared_cache: None, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The trained network in a fresh working folder."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SEGBENCH_DATA", raising=False)
-    options = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "3")
-    assert segbench("run", *options, "--output", "out").exit_code == 0
     return "out/best.safetensors"
 
 

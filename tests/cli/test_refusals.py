@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from segbench.device import nvidia_driver_is_here
@@ -36,6 +37,52 @@ def test_a_runtime_that_this_machine_cannot_run(runtime: str, tmp_path: Path) ->
 def test_a_weights_file_that_does_not_exist(tmp_path: Path) -> None:
     run = ("run", "--dataset", "streets", "--weights", "nope.pth")
     assert "no file nope.pth" in refusal(*run, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (("evaluate", "--dataset", "streets", "--checkpoint", "nope"), "--checkpoint"),
+        (("predict", "a.png", "--output", "out", "--checkpoint", "nope"), "--checkpoint"),
+        (
+            ("video", "frames", "--fps", "9", "--output", "o.mp4", "--checkpoint", "nope"),
+            "--checkpoint",
+        ),
+        (("latency", "--checkpoint", "nope"), "--checkpoint"),
+        (("export", "--output", "out.onnx", "--checkpoint", "nope"), "--checkpoint"),
+        (("quantize-report", "--checkpoint", "nope"), "--checkpoint"),
+        (
+            ("submit", "--dataset", "kitti", "--output", "out", "--checkpoint", "nope"),
+            "--checkpoint",
+        ),
+        (
+            ("evaluate", "--dataset", "streets", "--network", "enet", "--weights", "nope"),
+            "--weights",
+        ),
+        (
+            ("latency", "--dataset", "streets", "--network", "enet", "--weights", "nope"),
+            "--weights",
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else value,
+)
+def test_a_checkpoint_or_weights_that_do_not_exist(
+    command: tuple[str, ...], option: str, tmp_path: Path
+) -> None:
+    (tmp_path / "frames").mkdir()
+    for path in ("a.png", "frames/0.png"):
+        PIL.Image.new("RGB", (8, 8)).save(tmp_path / path)
+    assert f"There is no file nope; give {option}" in refusal(*command, folder=tmp_path)
+
+
+@pytest.mark.parametrize("command", ["predict", "video"])
+def test_a_picture_that_does_not_exist(command: str, tmp_path: Path) -> None:
+    asked = (command, "nope.png", "--output", "out.mp4", "--checkpoint", "nope")
+    assert "nope.png does not exist" in refusal(*asked, folder=tmp_path)
+
+
+def test_a_backbone_that_does_not_exist(tmp_path: Path) -> None:
+    assert "'nope'" in refusal("latency", "--backbone", "nope", folder=tmp_path)
 
 
 @pytest.mark.parametrize("backbone", ["mobilenet", "vgg16"])

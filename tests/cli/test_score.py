@@ -4,15 +4,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from segbench.analysis.rank import leaderboard
 from segbench.cli import main
 from segbench.cli.print_scores import means
+from segbench.records.arrays import scored_frames
+from segbench.records.record import read_record, read_records
 from segbench.scoring.score import Score as Scored
 from tests.pngs import without_rows
 
@@ -115,6 +120,56 @@ def test_label_scale_is_marked(score: Score, predictions: Path, tmp_path: Path) 
     small = score("--label-scale", "2")
     assert small.output == result.output
     assert_clear(score(), "is 8x16 (height x width), but the label is 16x32")
+
+
+def test_another_system_has_a_row_of_its_own(score: Score, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    stated = ("--stated-ms", "12.5", "--stated-on", "Jetson Orin, FP16")
+    for _ in range(2):
+        result = score("--results", str(results), "--name", "Theirs", *stated)
+        assert result.exit_code == 0, result.output
+    record = read_record(Path(result.output.splitlines()[-1]))
+    assert schema_errors(record.path) == []
+    assert record.metrics["score"] == 1.0
+    assert scored_frames(record).ids == NAMES
+
+    (rows,) = leaderboard(read_records(results)[0]).values()
+    (row,) = rows  # the newer of two records of one name
+    assert (row["rank"], row["network"], row["runtime"]) == (1, "Theirs", "external")
+    assert (row["stated_ms"], row["stated_on"]) == (12.5, "Jetson Orin, FP16")
+    assert row["p50_ms"] is row["device"] is row["latency_record"] is None
+    for form in ("table", "markdown", "csv", "json", "html"):
+        shown = CliRunner().invoke(
+            main, ["leaderboard", "--results", str(results), "--format", form]
+        )
+        assert "external" in shown.output
+        assert "12.5" in shown.output
+        assert "Jetson Orin, FP16" in shown.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--name", "Theirs"),
+        ("--results", "results"),
+        ("--name", "Theirs", "--results", "results", "--stated-ms", "3"),
+        ("--name", "Theirs", "--results", "results", "--stated-on", "a GPU"),
+        ("--stated-ms", "3", "--stated-on", "a GPU"),
+        ("--name", " ", "--results", "results"),
+    ],
+)
+def test_options_of_another_system_that_miss_each_other(
+    score: Score, options: tuple[str, ...]
+) -> None:
+    result = score(*options)
+    assert result.exit_code == 2
+    assert "mIoU" not in result.output
+
+
+def schema_errors(path: Path | None) -> list[str]:
+    schema = files("segbench.records").joinpath("record.schema.json").read_text("utf-8")
+    validator = jsonschema.Draft202012Validator(json.loads(schema))
+    return [error.message for error in validator.iter_errors(json.loads(path.read_text()))]
 
 
 def test_every_fault_is_listed_at_once_and_nothing_is_scored(

@@ -1,5 +1,6 @@
 """The bird's-eye mapping against cameras simple enough to work out by hand."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,6 +131,13 @@ def test_a_missing_or_unreadable_calibration_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"um_000000\.txt cannot be read"):
         read_calibration(path)
+
+
+def test_a_calibration_that_would_block_is_refused(tmp_path: Path) -> None:
+    fifo = tmp_path / "calib.txt"
+    os.mkfifo(fifo)
+    with pytest.raises(DataError):
+        read_calibration(fifo)
 
 
 def test_a_real_camera_sees_the_road_ahead_of_the_car(data_root: Path) -> None:

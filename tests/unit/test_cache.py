@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segbench.cache import cache_dir, cached
+from segbench.cache import cache_dir, cached, keep, kept
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.progress import Reporter
@@ -145,3 +145,12 @@ def test_frames_that_are_damaged_are_decoded_again(tmp_path: Path) -> None:
     again = cached_split(TINY, frames, SIZE, "key", QUIET)
     assert np.array_equal(again.images, images)
     assert np.array_equal(again.labels, labels)
+
+
+def test_what_was_kept_comes_back_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "timing"
+    assert kept(path) == b""
+    keep(path, b"measured")
+    assert kept(path) == b"measured"
+    path.write_bytes(b"Measured")
+    assert kept(path) == b""

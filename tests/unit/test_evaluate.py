@@ -12,8 +12,13 @@ import torch
 
 from segbench.data.frames import labelled_frames, read_image
 from segbench.errors import DataError
-from segbench.inference.evaluate import evaluate, official_prediction, predict_logits
-from segbench.inference.tensors import class_map
+from segbench.inference.evaluate import (
+    evaluate,
+    network_logits,
+    official_prediction,
+    predict_classes,
+)
+from segbench.inference.tensors import class_map, resize_logits
 from segbench.scoring.score import score_predictions
 from segbench.types import Dataset
 from segbench_plugins.datasets.cityscapes.frames import read_cityscapes_label
@@ -69,9 +74,9 @@ def test_label_scale_takes_every_nth_pixel(frames: tuple) -> None:
     assert result.confusions.sum() == 6 * 15 * 32
 
 
-def test_logits_come_back_at_the_image_size() -> None:
+def test_classes_come_back_at_the_image_size() -> None:
     image = np.zeros((30, 50, 3), np.uint8)
-    assert predict_logits(ColourSession(), image, (16, 32)).shape == (11, 30, 50)
+    assert predict_classes(ColourSession(), image, (16, 32)).shape == (30, 50)
 
 
 def test_the_sum_does_not_depend_on_the_order(frames: tuple) -> None:
@@ -139,7 +144,9 @@ def test_prediction_files_score_as_in_memory(
     folder = tmp_path / "predictions"
     folder.mkdir()
     for frame in frames:
-        logits = predict_logits(session, read_image(frame.image), (16, 32))
+        image = read_image(frame.image)
+        logits = network_logits(session, image, (16, 32))
+        logits = resize_logits(logits, image.shape[:2])[0]
         values = official_prediction(dataset, logits, class_map(logits))
         PIL.Image.fromarray(values).save(folder / f"{frame.id}.png")
     from_files = score_predictions(dataset, frames, folder, label_scale)

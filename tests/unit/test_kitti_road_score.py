@@ -52,6 +52,14 @@ def add(counts: list[Counts]) -> Counts:
 # --- by hand ---------------------------------------------------------------------------------
 
 
+def test_a_score_seen_from_above_has_a_name_of_its_own() -> None:
+    names = {
+        space: KittiRoad().with_options({"space": space}).score_name
+        for space in KittiRoad.options["space"]
+    }
+    assert names["both"] == names["perspective"] != names["bev"]
+
+
 def test_a_frame_worked_by_hand(tmp_path: Path) -> None:
     """Two road pixels, one other, one invalid.
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segbench.analysis.formats import FORMATS, as_csv, as_json, as_markdown, as_table
-from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard
-from segbench.records.facts import arithmetic, device_name
-from segbench.records.frame import load_records
+from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard, ranking
+from segbench.analysis.select import select
+from segbench.records.frame import frame_of, load_records
 from segbench.records.record import Record, read_record, write_record
 
 CPU = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
@@ -70,6 +70,25 @@ def test_the_best_score_is_first() -> None:
 
     assert list(tables) == [CAMVID]
     assert column(tables[CAMVID], "rank", "score") == [(1, 0.7), (2, 0.6), (3, 0.5)]
+
+
+def external(name: str, score: float, **metrics: Any) -> Record:
+    config = {"dataset": "camvid", "split": "test", "network": name, "runtime": "external"}
+    metrics = {"score": score, "score_name": "miou", "frames": 233} | metrics
+    return Record("external", config, metrics, CPU)
+
+
+def test_another_system_is_ranked_by_its_score_and_has_no_latency() -> None:
+    theirs = external("Theirs", 0.65, stated_ms=1.0, stated_on="a GPU")
+    records = [scored(0.6, "a"), timed(9.0, "a"), scored(0.7, "b"), timed(8.0, "b"), theirs]
+    (rows,) = leaderboard(records).values()
+    names = ("rank", "score", "p50_ms", "stated_ms")
+    assert column(rows, *names) == [
+        (1, 0.7, 8.0, None),
+        (2, 0.65, None, 1.0),
+        (3, 0.6, 9.0, None),
+    ]
+    assert select(ranking(frame_of(records)), max_ms=2).empty
 
 
 def test_the_accuracy_and_the_latency_of_an_int8_engine_share_a_row() -> None:
@@ -261,7 +280,7 @@ def test_fresh_weights_have_latencies_of_their_own() -> None:
         scored(0.5, "a"),
     ]
     tables = leaderboard(records)
-    rows = tables[f"no data set: {ON_CPU}, not scored"]
+    rows = tables[f"no dataset: {ON_CPU}, not scored"]
     assert column(rows, "backbone", "p50_ms") == [("mobilenet", 9.0), ("vgg16", 30.0)]
 
 
@@ -273,11 +292,11 @@ def test_a_score_without_a_name_is_not_lost_among_the_unscored() -> None:
 
 
 def test_a_device_is_the_hardware_and_not_the_word_for_it() -> None:
-    assert device_name(timed(1.0, "a")) == "A Processor, AVX2, 2 cores"
-    assert device_name(timed(1.0, "a", device="cuda")) == "A Card"
-    assert device_name(timed(1.0, "a", device="npu")) == "npu"
-    assert device_name(Record("latency", {"device": "cuda:1"}, {}, {})) == "cuda:1"
-    assert device_name(Record("latency", {}, {}, {})) == "cpu, unknown extensions"
+    assert timed(1.0, "a").device_name == "A Processor, AVX2, 2 cores"
+    assert timed(1.0, "a", device="cuda").device_name == "A Card"
+    assert timed(1.0, "a", device="npu").device_name == "npu"
+    assert Record("latency", {"device": "cuda:1"}, {}, {}).device_name == "cuda:1"
+    assert Record("latency", {}, {}, {}).device_name == "cpu, unknown extensions"
 
 
 ZEN3 = CPU | {"microarchitecture": "Zen 3"}
@@ -292,15 +311,15 @@ def on(origin: dict[str, Any], record: Record) -> Record:
 
 def test_a_device_is_all_that_decides_its_figures() -> None:
     latency = timed(1.0, "a")
-    names = [device_name(on(origin, latency)) for origin in (ZEN3, ZEN4, OLD)]
+    names = [on(origin, latency).device_name for origin in (ZEN3, ZEN4, OLD)]
     assert names == [
         "A Processor Zen 3, AVX2, 2 cores",
         "A Processor Zen 4, AVX-512, VNNI, BF16, 2 cores",
         "A Processor, unknown extensions, 2 cores",
     ]
     on_gpu = timed(1.0, "a", device="cuda")
-    assert device_name(on(GPU, on_gpu)) == "A GPU, driver 580.1, 72 W"
-    assert device_name(on(OLD | {"cores": 1}, latency)).endswith("1 core")
+    assert on(GPU, on_gpu).device_name == "A GPU, driver 580.1, 72 W"
+    assert on(OLD | {"cores": 1}, latency).device_name.endswith("1 core")
 
 
 def test_processors_of_one_name_never_share_a_table() -> None:
@@ -329,8 +348,8 @@ def test_an_int8_score_of_another_device_says_where_it_is_from(other: dict[str, 
     score = on(other, scored(0.6, "a", kind="evaluate", runtime="onnx-int8"))
     ((row,),) = leaderboard([score, on(ZEN3, timed(2.0, "a", runtime="onnx-int8"))]).values()
     assert (row["score"], row["p50_ms"]) == (0.6, 2.0)
-    assert row["score_from"] == device_name(score)
-    assert device_name(score) in as_markdown({"t": [row]})
+    assert row["score_from"] == score.device_name
+    assert score.device_name in as_markdown({"t": [row]})
 
 
 def test_what_two_old_machines_had_is_not_known_to_be_the_same() -> None:
@@ -355,10 +374,10 @@ def test_an_int8_score_without_a_latency_stands_with_its_own_device() -> None:
 
 def test_a_runtime_says_what_it_computes_in_and_an_older_records_name_tells() -> None:
     odd = scored(0.5, "a", runtime="odd")
-    assert arithmetic(odd) == "fp32"
-    assert arithmetic(on({"arithmetic": "int8"}, odd)) == "int8"
-    assert arithmetic(scored(0.5, "a", runtime="onnx-int8-signed")) == "int8"
-    assert arithmetic(scored(0.5, "a", runtime="eager-bf16")) == "bf16"
+    assert odd.arithmetic == "fp32"
+    assert on({"arithmetic": "int8"}, odd).arithmetic == "int8"
+    assert scored(0.5, "a", runtime="onnx-int8-signed").arithmetic == "int8"
+    assert scored(0.5, "a", runtime="eager-bf16").arithmetic == "bf16"
 
 
 def test_bf16_without_instructions_for_it_is_noted() -> None:

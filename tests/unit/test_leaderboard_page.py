@@ -21,8 +21,9 @@ from segbench.pages.leaderboard import (
     rows_a_table,
     shared,
 )
-from segbench.pages.points import distinctions, pareto_picture, points
+from segbench.pages.points import distinctions, points
 from segbench.records.record import Record
+from tools.make_results import pareto_picture
 
 VOID = {"meta", "input", "link", "br"}
 

@@ -110,7 +110,7 @@ def test_device_memory_is_this_processs_own(
 
 
 def test_without_a_card_nothing_is_known_of_it() -> None:
-    assert machine.card(CPU) is None
+    assert machine.gpu_name(CPU) is None
     assert machine.device_memory_mb(CPU) is None
 
 

@@ -31,7 +31,9 @@ def test_the_wheel_is_whole(tmp_path: Path) -> None:
         (points,) = (name for name in held if name.endswith("entry_points.txt"))
         text = archive.read(points).decode()
     modules = [
-        name for name in tracked if name.endswith((".py", ".json", ".css", ".js", "py.typed"))
+        name
+        for name in tracked
+        if name.endswith((".py", ".json", ".css", ".js", "py.typed", "example.toml"))
     ]
     expected = {
         name.replace("plugins/", "segbench_plugins/", 1) if name.startswith("plugins/") else name

@@ -15,8 +15,9 @@ from onnx import TensorProto, helper
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on, random_network
-from segbench.int8 import export_quantized, network, quantize_onnx
+from segbench.int8 import network
 from segbench.int8.layer_costs import Costing, LayerCost, choose_method, costly_layers, decibels
+from segbench.int8.network import export_quantized, quantize_onnx
 from segbench.int8.profiles import Profile, classifier, layers_to_quantize
 from segbench.int8.ranges import _coarse, batches, measure_ranges
 from segbench.int8.report import worst_first
@@ -55,6 +56,7 @@ def setup(model: SegmentationModel) -> Setup:
     return Setup(SIZE, device="cpu", calibration=calibration, keep_float=())
 
 
+@pytest.mark.usefixtures("shared_cache")
 @pytest.mark.parametrize("profile", ["unsigned", "signed"])
 def test_the_details_say_what_was_done(
     profile: Profile, model: SegmentationModel, setup: Setup, tmp_path: Path
@@ -83,6 +85,7 @@ def quantisers(path: Path) -> dict[str, list[Any]]:
     return {n.name: list(map(kind, n.input)) for n in graph.node if n.op_type.startswith("Conv")}
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_the_unsigned_profile_is_that_of_x86(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
@@ -93,6 +96,7 @@ def test_the_unsigned_profile_is_that_of_x86(
     assert found["up32"] == [None] * 3
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_the_signed_profile_is_that_of_tensorrt(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
@@ -106,6 +110,7 @@ def test_the_signed_profile_is_that_of_tensorrt(
     assert all((tensors[name] == 0).all() for name in zeros)
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_a_layer_is_kept_in_float(model: SegmentationModel, setup: Setup, tmp_path: Path) -> None:
     kept = replace(setup, keep_float=("encoder.to16",))
     details = quantize_onnx(model, tmp_path / "int8.onnx", kept, "unsigned")
@@ -128,6 +133,7 @@ def test_without_calibration_nothing_is_quantised(model: SegmentationModel, tmp_
         quantize_onnx(model, tmp_path / "a.onnx", Setup(SIZE, device="cpu"), "unsigned")
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_class_maps_come_from_the_same_graph(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:
@@ -174,6 +180,7 @@ def test_whatever_determines_the_network_is_in_its_key(
     assert after.key != before
 
 
+@pytest.mark.usefixtures("shared_cache")
 def test_a_file_to_give_away_says_how_far_it_agrees_with_eager(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:

@@ -255,6 +255,13 @@ def test_the_loader_lets_nothing_pass_whose_type_the_schema_refuses(
         assert (problem(data) is not None) == ("type" in refused)
 
 
+@pytest.mark.parametrize("kind", ["run", "external"])
+def test_only_another_system_has_no_size(kind: str) -> None:
+    config = {name: value for name, value in CONFIG.items() if name != "height"}
+    data = as_json(kind=kind, config=config)
+    assert (problem(data) is None) == VALIDATOR.is_valid(data) == (kind == "external")
+
+
 def test_what_is_no_record_is_reported_and_the_rest_is_read_oldest_first(tmp_path: Path) -> None:
     for name, seed in (("20250102T000000Z-b", 2), ("20250101T000000Z-a", 1)):
         folder = tmp_path / ("run" if seed == 2 else "evaluate")

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from segbench.int8.peak import Form, onnx_runtime_peak, write_convolutions
+from segbench.int8.peak import Form, write_convolutions
 from segbench.latency import peaks, roofline
 from segbench.latency.peaks import Convolution, best_rate, best_seconds, torch_peak
 from segbench.latency.roofline import Roofline, Work, copy_rate, work_of
 from segbench.types import Peak, Setup
+from segbench_plugins.runtimes.onnx import peak as onnx_peak
 
 SMALL = Convolution(8, 3, (4, 4))
 
@@ -103,7 +104,7 @@ def test_the_peak_of_pytorch_has_the_size_of_its_type(
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("form", "value_bytes"), [("fp32", 4), ("unsigned", 1), ("signed", 4)])
 def test_onnx_runtime_says_what_it_computes_in(form: Form, value_bytes: int) -> None:
-    peak = onnx_runtime_peak(form, Setup((4, 4), device="cpu", threads=1))
+    peak = onnx_peak(form, Setup((4, 4), device="cpu", threads=1))
     assert peak.value_bytes == value_bytes
     assert peak.flop_per_s > 0
 

@@ -9,7 +9,7 @@ import pytest
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on, random_network
-from segbench.int8 import quantize_onnx
+from segbench.int8.network import quantize_onnx
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup

@@ -11,10 +11,9 @@ import pytest
 
 from segbench.data.draw import caption
 from segbench.errors import SegbenchError
-from segbench.video.legend import Legend
 from segbench.video.pipeline import WAITING, Pipeline
 from segbench.video.read import UPRIGHT, open_footage, orientation_of
-from segbench.video.stages import Rate
+from segbench.video.stages import Legend, Rate
 from tests.tiny import tiny_dataset
 from tests.videos import FAST_START, QUARTER_TURN, pictures, write_video
 

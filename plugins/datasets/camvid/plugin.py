@@ -60,7 +60,7 @@ def segbench_datasets() -> Iterator[Dataset]:
         classes=CLASSES,
         palette=COLORS,
         recipes={
-            "modern": replace(MODERN, size=(360, 480), epochs=40),
+            "modern": replace(MODERN, size=(360, 480), epochs=60, ema=0.995),
             "original": replace(ORIGINAL, size=(360, 480)),
         },
         locate=locate,

@@ -13,7 +13,14 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.layouts import label_path, read_values
+from segbench.data import png
+from segbench.data.layouts import (
+    decode_picture,
+    label_path,
+    png_values,
+    read_file,
+    refuse_contradiction,
+)
 from segbench.errors import DataError
 from segbench.scoring.confusion import CONFUSION, at_label_scale, pair_counts
 from segbench.types import IGNORED, Counts, Frame, ScoreTable
@@ -155,7 +162,14 @@ def _by(shape: tuple[int, ...]) -> str:
 
 
 def _read(path: Path) -> NDArray[Any]:
-    truth = read_values(path, len(LABELS) - 1, LABEL_COLORS)
+    """The ids as they are stored, a palette's indices among them."""
+    data = read_file(path)
+    if data.startswith(png.SIGNATURE) and data[25:26] != bytes([png.PALETTE]):
+        truth = png_values(data, path)
+    else:
+        picture = decode_picture(data, path)
+        refuse_contradiction(picture, path, len(LABELS) - 1, LABEL_COLORS)
+        truth = np.asarray(picture)
     if truth.ndim != 2:
         raise DataError(f"{path} has several channels, but ground truth has one.")
     if truth.max() >= len(LABELS) * _PER_LABEL:

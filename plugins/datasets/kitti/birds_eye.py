@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.data.layouts import read_file
 from segbench.errors import DataError
 from segbench.types import Size
 
@@ -49,14 +50,14 @@ class Calibration:
 
 def read_calibration(path: Path) -> Calibration:
     """Read ``calib/*.txt`` of KITTI Road; DataError says what is missing from it."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         raise DataError(
             f"The calibration {path} is missing: the bird's-eye view needs it; "
             "put it there or pass -o space=perspective."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
+        )
+    try:
+        lines = read_file(path).decode().splitlines()
+    except UnicodeDecodeError as error:
         raise DataError(f"The calibration {path} cannot be read: {error}.") from None
     entries = dict(line.split(":", 1) for line in lines if ":" in line)
     p2, r0_rect, cam_to_road = (_numbers(path, entries, name) for name in _LENGTHS)

@@ -53,7 +53,10 @@ class KittiRoad:
     def with_options(self, chosen: Mapping[str, str]) -> "KittiRoad":
         """The benchmark in one ``space`` or in both."""
         space = chosen["space"]
-        return self if space == "both" else replace(self, spaces=(cast(Space, space),))
+        if space == "both":
+            return self
+        name = "MaxF seen from above" if space == "bev" else self.score_name
+        return replace(self, spaces=(cast(Space, space),), score_name=name)
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """Histograms of one frame: for each space int64 (2, 256), non-road and road by level.

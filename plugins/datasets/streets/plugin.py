@@ -64,6 +64,8 @@ def segbench_datasets() -> Iterator[Dataset]:
                 epochs=6,
                 lr=6e-3,
                 encoder_lr_scale=1.0,
+                class_weights=True,
+                lovasz=0.0,
                 augmentation=Augmentation(
                     scale=(0.9, 1.4), flip=True, brightness=(-15.0, 15.0), contrast=(0.9, 1.1)
                 ),

@@ -10,8 +10,8 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.int8 import Profile
     from segbench.int8.peak import Form
+    from segbench.int8.profiles import Profile
     from segbench.model import SegmentationModel
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
@@ -32,7 +32,8 @@ def open_fp32(model: "SegmentationModel", setup: Setup) -> Session:
 def open_int8(model: "SegmentationModel", setup: Setup) -> Session:
     """The very network of ``onnx-int8``; where the CPU saturates, one that cannot."""
     from segbench.device import int8_saturates
-    from segbench.int8 import quantize_onnx, with_arithmetic
+    from segbench.int8.arithmetic import with_arithmetic
+    from segbench.int8.network import quantize_onnx
 
     from .session import OpenVinoSession
 

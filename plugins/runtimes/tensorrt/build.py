@@ -17,7 +17,7 @@ OPTIONS = "strongly typed, no TF32"
 class Engine:
     """A serialised engine, and the type that each of its convolutions computes in.
 
-    ``timing`` is what the builder measured on the card, for the next build to start from.
+    ``timing`` is what the builder measured on the GPU, for the next build to start from.
     """
 
     plan: bytes
@@ -37,7 +37,7 @@ class Engine:
 def build_engine(target: Target, onnx: bytes, timing: bytes = b"") -> Engine:
     """Build ``onnx`` for ``target``; raises SegbenchError with TensorRT's reason.
 
-    No card is needed where ``target`` has none.
+    No GPU is needed where ``target`` has none.
     """
     trt, log = target.trt, logger(target.trt)
     builder = trt.Builder(log)

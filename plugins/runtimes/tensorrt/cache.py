@@ -5,11 +5,12 @@ A file is a line of JSON with the convolutions' types, then the engine.
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from segbench.cache import cached, private_dir
-from segbench.files import draft_of
+from segbench.cache import cache_dir, cached, keep, kept
+from segbench.errors import SegbenchError
 
 from .build import OPTIONS, Engine, build_engine
 from .target import Target
@@ -30,18 +31,17 @@ class Cached:
 
 
 def cached_engine(target: Target, onnx: bytes) -> Cached:
-    """The engine of ``onnx`` on this machine's card, built unless the cache has it."""
-    folder = private_dir("engines")
+    """The engine of ``onnx`` on this machine's GPU, built unless the cache has it."""
+    folder = private_folder()
     timing = folder / f"{_digest(_machine(target))}.timing"
     built = False
 
     def build(draft: Path) -> None:
         nonlocal built
-        engine = build_engine(target, onnx, timing.read_bytes() if timing.exists() else b"")
+        engine = build_engine(target, onnx, kept(timing))
         draft.write_bytes(json.dumps(engine.types).encode() + b"\n" + engine.plan)
         if engine.timing:
-            with draft_of(timing) as measured:
-                measured.write_bytes(engine.timing)
+            keep(timing, engine.timing)
         built = True
 
     path = cached(folder / f"{engine_key(target, onnx)}.engine", build)
@@ -49,8 +49,21 @@ def cached_engine(target: Target, onnx: bytes) -> Cached:
     return Cached(Engine(plan, json.loads(types)), path, was_there=not built)
 
 
+def private_folder() -> Path:
+    """The cache's folder for code: the user's own, which nobody else may write to."""
+    folder = cache_dir() / "engines"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.stat()
+    if os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o022):
+        raise SegbenchError(
+            f"{folder} holds code, but others can write to it; remove it, or name a cache of your "
+            "own with SEGBENCH_CACHE."
+        )
+    return folder
+
+
 def engine_key(target: Target, onnx: bytes) -> str:
-    """A digest of all that an engine follows from: graph, TensorRT, card and build options."""
+    """A digest of all that an engine follows from: graph, TensorRT, GPU and build options."""
     return _digest([hashlib.sha256(onnx).hexdigest(), *_machine(target)])
 
 

@@ -29,7 +29,7 @@ def onnx_graph(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         if precision == "int8":
-            from segbench.int8 import export_quantized, quantize_onnx
+            from segbench.int8.network import export_quantized, quantize_onnx
 
             write = export_quantized if to_export else quantize_onnx
             details = {"quantization": write(model, path, setup, "signed")}

@@ -26,7 +26,7 @@ def check(setup: Setup) -> None:
 
 
 def lacking() -> str | None:
-    """A sentence where no card of this machine can run it."""
+    """A sentence where no GPU of this machine can run it."""
     if nvidia_driver_is_here():
         return None
     return (
@@ -37,7 +37,7 @@ def lacking() -> str | None:
 
 
 def open_session(precision: Precision, model: "SegmentationModel", setup: Setup) -> Session:
-    """A session on the card."""
+    """A session on the GPU."""
     from .cache import cached_engine
     from .graph import onnx_graph
     from .session import TrtSession
@@ -49,7 +49,7 @@ def open_session(precision: Precision, model: "SegmentationModel", setup: Setup)
     if precision != "int8":
         return session
 
-    from segbench.int8 import with_arithmetic
+    from segbench.int8.arithmetic import with_arithmetic
 
     with TemporaryDirectory() as folder:
         graph = Path(folder) / "network.onnx"
@@ -60,7 +60,7 @@ def open_session(precision: Precision, model: "SegmentationModel", setup: Setup)
 def export(
     precision: Precision, model: "SegmentationModel", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
-    """Write the engine for ``setup.compute_capability``, else for the card that is here.
+    """Write the engine for ``setup.compute_capability``, else for the GPU that is here.
 
     What is compared with eager is the graph that it is built from.
     """

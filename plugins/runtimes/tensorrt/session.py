@@ -1,4 +1,4 @@
-"""An engine on a card: tensors bound where they lie, one stream, replayed as a CUDA graph."""
+"""An engine on a GPU: tensors bound where they lie, one stream, replayed as a CUDA graph."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +27,7 @@ class TrtSession:
     """An engine of TensorRT at the fixed size and batch of ``setup``.
 
     The output's memory is the same in every run. Raises SegbenchError when TensorRT cannot load
-    or run the engine, or the card has too little memory.
+    or run the engine, or the GPU has too little memory.
     """
 
     def __init__(

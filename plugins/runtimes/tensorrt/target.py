@@ -1,8 +1,8 @@
 """What an engine is built for, and by which TensorRT.
 
-Both packages have one Python API. Where both fit the card, ``tensorrt`` is taken: it times its
-kernels on the card itself, where TensorRT for RTX finishes them when an engine is loaded. Only
-the latter builds for a card that is not there.
+Both packages have one Python API. Where both fit the GPU, ``tensorrt`` is taken: it times its
+kernels on the GPU itself, where TensorRT for RTX finishes them when an engine is loaded. Only
+the latter builds for a GPU that is not there.
 """
 
 import importlib
@@ -45,9 +45,9 @@ class Target:
 
 
 def target_to_run(setup: Setup) -> Target:
-    """The card of ``setup.device``.
+    """The GPU of ``setup.device``.
 
-    Raises MissingDeviceError without a CUDA device, SegbenchError where no TensorRT fits the card.
+    Raises MissingDeviceError without a CUDA device, SegbenchError where no TensorRT fits the GPU.
     """
     device = resolve_device(setup.device)
     if device.type != "cuda":
@@ -61,7 +61,7 @@ def target_to_run(setup: Setup) -> Target:
 
 
 def target_to_export(setup: Setup) -> Target:
-    """``setup.compute_capability``, else the card that is here.
+    """``setup.compute_capability``, else the GPU that is here.
 
     Raises MissingDeviceError where neither is known, SegbenchError where no TensorRT that is
     installed builds for it.
@@ -88,12 +88,12 @@ def _elsewhere(capability: str) -> Target:
     if capability not in RTX_CAPABILITIES:
         raise SegbenchError(
             f"--compute-capability {capability!r} cannot be built for ahead of time; there are "
-            f"{', '.join(RTX_CAPABILITIES)}, and for any other card export on that card itself."
+            f"{', '.join(RTX_CAPABILITIES)}, and for any other GPU export on that GPU itself."
         )
     rtx = _installed("tensorrt_rtx")
     if rtx is None:
         raise SegbenchError(
-            "Building an engine for a card that is not here needs TensorRT for RTX: "
+            "Building an engine for a GPU that is not here needs TensorRT for RTX: "
             "pip install tensorrt-rtx-cu13"
         )
     return Target(rtx, capability)
@@ -106,7 +106,7 @@ def _capability(device: "torch.device") -> str:
 
 
 def _fitting(capability: str) -> Any:
-    """The module that runs on a card of ``capability``."""
+    """The module that runs on a GPU of ``capability``."""
     trt = _installed("tensorrt")
     if trt is not None:
         if int(trt.__version__.split(".")[0]) < 10:
@@ -119,7 +119,7 @@ def _fitting(capability: str) -> Any:
     if rtx is not None and capability in RTX_CAPABILITIES:
         return rtx
     raise SegbenchError(
-        f"No TensorRT that is installed runs on a card of compute capability {capability}: "
+        f"No TensorRT that is installed runs on a GPU of compute capability {capability}: "
         "pip install tensorrt"
     )
 

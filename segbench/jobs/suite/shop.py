@@ -1,0 +1,100 @@
+"""What the jobs of a suite work with: checkpoints, and the records there are."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from segbench.errors import SegbenchError
+from segbench.inference.described import described
+from segbench.inference.weights import file_sha256
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.records.provenance import provenance
+from segbench.records.record import Record, read_record, read_records
+from segbench.types import Size
+
+NETWORK = ("network", "backbone", "decoder")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint and what it was trained as; one that is not trained yet has no ``path``."""
+
+    config: Mapping[str, Any]
+    path: Path | None = None
+    sha256: str | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> "Subject":
+        """What the metadata of a checkpoint says; SegbenchError where the file is none."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "numpy") as file:
+                config = described((file.metadata() or {}).get("segbench", "{}"))
+        except (SafetensorError, OSError, ValueError) as error:
+            raise SegbenchError(f"{path} is not a checkpoint of segbench run: {error}.") from error
+        return cls(config, path, file_sha256(path))
+
+    @property
+    def file(self) -> Path:
+        """Its path, once it is trained."""
+        if self.path is None:
+            raise SegbenchError("The network is not trained yet.")
+        return self.path
+
+    @property
+    def size(self) -> Size:
+        """The size that it was trained at."""
+        return self.config["height"], self.config["width"]
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """What its configuration says of the network alone."""
+        return {key: self.config.get(key) for key in NETWORK}
+
+
+class Shop:
+    """What jobs need: the records there are, oldest first, and the tools.
+
+    ``unset`` are environment variables that a training wants and a latency must not see.
+    """
+
+    def __init__(
+        self, results: Path, registry: Registry, reporter: Reporter, unset: Collection[str] = ()
+    ) -> None:
+        self.records, _ = read_records(results)
+        self.registry, self.reporter, self.unset = registry, reporter, tuple(unset)
+        self._origin = provenance(datetime.now(UTC), (), registry, (), "")
+
+    def add(self, path: Path) -> Record:
+        """The record in a file, which is the newest from now on."""
+        record = read_record(path)
+        self.records = [each for each in self.records if each.path != path] + [record]
+        return record
+
+    def newest(
+        self,
+        kinds: Collection[str],
+        asked: Mapping[str, Any],
+        fits: Callable[[Record], bool] = lambda record: True,
+    ) -> Record | None:
+        """The last record of these kinds whose configuration has what is ``asked``."""
+        for record in reversed(self.records):
+            alike = all(record.config.get(key) == value for key, value in asked.items())
+            if record.kind in kinds and alike and fits(record):
+                return record
+        return None
+
+    def measured_here(self, record: Record) -> bool:
+        """Whether it is of the hardware that this is."""
+        return record.device_name == self._here(record).device_name
+
+    def computed_alike(self, record: Record) -> bool:
+        """Whether it is of hardware that computes the same."""
+        return record.device_kind == self._here(record).device_kind
+
+    def _here(self, record: Record) -> Record:
+        return Record(record.kind, {"device": record.config.get("device")}, {}, self._origin)

@@ -1,0 +1,63 @@
+"""``segbench run --train-splits``: the protocol that trains on the validation frames too."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from segbench.analysis.rank import leaderboard
+from segbench.cli import main
+from segbench.plugins import Registry
+from segbench.records.record import read_record, read_records
+from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
+from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+
+REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
+
+
+@pytest.fixture(autouse=True)
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tiny(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SEGBENCH_DATA", raising=False)
+
+
+def run(*more: str) -> Result:
+    fixed = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "1")
+    return CliRunner().invoke(main, ["run", *fixed, *more], obj=REGISTRY)
+
+
+def test_with_the_validation_frames_nothing_chooses_the_epoch() -> None:
+    result = run("--train-splits", "train,val")
+    assert result.exit_code == 0, result.output
+    record = read_record(next(Path("results/run").glob("*.json")))
+    assert record.config["train_splits"] == "train+val"
+    assert [split.split()[0] for split in record.config["data"].split(", ")] == ["train", "test"]
+    assert record.curve[0]["val_miou"] is None
+
+
+def test_the_two_protocols_are_never_ranked_together() -> None:
+    for more in ((), ("--train-splits", "train,val")):
+        assert run(*more).exit_code == 0
+    records, _ = read_records(Path("results"))
+    tables = leaderboard(records)
+    ranks = {row["train_splits"]: (title, row["rank"]) for title, (row,) in tables.items()}
+    assert {rank for _, rank in ranks.values()} == {1}
+    assert "trained on train+val" in ranks["train+val"][0]
+    assert "trained on" not in ranks["train"][0]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--train-splits", "train,test"), "tiny is scored on 'test', which must not be trained"),
+        (("--train-splits", "training"), "split of tiny"),
+        (("--train-splits", "train,val", "--early-stop"), "leaves no split to validate on"),
+        (("--train-splits", "train,val", "--recipe", "original"), "choose --recipe modern"),
+    ],
+)
+def test_what_is_refused(more: tuple[str, ...], sentence: str) -> None:
+    result = run(*more)
+    assert result.exit_code == 1
+    assert sentence in result.output
+    assert len(result.output.strip().splitlines()) == 1
