@@ -110,9 +110,12 @@ def test_a_failure_leaves_nothing_and_the_next_begins_anew() -> None:
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs two users")
 def test_a_second_user_of_the_group_reads_and_builds(own_cache: Path) -> None:
+    """The first user damages it too, so that all is imported: the second may not read packages."""
     before = os.umask(0o002)
     try:
         cached(cache_dir("kind") / "entry", make)
+        truncate(cache_dir("kind") / "entry")
+        cached(cache_dir("kind") / "entry", make, QUIET)
     finally:
         os.umask(before)
     for path in (own_cache, *own_cache.rglob("*")):
