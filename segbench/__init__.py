@@ -31,8 +31,9 @@ MODULES = {
     "plugins": "Registry",
     "progress": "Reporter",
     "recipes": "MODERN ORIGINAL",
-    "types": "IGNORED Augmentation Backbone BackboneFamily Benchmark Calibration ClassMap Counts "
-    "Dataset Frame InputConvention Network Peak Recipe Runtime ScoreTable Session Setup",
+    "types": "IGNORED Augmentation Backbone BackboneFamily Benchmark Calibration ClassMap Color "
+    "Counts Dataset DescribedDataset Frame InputConvention Network Peak Recipe Runtime "
+    "ScoreTable Session Setup Size",
 }
 """The module that each name comes from."""
 

@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import OptionError, SegbenchError
+from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from segbench.inference.onnx_file import OnnxOptions
     from segbench.jobs.export import Exported
     from segbench.records.record import Record
     from segbench.scoring.score import Score
@@ -58,7 +59,7 @@ def train(
     from segbench.jobs.run import run
     from segbench.records.record import read_record
 
-    plugins = plugins or registry()
+    plugins = (plugins or registry()).at(data_root)
     whole = network in {each.name for each in plugins.networks}
     backbone = None if whole else network
     chosen = chosen_network(plugins, network if whole else None, backbone, decoder)
@@ -78,10 +79,12 @@ def train(
 def evaluate(
     checkpoint: Path | None,
     dataset: str,
-    runtime: str = "eager",
+    runtime: str | None = None,
     *,
     network: str | None = None,
     weights: Path | None = None,
+    model: Path | None = None,
+    onnx: "OnnxOptions | None" = None,
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
@@ -91,25 +94,20 @@ def evaluate(
     """Score a checkpoint on a runtime and write a record, as ``segbench evaluate`` does.
 
     In place of a checkpoint, ``network`` is a whole one and ``weights`` a file for the classes of
-    the dataset. ``options`` are fields of ``segbench.jobs.evaluate.EvaluateOptions``: split, size,
-    label_scale, limit, device, calibration_frames and keep_float.
+    the dataset, or ``model`` is an ONNX file, and ``onnx`` says what its graph does not. The
+    runtime is "eager", or "onnx" for an ONNX file. ``options`` are fields of
+    ``segbench.jobs.evaluate.EvaluateOptions``: split, size, label_scale, limit, device,
+    calibration_frames and keep_float.
     """
-    from segbench.inference.opened import NetworkWeights
+    from segbench.inference.sources import chosen_source, default_runtime
     from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
     from segbench.records.record import read_record
 
-    plugins = plugins or registry()
-    scenes = plugins.dataset(dataset)
-    if checkpoint and not (network or weights):
-        source: Path | NetworkWeights = checkpoint
-    elif network and weights and not checkpoint:
-        source = NetworkWeights(plugins.network(network), weights, scenes)
-    else:
-        raise OptionError("Give --checkpoint, or --network with --weights.")
+    plugins = (plugins or registry()).at(data_root)
     chosen = EvaluateOptions(
-        checkpoint=source,
-        dataset=scenes,
-        runtime=plugins.runtime(runtime),
+        checkpoint=chosen_source(plugins, dataset, checkpoint, network, weights, model, onnx),
+        dataset=plugins.dataset(dataset),
+        runtime=plugins.runtime(runtime or default_runtime(model)),
         data_root=data_root,
         results=results,
         **options,
@@ -150,7 +148,9 @@ def measure(
         protocol=Protocol(data_root=data_root, **protocol),
         results=results,
     )
-    outcome = latency(options, plugins or registry(), reporter or Reporter(quiet=True))
+    outcome = latency(
+        options, (plugins or registry()).at(data_root), reporter or Reporter(quiet=True)
+    )
     if outcome.interrupted:
         raise KeyboardInterrupt
     if outcome.failed:
@@ -177,17 +177,22 @@ def score(
     """
     from segbench.scoring.score import frames_to_score, score_predictions, with_options
 
-    scenes = with_options((plugins or registry()).dataset(dataset), options or {})
+    scenes = with_options((plugins or registry()).at(data_root).dataset(dataset), options or {})
     split = split or scenes.predictions_split or scenes.score_split
     frames = frames_to_score(scenes, scenes.locate(data_root), split)
     return score_predictions(scenes, frames, predictions, label_scale, workers, reporter)
 
 
 def export(
-    checkpoint: Path,
+    checkpoint: Path | None,
     runtime: str,
     output: Path,
     *,
+    network: str | None = None,
+    weights: Path | None = None,
+    model: Path | None = None,
+    onnx: "OnnxOptions | None" = None,
+    dataset: str | None = None,
     data_root: Path = DATA,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
@@ -195,15 +200,18 @@ def export(
 ) -> "Exported":
     """Write the file that a runtime loads, as ``segbench export`` does; its size in bytes.
 
+    In place of a checkpoint, ``network`` and ``weights`` or ``model`` and ``onnx`` are as for
+    ``evaluate``, for the classes of ``dataset``.
     ``options`` are fields of ``segbench.jobs.export.ExportOptions``: size, batch_size,
     output_kind, dynamic, compute_capability, calibration_frames and keep_float.
     """
+    from segbench.inference.sources import chosen_source
     from segbench.jobs.export import ExportOptions
     from segbench.jobs.export import export as write
 
-    plugins = plugins or registry()
+    plugins = (plugins or registry()).at(data_root)
     chosen = ExportOptions(
-        checkpoint=checkpoint,
+        checkpoint=chosen_source(plugins, dataset, checkpoint, network, weights, model, onnx),
         runtime=plugins.runtime(runtime),
         output=output,
         data_root=data_root,

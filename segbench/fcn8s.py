@@ -56,7 +56,10 @@ class FCN8s(nn.Module):
         weights: hundreds), and so would the steps of the score layers. The paper's code scales
         pool3 by 0.0001 and pool4 by 0.01 for the same reason; measuring serves every encoder.
         It is done as in training, where batch norms use the batch, and leaves their averages.
+        Scales that were measured before, in a checkpoint, stay: its score layers know them.
         """
+        if (self.tap_scale != 1).any():
+            return
         statistics = {name: buffer.clone() for name, buffer in self.encoder.named_buffers()}
         was_training = self.training
         self.train()

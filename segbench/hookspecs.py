@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from segbench.types import Backbone, Dataset, Network, Runtime
+    from segbench.types import Backbone, Dataset, DescribedDataset, Network, Runtime
 
 hookspec = pluggy.HookspecMarker("segbench")
 hookimpl = pluggy.HookimplMarker("segbench")
@@ -30,7 +30,7 @@ def segbench_backbones() -> Iterable["Backbone"]:
 
 
 @hookspec
-def segbench_datasets() -> Iterable["Dataset"]:
+def segbench_datasets() -> Iterable["Dataset | DescribedDataset"]:
     """Give the datasets to train and score on.
 
     Called once, when the registry is loaded; nothing is read from disk before ``locate``::

@@ -7,24 +7,32 @@ in one plugin (at import, at registration, in a hook) is that plugin's error and
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, distributions, version
+from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
 import pluggy
 
 from segbench import hookspecs
-from segbench.errors import PluginError, unknown_name
-from segbench.types import Backbone, BackboneFamily, Dataset, Network, Runtime
+from segbench.errors import DataError, PluginError, unknown_name
+from segbench.types import (
+    Backbone,
+    BackboneFamily,
+    Dataset,
+    DescribedDataset,
+    Network,
+    Runtime,
+)
 
 GROUP = "segbench"
 HOOKS: dict[str, type | tuple[type, ...]] = {
     "segbench_backbones": (Backbone, BackboneFamily),
-    "segbench_datasets": Dataset,
+    "segbench_datasets": (Dataset, DescribedDataset),
     "segbench_networks": Network,
     "segbench_runtimes": Runtime,
 }
 
-Item = Backbone | BackboneFamily | Dataset | Network | Runtime
-ItemT = TypeVar("ItemT", Backbone, BackboneFamily, Dataset, Network, Runtime)
+Item = Backbone | BackboneFamily | Dataset | DescribedDataset | Network | Runtime
+ItemT = TypeVar("ItemT", Backbone, BackboneFamily, Dataset, DescribedDataset, Network, Runtime)
 
 
 class Origin(NamedTuple):
@@ -59,9 +67,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything the installed plugins offer."""
+    """Everything the installed plugins offer; described data sets are those of ``data_root``."""
 
     plugins: tuple[Plugin, ...] = ()
+    data_root: Path = Path("data")
 
     @classmethod
     def load(cls) -> "Registry":
@@ -122,8 +131,18 @@ class Registry:
                 return dataset
         raise PluginError("No dataset that makes its own frames is installed; name another.")
 
+    def at(self, data_root: Path) -> "Registry":
+        """The same, with the described datasets of another data root."""
+        return replace(self, data_root=data_root)
+
     def dataset(self, name: str) -> Dataset:
-        """The dataset of that name; PluginError if it is unknown, doubled or lacks a package."""
+        """The dataset of that name; PluginError if it is unknown, doubled or lacks a package.
+
+        DataError where it is described in the data root, and wrongly, or another one is.
+        """
+        for described in self._all(DescribedDataset):
+            if _describes(described, name):
+                return self._described(described, name)
         return self._one(Dataset, name)
 
     def network(self, name: str) -> Network:
@@ -169,6 +188,15 @@ class Registry:
         broken = [_listed_as_broken(plugin) for plugin in self.plugins if plugin.error]
         return (*offered, *broken)
 
+    def _described(self, described: DescribedDataset, name: str) -> Dataset:
+        dataset = self._one(DescribedDataset, described.name).read(self.data_root)
+        if name not in (described.name, dataset.name):
+            raise DataError(
+                f"{self.data_root} holds the data set {dataset.name!r}, not {name!r}; name the "
+                "folder of that one with --data-root."
+            )
+        return dataset
+
     def _listed(self, item: Item, origin: Origin) -> Listed:
         problem = self.problem(item) or _lacking(item)
         return Listed(
@@ -192,6 +220,8 @@ class Registry:
             broken = [plugin.name for plugin in self.plugins if plugin.error]
             hint = f" Broken plugins (see `segbench plugins`): {', '.join(broken)}."
             known = {item.name for item in items}
+            if kind is Dataset:
+                known |= {described.name for described in self._all(DescribedDataset)}
             raise PluginError(unknown_name(_kind(kind), name, known) + (hint if broken else ""))
         if problem := self.problem(found):
             raise PluginError(problem)
@@ -214,7 +244,13 @@ def required_versions(item: Item) -> dict[str, str | None]:
     return versions
 
 
+def _describes(described: DescribedDataset, name: str) -> bool:
+    return name == described.name or name.startswith(f"{described.name}-")
+
+
 def _offers(item: Item, wanted: Item) -> bool:
+    if isinstance(item, DescribedDataset) and isinstance(wanted, Dataset):
+        return _describes(item, wanted.name)
     if isinstance(item, BackboneFamily) and isinstance(wanted, Backbone):
         return wanted.name.startswith(item.prefix)
     return type(item) is type(wanted) and item.name == wanted.name
@@ -311,7 +347,8 @@ def _one_line(error: BaseException) -> str:
 
 
 def _kind(kind: type) -> str:
-    return "backbone" if kind is BackboneFamily else kind.__name__.lower()
+    names = {BackboneFamily: "backbone", DescribedDataset: "dataset"}
+    return names.get(kind, kind.__name__.lower())
 
 
 def installed_version(distribution: str) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar, cast, get_args
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -21,7 +22,9 @@ from torch.testing import assert_close
 from segbench.data.frames import read_image
 from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError
-from segbench.inference.networks import fcn8s_on
+from segbench.inference.networks import FileNetwork, fcn8s_on
+from segbench.inference.onnx_graph import Form
+from segbench.inference.onnx_network import OnnxNetwork
 from segbench.model import SegmentationModel
 from segbench.onnx.graph import export_onnx
 from segbench.types import (
@@ -32,6 +35,7 @@ from segbench.types import (
     Dataset,
     Encoder,
     Frame,
+    InputConvention,
     Network,
     Recipe,
     Runtime,
@@ -131,6 +135,7 @@ def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
 def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto") -> None:
     """A session gives the logits of FCN8s in eager FP32, at any size, and leaves the model alone.
 
+    One that ``loads_onnx`` gives the same for an ONNX file of it.
     Where the runtime offers a ``peak``, it is a positive number of operations a second.
     ``tolerance`` bounds the root mean square of the error over that of the reference's logits:
     reduced precision needs a larger one.
@@ -162,6 +167,10 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
         assert classes.dtype == np.uint8, f"class maps are {classes.dtype}, not uint8"
         agreement = np.mean(classes == logits.argmax(1))
         assert agreement > 0.99, f"class maps agree with the logits on {agreement:.1%} of pixels"
+    if runtime.loads_onnx:
+        _check_onnx_file(
+            runtime, model, replace(setup, output="logits"), images, expected, tolerance
+        )
     if runtime.peak:
         peak = runtime.peak(Setup(SIZES[0], device=device))
         assert peak.precision, "peak names no precision"
@@ -174,6 +183,32 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
     except SegbenchError:
         return
     raise AssertionError("open accepts the device 'no-such-device' instead of a SegbenchError")
+
+
+def _check_onnx_file(
+    runtime: Runtime,
+    model: SegmentationModel,
+    setup: Setup,
+    images: NDArray[np.uint8],
+    expected: NDArray[np.float32],
+    tolerance: float,
+) -> None:
+    """An ONNX file of ``model`` gives its logits."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export_onnx(model, path, Setup(setup.size, setup.batch_size))
+        graph = onnx.load(path)
+    form = Form("images", "logits", tuple(range(model.classes)))
+    network = FileNetwork(
+        name="network.onnx",
+        summary="An ONNX file",
+        build=lambda classes, convention: OnnxNetwork(graph, "", form),
+        convention=InputConvention((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    )
+    session = runtime.open(SegmentationModel(network, model.classes), setup)
+    logits = session.fetch(session.run(session.prepare(images)))
+    error = np.sqrt(np.mean((logits - expected) ** 2) / np.mean(expected**2))
+    assert error <= tolerance, f"logits of an ONNX file are {error:.2g} off, over {tolerance:g}"
 
 
 def tiny_network(classes: int = 3) -> SegmentationModel:

@@ -322,6 +322,20 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class DescribedDataset:
+    """A data set whose classes are described beside its files.
+
+    ``read`` takes the data root and gives the data set, whose name is ``name``, a dash and a name
+    of its own; it raises DataError where there is none, or its description is wrong.
+    """
+
+    name: str
+    summary: str
+    read: Callable[[Path], Dataset]
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Training frames that the ranges of INT8 activations are measured on.
 
@@ -419,8 +433,9 @@ class Runtime:
     ``export_suffixes`` the endings that its files may have. ``fp16`` names the runtime that
     ``segbench latency`` measures beside this one, as INT8 has to be faster than FP16. ``peak``
     measures the engine's own kernels with the threads and on the device of the setup; without it
-    the roofline is FP32's in PyTorch. An entry of ``requires`` may name alternatives
-    ("onnxruntime-gpu|onnxruntime").
+    the roofline is FP32's in PyTorch. ``loads_onnx`` says that it starts from the graph of
+    ``segbench.onnx``, so that it runs a user's ONNX file too. An entry of ``requires`` may name
+    alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -435,4 +450,5 @@ class Runtime:
     export_suffixes: tuple[str, ...] = (".onnx",)
     fp16: str | None = None
     peak: Callable[[Setup], Peak] | None = None
+    loads_onnx: bool = False
     precision: Arithmetic = "fp32"

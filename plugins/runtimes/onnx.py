@@ -137,6 +137,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export, precision),
             export_options=("dynamic",),
             peak=partial(peak, precision),
+            loads_onnx=True,
             precision=precision,
         )
     for name, (what, profile) in INT8.items():
@@ -150,5 +151,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export_int8, profile),
             fp16="onnx-fp16",
             peak=partial(peak_int8, profile),
+            loads_onnx=True,
             precision="int8",
         )

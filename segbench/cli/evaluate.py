@@ -1,7 +1,6 @@
 """``segbench evaluate``: the official score of a checkpoint on any runtime."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -9,22 +8,16 @@ import click
 from segbench import api
 from segbench.cli import options
 from segbench.cli.print_scores import print_record
+from segbench.cli.sources import source_options, take_onnx
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
 
 @click.command()
-@click.option("--checkpoint", type=click.Path(path_type=Path))
-@click.option("--network", help="With --weights, in place of a checkpoint.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Weights of --network for the classes of the dataset.",
-)
+@source_options
 @click.option("--dataset", required=True)
-@click.option("--runtime", default="eager", show_default=True)
+@click.option("--runtime", help="Default: eager, or onnx for an ONNX file.")
 @click.option("--split", help="Default: the dataset's scoring split.")
 @click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
 @options.label_scale
@@ -36,9 +29,14 @@ from segbench.progress import Reporter
 @options.results
 @click.pass_obj
 def evaluate(registry: Registry, dataset: str, **given: Any) -> None:
-    """Score a checkpoint on a labelled split and write a record."""
+    """Score a trained network on a labelled split and write a record."""
     record = api.evaluate(
-        dataset=dataset, plugins=registry, reporter=Reporter(), argv=sys.argv, **given
+        onnx=take_onnx(given),
+        dataset=dataset,
+        plugins=registry,
+        reporter=Reporter(),
+        argv=sys.argv,
+        **given,
     )
     print_record(record, registry.dataset(dataset).benchmark)
     echo(record.path)

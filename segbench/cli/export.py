@@ -7,13 +7,15 @@ import click
 
 from segbench import api
 from segbench.cli import options
+from segbench.cli.sources import source_options, take_onnx
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
 
 @click.command()
-@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@source_options
+@click.option("--dataset", help="With --weights or --model: the dataset of its classes.")
 @click.option(
     "--runtime",
     default="onnx",
@@ -41,13 +43,14 @@ from segbench.progress import Reporter
 @options.data_root
 @click.pass_obj
 def export(registry: Registry, output: Path, **given: Any) -> None:
-    """Write FCN8s for an engine: RGB in 0..255 goes in, normalisation and padding are inside.
+    """Write a trained network for an engine: RGB in 0..255 goes in, normalisation is inside.
 
     The ONNX graph is compared with PyTorch by numbers before it is written: in FP32 and FP16 they
     must be equal but for rounding, in INT8 they may not plainly disagree on calibration frames.
     For an engine the ONNX graph that it is built from is compared.
     """
-    written = api.export(output=output, plugins=registry, reporter=Reporter(), **given)
+    onnx = take_onnx(given)
+    written = api.export(output=output, onnx=onnx, plugins=registry, reporter=Reporter(), **given)
     share = written.file / written.weights
     agreement = written.agreement
     equal = "" if agreement is None else f" in {agreement:.1%} of pixels"

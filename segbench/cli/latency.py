@@ -10,6 +10,7 @@ import click
 from rich.table import Table
 
 from segbench.cli import options
+from segbench.cli.sources import onnx_options, take_onnx
 from segbench.cli.terminal import Console, echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.latency.timing import PHASES, SCENARIOS, SCOPES
@@ -35,8 +36,8 @@ PROTOCOL = (
     "--runtime",
     "runtimes",
     type=click.STRING,
-    default=["eager"],
-    help="Runtime to time; speed-ups are over the first; 'all': every runtime that runs here.",
+    help="Runtime to time; speed-ups are over the first; 'all': every runtime that runs here. "
+    "Default: eager, or onnx for an ONNX file.",
 )
 @click.option(
     "--checkpoint",
@@ -61,6 +62,7 @@ PROTOCOL = (
     metavar="FILE",
     help="Weights of --network for the classes of --dataset. Default: random.",
 )
+@onnx_options
 @click.option(
     "--decoder", type=click.Choice(["bilinear", "transposed"]), help="FCN8s only, random weights."
 )
@@ -137,6 +139,7 @@ def latency(
         sizes=sizes or (None,),
         protocol=protocol,
         argv=sys.argv,
+        onnx=take_onnx(given),
         **given,
     )
     outcome = measure(asked, registry, Reporter())

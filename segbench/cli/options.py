@@ -68,12 +68,19 @@ def sweep(
     )
 
 
+def _at_data_root(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    """The command's registry has the data sets that are described there."""
+    ctx.obj = ctx.obj.at(value)
+    return value
+
+
 data_root = click.option(
     "--data-root",
     type=click.Path(path_type=Path),
     envvar="SEGBENCH_DATA",
     default=Path("data"),
     show_default="$SEGBENCH_DATA, else ./data",
+    callback=_at_data_root,
     help="Folder of the datasets, or the dataset's own folder.",
 )
 results = click.option(

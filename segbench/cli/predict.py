@@ -6,6 +6,12 @@ from typing import Any
 import click
 
 from segbench.cli import options
+from segbench.cli.sources import (
+    dataset_option,
+    runtime_option,
+    source_options,
+    take_source,
+)
 from segbench.cli.terminal import echo
 from segbench.data.draw import DRAWINGS
 from segbench.plugins import Registry
@@ -15,8 +21,9 @@ from segbench.text import counted
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
-@click.option("--runtime", "runtime_name", default="eager", show_default=True)
+@source_options
+@dataset_option
+@runtime_option
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Output folder.")
 @click.option(
     "--as",
@@ -33,7 +40,9 @@ from segbench.text import counted
 @options.calibration_frames
 @options.keep_float
 @click.pass_obj
-def predict(registry: Registry, runtime_name: str, **given: Any) -> None:
+def predict(
+    registry: Registry, runtime_name: str | None, dataset_name: str | None, **given: Any
+) -> None:
     """Draw the classes that a checkpoint sees in pictures.
 
     An INPUT is a picture, a folder of them, or a quoted glob such as 'drive/**/*.jpg'. Each gives
@@ -45,9 +54,12 @@ def predict(registry: Registry, runtime_name: str, **given: Any) -> None:
 
     A picture that cannot be read is skipped, and the exit code is 1.
     """
+    from segbench.inference.sources import default_runtime
     from segbench.jobs.predict import PredictOptions
     from segbench.jobs.predict import predict as do_predict
 
-    chosen = PredictOptions(runtime=registry.runtime(runtime_name), **given)
+    runtime = registry.runtime(runtime_name or default_runtime(given["model"]))
+    source = take_source(given, registry, dataset_name)
+    chosen = PredictOptions(checkpoint=source, runtime=runtime, **given)
     count = do_predict(chosen, registry, Reporter())
     echo(f"{counted(count, 'picture')} in {chosen.output}")

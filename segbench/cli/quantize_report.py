@@ -7,6 +7,7 @@ import click
 from rich.table import Table
 
 from segbench.cli import options
+from segbench.cli.sources import dataset_option, source_options, take_source
 from segbench.cli.terminal import Console, echo
 from segbench.jobs.quantize_report import ReportOptions, quantize_report
 from segbench.plugins import Registry
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 @click.command("quantize-report")
-@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@source_options
+@dataset_option
 @click.option(
     "--profile",
     type=click.Choice(["unsigned", "unsaturated", "signed"]),
@@ -43,13 +45,13 @@ if TYPE_CHECKING:
 )
 @options.data_root
 @click.pass_obj
-def quantize_report_command(registry: Registry, **given: Any) -> None:
+def quantize_report_command(registry: Registry, dataset_name: str | None, **given: Any) -> None:
     """Show the noise and the mIoU lost of every layer in INT8.
 
     Layers are quantised one at a time and scored on training images that the calibration leaves
     out. An interrupted report goes on where it stopped.
     """
-    asked = ReportOptions(**given)
+    asked = ReportOptions(take_source(given, registry, dataset_name), **given)
     reporter = Reporter()
     with reporter.working("quantise"):
         report = quantize_report(asked, registry, reporter)

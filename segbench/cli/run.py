@@ -47,6 +47,12 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 @click.option(
     "--network", "networks", multiple=True, help="A network such as enet instead; repeatable."
 )
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Fine-tune this checkpoint of segbench run; where --dataset has another number of "
+    "classes, the score layers start from random numbers.",
+)
 @click.option("--dataset", "datasets", multiple=True, required=True)
 @options.data_root
 @click.option(
@@ -125,6 +131,7 @@ def run(
     registry: Registry,
     backbones: tuple[str, ...],
     networks: tuple[str, ...],
+    checkpoint: Path | None,
     datasets: tuple[str, ...],
     recipe: str,
     decoder: str | None,
@@ -137,6 +144,7 @@ def run(
     """Train a network, score it, write overlays and a record; once for each combination."""
     if "torch" not in sys.modules:
         os.environ.setdefault(HUGE_PAGES, "1")
+    from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
     from segbench.inference.networks import chosen_network
     from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
     from segbench.jobs.run import run as do_run
@@ -145,9 +153,18 @@ def run(
     changes = {name: given.pop(name) for name in RECIPE_OPTIONS}
     if networks and (backbones or decoder):
         raise click.UsageError("--backbone and --decoder are FCN8s's; leave them or --network out.")
-    chosen_networks = [chosen_network(registry, name) for name in networks] or [
-        chosen_network(registry, None, name, decoder) for name in backbones or ("mobilenet",)
-    ]
+    if checkpoint is not None:
+        if networks or backbones or decoder or weights:
+            raise click.UsageError(
+                "A checkpoint has its own network and weights; "
+                "leave --backbone, --network, --decoder and --weights out."
+            )
+        chosen_networks = [checkpoint_network(checkpoint, registry)]
+        weights, given["fine_tune"] = str(checkpoint_file(checkpoint)), True
+    else:
+        chosen_networks = [chosen_network(registry, name) for name in networks] or [
+            chosen_network(registry, None, name, decoder) for name in backbones or ("mobilenet",)
+        ]
     combinations = [
         (network, registry.dataset(dataset), seed + offset)
         for network, dataset, offset in itertools.product(chosen_networks, datasets, range(seeds))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from segbench.files import draft_of
 from segbench.inference.described import convention_of, described
 from segbench.inference.networks import LoadedNetwork, chosen_network
 from segbench.inference.weights import (
+    LoadedWeights,
+    WeightsFile,
     build_model,
     check_finite,
     check_floating,
@@ -51,17 +53,8 @@ def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) 
     from segbench.model import SegmentationModel
 
     file = read_weights(path, option="--checkpoint")
-    try:
-        config = described(file.metadata.get("segbench", "{}"))
-        convention = convention_of(config["convention"])
-    except ValueError as error:
-        raise SegbenchError(
-            f"{path} holds weights but no segbench configuration ({error}); give --checkpoint a "
-            "file that segbench run wrote."
-        ) from error
-    names = [config.get(key) for key in ("network", "backbone", "decoder")]
-    network = chosen_network(registry, *names)
-    model = SegmentationModel(network, config["classes"], convention)
+    config, network = _network_of(file, path, registry)
+    model = SegmentationModel(network, config["classes"])
     check_floating(file.state, model.net, path.name)
     try:
         model.net.load_state_dict(dict(file.state))
@@ -73,6 +66,42 @@ def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) 
     check_finite(model.net, path.name)
     trained_at = (config["height"], config["width"])
     return LoadedNetwork(model.eval(), size or trained_at, config, file_sha256(path))
+
+
+def checkpoint_network(path: Path, registry: "Registry") -> Network:
+    """The network of a checkpoint with its input convention, to be trained further."""
+    path = checkpoint_file(path)
+    return _network_of(read_weights(path, option="--checkpoint"), path, registry)[1]
+
+
+def fine_tuned(
+    network: Network, classes: int, path: Path
+) -> "tuple[SegmentationModel, LoadedWeights]":
+    """``network`` with all layers of its checkpoint at ``path``, for so many classes.
+
+    Score layers of another number of classes start from random numbers. SegbenchError where a
+    layer is missing or has another shape.
+    """
+    whole = replace(network, pretrained_part="", adapt=None, may_start_random=())
+    model, loaded = build_model(whole, classes, str(path))
+    model.network = network
+    return model, loaded
+
+
+def _network_of(
+    file: WeightsFile, path: Path, registry: "Registry"
+) -> tuple[dict[str, Any], Network]:
+    """What a checkpoint was trained as, and its network with the convention of its weights."""
+    try:
+        config = described(file.metadata.get("segbench", "{}"))
+        convention = convention_of(config["convention"])
+    except ValueError as error:
+        raise SegbenchError(
+            f"{path} holds weights but no segbench configuration ({error}); give --checkpoint a "
+            "file that segbench run wrote."
+        ) from error
+    names = [config.get(key) for key in ("network", "backbone", "decoder")]
+    return config, replace(chosen_network(registry, *names), convention=convention)
 
 
 def load_weights(

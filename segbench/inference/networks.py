@@ -39,6 +39,13 @@ class FCN8sNetwork(Network):
         return self.backbone
 
 
+@dataclass(frozen=True, kw_only=True)
+class FileNetwork(Network):
+    """The network of an ONNX file, which no plugin offers; ``notes`` say what was assumed of it."""
+
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class LoadedNetwork:
     """A network with its weights, trained or random, and the size of its input.
@@ -56,6 +63,18 @@ class LoadedNetwork:
     def trained(self) -> bool:
         """Whether its weights come from a file."""
         return self.sha256 is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of how it was loaded."""
+        network = self.model.network
+        return network.notes if isinstance(network, FileNetwork) else ()
+
+    @property
+    def plugins(self) -> "tuple[Network | Backbone, ...]":
+        """The item of a plugin that it comes from; none for an ONNX file."""
+        network = self.model.network
+        return () if isinstance(network, FileNetwork) else (network.plugin,)
 
 
 def fcn8s_on(backbone: Backbone, decoder: str = "bilinear") -> FCN8sNetwork:

@@ -7,29 +7,21 @@ from pathlib import Path
 from segbench.errors import MissingDeviceError, SegbenchError, memory_may_be_short
 from segbench.inference.calibration import gather
 from segbench.inference.networks import LoadedNetwork
+from segbench.inference.sources import Source, check_loads, check_source, load_source
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Calibration, Dataset, Frame, Network, Runtime, Session, Setup, Size
-
-
-@dataclass(frozen=True)
-class NetworkWeights:
-    """A network with a file of weights for the classes of a dataset."""
-
-    network: Network
-    weights: Path
-    dataset: Dataset
+from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup, Size
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
     """Which network runs where; ``data_root`` and what follows it is for INT8.
 
-    The network is that of a ``checkpoint``, or a named one with a file of weights. ``size`` None
-    is what it was trained at, ``calibration_frames`` None are 128.
+    The network is that of a ``checkpoint``, a named one with a file of weights, or an ONNX file.
+    ``size`` None is what it was trained at, ``calibration_frames`` None are 128.
     """
 
-    checkpoint: "Path | NetworkWeights"
+    checkpoint: Source
     runtime: Runtime
     device: str = "auto"
     size: Size | None = None
@@ -59,23 +51,19 @@ class Opened:
 def load_network(options: EngineOptions, registry: Registry, reporter: Reporter) -> LoadedNetwork:
     """The network that the options name; SegbenchError first where its runtime cannot run here."""
     from segbench.device import resolve_device, slow_precision
-    from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
-    from segbench.inference.weights import weights_file
 
     check_machine([options.runtime])
-    if isinstance(options.checkpoint, Path):
-        checkpoint_file(options.checkpoint)
-    else:
-        weights_file(options.checkpoint.weights)
+    check_source(options.checkpoint)
     with reporter.working("load the network"):
         check_runtime(options.runtime, options.device, options.size)
         device = resolve_device(options.device).type
         if warning := slow_precision(options.runtime.precision, device):
             reporter.say(f"Warning: {options.runtime.name}: {warning}")
-        if isinstance(options.checkpoint, NetworkWeights):
-            chosen = options.checkpoint
-            return load_weights(chosen.network, chosen.weights, chosen.dataset, options.size)
-        return load_checkpoint(options.checkpoint, registry, options.size)
+        network = load_source(options.checkpoint, registry, options.size)
+    check_loads(options.runtime, network, registry)
+    for note in network.notes:
+        reporter.say(note)
+    return network
 
 
 def open_network(

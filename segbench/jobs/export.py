@@ -8,7 +8,7 @@ from segbench.errors import SegbenchError, memory_may_be_short
 from segbench.inference.opened import EngineOptions, calibration_for, load_network
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Setup
+from segbench.types import Dataset, Setup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +77,12 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
     if options.output.suffix == ".onnx":
         from segbench.onnx.metadata import Description, write_description
 
-        known = [each for each in registry.datasets if each.name == network.config["dataset"]]
+        known = _known(network.config["dataset"], registry)
         description = Description(
             segbench_version=segbench.__version__,
             dataset=network.config["dataset"],
-            classes=known[0].classes if known else (),
-            palette=known[0].palette if known else (),
+            classes=known.classes if known else (),
+            palette=known.palette if known else (),
             checkpoint_sha256=network.sha256 or "",
             input=takes,
             output=gives,
@@ -95,6 +95,14 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         agreement,
         f"takes {takes}; gives {gives}",
     )
+
+
+def _known(name: str, registry: Registry) -> Dataset | None:
+    """The data set of that name, None where it is not installed or not in the data root."""
+    try:
+        return registry.dataset(name)
+    except SegbenchError:
+        return None
 
 
 def _interface(setup: Setup, classes: int) -> tuple[str, str]:

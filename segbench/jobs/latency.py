@@ -10,7 +10,9 @@ from segbench.errors import OptionError, SegbenchError, sentence
 from segbench.files import check_writable
 from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
 from segbench.inference.networks import LoadedNetwork, chosen_network, random_network
+from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
 from segbench.inference.opened import check_machine, check_runtime
+from segbench.inference.sources import check_loads, check_onnx, default_runtime
 from segbench.inference.weights import weights_file
 from segbench.jobs.latency_isolated import in_own_process
 from segbench.jobs.latency_record import Baseline, latency_record
@@ -29,10 +31,11 @@ ALL = "all"
 class LatencyOptions:
     """What ``segbench latency`` was asked for, by name, so that another process can do it too.
 
-    Networks are a ``checkpoint``, a network with ``weights`` for a dataset, or ``networks`` and
-    FCN8s on ``backbones`` with random weights. Each is measured at each of ``sizes`` (None is its
-    own) and ``batch_sizes``. With ``isolate`` each runtime has a process of its own; there
-    ``baseline`` is the record of the first.
+    Networks are a ``checkpoint``, a network with ``weights`` or an ONNX file ``model`` (with its
+    options ``onnx``) for a dataset, or ``networks`` and FCN8s on ``backbones`` with random
+    weights. ``runtimes`` are eager, or onnx for an ONNX file, unless named. Each network is
+    measured at each of ``sizes`` (None is its own) and ``batch_sizes``. With ``isolate`` each
+    runtime has a process of its own; there ``baseline`` is the record of the first.
     """
 
     runtimes: tuple[str, ...]
@@ -42,6 +45,8 @@ class LatencyOptions:
     dataset: str | None = None
     checkpoint: Path | None = None
     weights: Path | None = None
+    model: Path | None = None
+    onnx: OnnxOptions = field(default_factory=OnnxOptions)
     sizes: tuple[Size | None, ...] = (None,)
     batch_sizes: tuple[int, ...] = (1,)
     protocol: Protocol = field(default_factory=Protocol)
@@ -114,12 +119,18 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     return outcome
 
 
-def named_runtimes(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
-    """Each name once; "all" stands for every runtime that runs here, eager first."""
+def named_runtimes(
+    names: Sequence[str], device: str, registry: Registry, for_onnx: bool = False
+) -> tuple[str, ...]:
+    """Each name once; "all" stands for every runtime that runs here, eager first.
+
+    With ``for_onnx`` these are only those that run a user's ONNX file.
+    """
     chosen: list[str] = []
     for name in names:
         if name == ALL:
-            usable = [each.name for each in registry.runtimes if runs_here(each, device, registry)]
+            able = [each for each in registry.runtimes if each.loads_onnx or not for_onnx]
+            usable = [each.name for each in able if runs_here(each, device, registry)]
             chosen += sorted(usable, key=lambda each: each != REFERENCE)
         else:
             chosen.append(registry.runtime(name).name)
@@ -159,8 +170,13 @@ def runs_here(runtime: Runtime, device: str, registry: Registry) -> bool:
 
 def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
     """The options with every runtime and network by name; SegbenchError where they cannot be."""
-    given = (options.backbones, options.networks, options.weights, options.decoder, options.dataset)
-    if options.checkpoint and any(given):
+    others = (options.backbones, options.networks, options.weights, options.decoder)
+    check_onnx(options.model, options.onnx)
+    if options.model and (options.checkpoint or any(others)):
+        raise OptionError("--model is a network of its own; name no other beside it.")
+    if options.model and not options.dataset:
+        raise OptionError("--model goes with --dataset, which names its classes.")
+    if options.checkpoint and (any(others) or options.dataset):
         raise OptionError(
             "A checkpoint has its own network and classes; "
             "leave --backbone, --network, --weights, --decoder and --dataset out."
@@ -169,14 +185,16 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
         len(options.networks) == 1 and options.dataset and not options.backbones
     ):
         raise OptionError("--weights goes with one --network and with --dataset.")
-    if not (options.checkpoint or options.networks or options.backbones):
+    if not (options.checkpoint or options.model or options.networks or options.backbones):
         options = replace(options, backbones=(registry.default_backbone().name,))
     for name in options.networks:
         registry.network(name)
     for name in options.backbones:
         registry.backbone(name)
     device, keep_float = options.protocol.device, options.protocol.keep_float
-    names = with_fp16(named_runtimes(options.runtimes, device, registry), device, registry)
+    wanted = options.runtimes or (default_runtime(options.model),)
+    named = named_runtimes(wanted, device, registry, for_onnx=bool(options.model))
+    names = with_fp16(named, device, registry)
     check_keep_float(names, keep_float, registry)
     return replace(options, runtimes=names)
 
@@ -192,6 +210,8 @@ def _prepare(options: LatencyOptions, registry: Registry, reporter: Reporter) ->
         checkpoint_file(options.checkpoint)
     if options.weights is not None:
         weights_file(options.weights)
+    if options.model is not None:
+        weights_file(options.model, "--model")
     with reporter.working("load torch"):
         device = resolve_device(options.protocol.device)
     check_writable(options.results / "latency", "--results")
@@ -208,6 +228,10 @@ def _measure(
     runtimes = [registry.runtime(name) for name in options.runtimes]
     with reporter.working("load the network"):
         network = _load(options, registry)
+    for note in network.notes:
+        reporter.say(note)
+    for runtime in runtimes:
+        check_loads(runtime, network, registry)
     group = measure_group(network, runtimes, options.protocol, registry, reporter)
     for name, each in group.items():
         if isinstance(each, Exception):
@@ -226,7 +250,7 @@ def _measure(
                 started,
                 options.argv,
                 registry,
-                plugins=[network.model.network.plugin, each.warm.runtime],
+                plugins=[*network.plugins, each.warm.runtime],
                 engine=each.warm.session.engine,
             ),
         )
@@ -242,6 +266,9 @@ def _load(options: LatencyOptions, registry: Registry) -> LoadedNetwork:
     (size,) = options.sizes
     if options.checkpoint is not None:
         return load_checkpoint(options.checkpoint, registry, size)
+    if options.model is not None:
+        file = OnnxFile(options.model, registry.dataset(options.dataset or ""), options.onnx)
+        return load_onnx(file, size)
     if options.networks:
         network = chosen_network(registry, options.networks[0])
     else:
@@ -271,7 +298,8 @@ def _measure_isolated(options: LatencyOptions, outcome: Outcome, reporter: Repor
 
 
 def _measure_alone(options: LatencyOptions) -> Outcome:
-    registry, reporter, outcome = Registry.load(), Reporter(), Outcome(1)
+    registry = Registry.load().at(options.protocol.data_root)
+    reporter, outcome = Reporter(), Outcome(1)
     _prepare(options, registry, reporter)
     try:
         _measure(options, outcome, registry, reporter)

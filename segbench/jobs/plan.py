@@ -17,13 +17,17 @@ DEFAULT_PATIENCE = 3
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What ``segbench run`` was asked for, once its names are resolved."""
+    """What ``segbench run`` was asked for, once its names are resolved.
+
+    To ``fine_tune`` is to take every layer of ``weights``, a checkpoint of ``network``.
+    """
 
     network: Network
     dataset: Dataset
     recipe: Recipe
     data_root: Path
     weights: str = "imagenet"
+    fine_tune: bool = False
     train_splits: tuple[str, ...] = ("train",)
     seed: int = 0
     device: str = "auto"
@@ -115,6 +119,7 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
         "data": ", ".join(f"{split} {value}" for split, value in prints.items()),
         **options.network.config,
         "weights": weights_label(options.weights, options.network.weights),
+        "fine_tune": options.fine_tune or None,
         "recipe": recipe.pop("name"),
         "runtime": RUNTIME,
         "precision": {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}[dtype],

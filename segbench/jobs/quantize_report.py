@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.inference.calibration import gather
-from segbench.inference.checkpoint import checkpoint_file, load_checkpoint
+from segbench.inference.sources import Source, check_source, load_source
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Setup
@@ -25,7 +25,7 @@ class ReportOptions:
     how many of the costliest layers.
     """
 
-    checkpoint: Path
+    checkpoint: Source
     data_root: Path
     profile: Literal["unsigned", "unsaturated", "signed"] = "unsigned"
     frames: int | None = None
@@ -39,14 +39,16 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
 
     What an interrupted run has left in the JSON file is not measured again.
     """
-    checkpoint_file(options.checkpoint)
+    check_source(options.checkpoint)
     from segbench.int8.layer_costs import Costing
     from segbench.int8.network import cached_ranges, quantized
     from segbench.int8.report import Report, draw_chart, read_json, write_csv, write_json
     from segbench.onnx.graph import export_onnx
 
     place = options.output / "report.json"
-    checkpoint = load_checkpoint(options.checkpoint, registry)
+    checkpoint = load_source(options.checkpoint, registry)
+    for note in checkpoint.notes:
+        reporter.say(note)
     profile, size = options.profile, checkpoint.size
     dataset = registry.dataset(checkpoint.config["dataset"])
     calibration = gather(dataset, options.data_root, size, reporter, options.calibration_frames)

@@ -17,6 +17,7 @@ from segbench.data.frames import (
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.files import check_writable, locked, sweep
+from segbench.inference.checkpoint import fine_tuned
 from segbench.inference.downloads import check_weights
 from segbench.inference.opened import EngineOptions, load_network, open_network
 from segbench.inference.weights import LoadedWeights, build_model
@@ -120,6 +121,9 @@ def new_network(options: RunOptions) -> "tuple[SegmentationModel, LoadedWeights]
     import torch
 
     torch.manual_seed(options.seed)
+    if options.fine_tune:
+        classes = len(options.dataset.classes)
+        return fine_tuned(options.network, classes, Path(options.weights))
     return build_model(options.network, len(options.dataset.classes), options.weights)
 
 

@@ -82,6 +82,11 @@ def work_of(model: "nn.Module", size: Size, batch_size: int) -> Work:
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode
 
+    from segbench.inference.onnx_network import OnnxNetwork
+
+    if isinstance(net := getattr(model, "net", None), OnnxNetwork):
+        return Work(*net.work(batch_size, size))
+
     values = 0
 
     def count(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.inference.agreement import Agreement
+from segbench.inference.onnx_network import OnnxNetwork
 from segbench.model import SegmentationModel
 from segbench.onnx.session import OnnxSession
 from segbench.types import Setup
@@ -49,11 +50,14 @@ def export_onnx(
     SegbenchError when ONNX Runtime does not give eager's numbers; then ``path`` stays as it was.
     """
     with draft_of(path) as draft:
-        _export(model, draft, setup)
-        graph = onnx.load(draft)
-        _name_after_layers(graph)
-        if setup.dynamic:
-            _name_open_axes(graph)
+        if isinstance(model.net, OnnxNetwork):
+            graph = model.net.adapted(setup, model.convention)
+        else:
+            _export(model, draft, setup)
+            graph = onnx.load(draft)
+            _name_after_layers(graph)
+            if setup.dynamic:
+                _name_open_axes(graph)
         if precision == "fp16":
             graph = _in_half_precision(graph)
         onnx.save(graph, draft)

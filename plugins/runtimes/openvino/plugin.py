@@ -66,7 +66,14 @@ def _rate(form: "Form", setup: Setup) -> float:
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
     """``openvino`` and ``openvino-int8``."""
-    yield Runtime("openvino", "OpenVINO, FP32, CPU", open_fp32, REQUIRES, peak=peak_fp32)
+    yield Runtime(
+        name="openvino",
+        summary="OpenVINO, FP32, CPU",
+        open=open_fp32,
+        requires=REQUIRES,
+        peak=peak_fp32,
+        loads_onnx=True,
+    )
     yield Runtime(
         name="openvino-int8",
         summary="OpenVINO, INT8, CPU",
@@ -75,5 +82,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
         calibrates=True,
         fp16="onnx-fp16",
         peak=peak_int8,
+        loads_onnx=True,
         precision="int8",
     )

@@ -209,8 +209,8 @@ class _Reader:
 
     def _latency(self, argv: Sequence[str], given: dict[str, Any]) -> LatencyOptions:
         given["threads"] = cpu_threads(given["threads"])
-        (given["batch_size"],) = given.pop("batch_sizes")
-        protocol = Protocol(**{key: given.pop(key) for key in PROTOCOL & given.keys()})
+        asked = {key: given.pop(key) for key in PROTOCOL & given.keys()}
+        protocol = Protocol(batch_size=given["batch_sizes"][0], **asked)
         names = named_runtimes(given.pop("runtimes"), protocol.device, self.registry)
         names = with_fp16(names, protocol.device, self.registry)
         check_keep_float(names, protocol.keep_float, self.registry)

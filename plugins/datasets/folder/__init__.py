@@ -1,0 +1,1 @@
+"""Data of one's own: a folder with ``classes.json``, ``images/`` and ``labels/``."""

@@ -1,0 +1,360 @@
+"""``--model net.onnx``: what a user's ONNX file says of itself, and what its owner adds."""
+
+import ast
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from segbench.errors import SegbenchError, unknown_name
+from segbench.inference.networks import FileNetwork, LoadedNetwork
+from segbench.types import Dataset, InputConvention, Size
+
+if TYPE_CHECKING:
+    import onnx
+
+    from segbench.inference.onnx_graph import Form
+
+Numbers = tuple[float, float, float]
+IMAGENET: tuple[Numbers, Numbers, float] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 1 / 255)
+"""Mean, standard deviation and scale where neither the file nor its owner says any."""
+PLAIN: tuple[Numbers, Numbers, float] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 1.0)
+ORDERS = ("train-ids", "background-first", "label-ids")
+"""How outputs follow from classes; a file of names is the other way to say it."""
+QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger")
+
+
+@dataclass(frozen=True)
+class OnnxOptions:
+    """What a graph cannot say of itself; None is left to its metadata, or to what is usual.
+
+    The network takes (RGB in 0..255 * ``scale`` - ``mean``) / ``std``, all three for red, green
+    and blue, in the order ``channels``. ``class_order`` is one of ``ORDERS``, or a file that names
+    the class of each output, one a line. ``output`` names the output where there are several.
+    """
+
+    mean: Numbers | None = None
+    std: Numbers | None = None
+    scale: float | None = None
+    channels: Literal["rgb", "bgr"] | None = None
+    layout: Literal["nchw", "nhwc"] | None = None
+    class_order: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """An ONNX file with logits or class maps for the classes of ``dataset``."""
+
+    path: Path
+    dataset: Dataset
+    options: OnnxOptions = field(default_factory=OnnxOptions)
+
+
+def load_onnx(file: OnnxFile, size: Size | None = None) -> LoadedNetwork:
+    """The file's network at ``size``, or the only one that it takes; the modern recipe's if any.
+
+    Raises SegbenchError where the file has not one image input, no logits or class maps for the
+    dataset, or another fixed size, and where it is quantised or in half precision already.
+    """
+    import onnx
+
+    from segbench.inference.onnx_graph import Form, as_new_as_needed, trimmed
+    from segbench.inference.onnx_network import OnnxNetwork
+    from segbench.inference.weights import file_sha256, weights_label
+    from segbench.model import SegmentationModel
+
+    path, dataset = file.path, file.dataset
+    if not path.is_file():
+        raise SegbenchError(f"There is no file {path}; give --model one that exists.")
+    try:
+        graph = onnx.load(path)
+    except Exception as error:  # a foreign or damaged file fails in as many ways as there are
+        raise SegbenchError(
+            f"{path} is not an ONNX file that can be read ({_first_line(error)})."
+        ) from error
+    _refuse_low_precision(graph, path)
+    graph = as_new_as_needed(graph, path)
+    said, options = Said.of(graph), file.options
+    images = _images(graph, path)
+    last = (options.layout or said.layout or _layout(images, path)) == "nhwc"
+    batch, fixed = _fixed(images, last)
+    if fixed and size and size != fixed:
+        raise SegbenchError(f"{path} takes images of {_by(fixed)} only; leave --size out.")
+    chosen = fixed or size or dataset.recipes["modern"].size
+    bgr = (options.channels or said.channels) == "bgr"
+    start = Form(images.name, "", (), bgr=bgr, images_last=last)
+    form, void = _with_output(graph, start, (batch or 1, chosen), said, file)
+    graph = trimmed(graph, form)
+    convention, assumed = _convention(options, said, path)
+    sha256 = file_sha256(path)
+
+    def build(classes: int, convention: InputConvention) -> OnnxNetwork:
+        return OnnxNetwork(graph, sha256, form, batch)
+
+    network = FileNetwork(
+        name=path.name,
+        summary="An ONNX file",
+        build=build,
+        convention=convention,
+        notes=tuple(f"{path.name}: {note}" for note in (assumed, void) if note),
+    )
+    config = {
+        "dataset": dataset.name,
+        **network.config,
+        "weights": weights_label(str(path)),
+        "input": f"{'BGR' if bgr else 'RGB'}, mean {convention.mean}, std {convention.std}",
+        "outputs": list(form.channels),
+    }
+    model = SegmentationModel(network, len(dataset.classes)).eval()
+    return LoadedNetwork(model, chosen, config, sha256)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a file's metadata says; ``names`` are those of its outputs."""
+
+    names: tuple[str, ...] = ()
+    mean: Numbers | None = None
+    std: Numbers | None = None
+    scale: float | None = None
+    channels: str | None = None
+    layout: str | None = None
+
+    @classmethod
+    def of(cls, graph: "onnx.ModelProto") -> "Said":
+        """Files of segbench and Ultralytics, and those with ``mean``, ``std`` and ``scale``."""
+        entries = {entry.key.lower(): entry.value for entry in graph.metadata_props}
+        names = _value(entries.get("classes", entries.get("names", "")))
+        if isinstance(names, dict):
+            names = [names[key] for key in sorted(names)]
+        mean, std, scale = (_value(entries.get(key, "")) for key in ("mean", "std", "scale"))
+        usual = PLAIN if "segbench_version" in entries else (None, None, None)
+        if entries.get("author") == "Ultralytics":
+            usual = (PLAIN[0], PLAIN[1], 1 / 255)
+        return cls(
+            tuple(map(str, names)) if isinstance(names, list | tuple) else (),
+            _three(mean) or usual[0],
+            _three(std) or usual[1],
+            float(scale) if isinstance(scale, int | float) and scale > 0 else usual[2],
+            entries.get("channels", "").lower() or None,
+            entries.get("layout", "").lower() or None,
+        )
+
+
+def _value(text: str) -> Any:
+    """JSON, or a literal of Python; None for other text."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError):
+            continue
+    return None
+
+
+def _three(numbers: Any) -> Numbers | None:
+    if not isinstance(numbers, list | tuple) or len(numbers) != 3:
+        return None
+    if not all(isinstance(each, int | float) for each in numbers):
+        return None
+    red, green, blue = map(float, numbers)
+    return red, green, blue
+
+
+def _refuse_low_precision(graph: "onnx.ModelProto", path: Path) -> None:
+    from onnx import TensorProto
+
+    half = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
+    kinds = {tensor.data_type for tensor in graph.graph.initializer if len(tensor.dims)}
+    if kinds.intersection(half):
+        what = "in 16 bits"
+    elif any(node.op_type in QUANTISED for node in graph.graph.node):
+        what = "quantised"
+    elif not any(node.op_type in ("Conv", "MatMul", "Gemm") for node in graph.graph.node):
+        raise SegbenchError(f"{path} has no convolutions or matrix products: it is no network.")
+    else:
+        return
+    raise SegbenchError(
+        f"{path} is {what}; give the file in FP32, from which segbench makes FP16 and INT8."
+    )
+
+
+def _images(graph: "onnx.ModelProto", path: Path) -> "onnx.ValueInfoProto":
+    weights = {tensor.name for tensor in graph.graph.initializer}
+    inputs = [each for each in graph.graph.input if each.name not in weights]
+    if len(inputs) != 1 or len(inputs[0].type.tensor_type.shape.dim) != 4:
+        found = ", ".join(f"{each.name} {_shape(each)}" for each in inputs) or "none"
+        raise SegbenchError(
+            f"{path} has the inputs {found}; a network for --model takes one, images (N, 3, H, W) "
+            "or (N, H, W, 3)."
+        )
+    return inputs[0]
+
+
+def _axes(tensor: "onnx.ValueInfoProto") -> list[int | None]:
+    """Its lengths, None for those that are open."""
+    axes = tensor.type.tensor_type.shape.dim
+    return [axis.dim_value if axis.dim_value > 0 else None for axis in axes]
+
+
+def _shape(tensor: "onnx.ValueInfoProto") -> str:
+    return f"({', '.join('?' if axis is None else str(axis) for axis in _axes(tensor))})"
+
+
+def _layout(images: "onnx.ValueInfoProto", path: Path) -> str:
+    _, second, _, last = _axes(images)
+    if 3 in (second, last):
+        return "nchw" if second == 3 else "nhwc"
+    if None in (second, last):
+        return "nchw"
+    raise SegbenchError(f"{path} takes {_shape(images)}, which are not images of three channels.")
+
+
+def _fixed(images: "onnx.ValueInfoProto", last: bool) -> tuple[int | None, Size | None]:
+    """The batch and the size that the graph is made for, None for what it leaves open."""
+    batch, *rest = _axes(images)
+    height, width = rest[:2] if last else rest[1:]
+    return batch, None if height is None or width is None else (height, width)
+
+
+def _with_output(
+    graph: "onnx.ModelProto",
+    form: "Form",
+    query: tuple[int, Size],
+    said: Said,
+    file: OnnxFile,
+) -> "tuple[Form, str | None]":
+    """The form with its output, the first that fits, and a sentence on what is taken for void."""
+    from segbench.inference.onnx_graph import output_shapes, undecided
+
+    names = [each.name for each in graph.graph.output]
+    if file.options.output:
+        if file.options.output not in names:
+            raise SegbenchError(unknown_name("output", file.options.output, names))
+        names = [file.options.output]
+    sources = [undecided(graph, name) for name in names]
+    found = output_shapes(graph, form, sources, *query)
+    for source, (kind, shape) in zip(sources, found, strict=True):
+        whole = kind.kind in "iu"
+        if whole and (len(shape) == 3 or (len(shape) == 4 and 1 in (shape[1], shape[3]))):
+            last = len(shape) == 4 and shape[1] != 1
+            classes, note = outputs_of(file, None, said.names)
+            labels = replace(form, output=source, labels=True, logits_last=last)
+            return replace(labels, channels=classes), note
+        if not whole and len(shape) == 4:
+            last = _channels_are_last(shape, query[1], form.images_last)
+            classes, note = outputs_of(file, shape[3 if last else 1], said.names)
+            return replace(form, output=source, channels=classes, logits_last=last), note
+    shapes = ", ".join(f"{n} {shape}" for n, (_, shape) in zip(names, found, strict=True))
+    raise SegbenchError(
+        f"{file.path} has the outputs {shapes}; logits (N, C, h, w) or class maps (N, h, w) are "
+        "needed."
+    )
+
+
+def _channels_are_last(shape: Sequence[int], size: Size, usual: bool) -> bool:
+    """Whether logits are (N, h, w, C): h and w are in the proportion of the images."""
+
+    def proportional(height: int, width: int) -> bool:
+        return abs(height * size[1] - width * size[0]) <= max(size)
+
+    first, last = proportional(*shape[2:]), proportional(*shape[1:3])
+    return last if first != last else usual
+
+
+def outputs_of(
+    file: OnnxFile, count: int | None, names: Sequence[str] = ()
+) -> tuple[tuple[int, ...], str | None]:
+    """For each class its output among ``count``, and a sentence on what was assumed.
+
+    ``names`` are the outputs' by the file's metadata. Of class maps ``count`` is None: outputs are
+    their values then.
+    """
+    dataset, order, path = file.dataset, file.options.class_order, file.path
+    ids, classes = dataset.benchmark.ids, len(dataset.classes)
+    named = _by_name(names, dataset)
+    if order is not None and order not in ORDERS:
+        lines = _lines(Path(order))
+        named = _by_name(lines, dataset)
+        if named is None:
+            lacking = {_plain(name): name for name in dataset.classes}
+            for line in lines:
+                lacking.pop(_plain(line), None)
+            raise SegbenchError(
+                f"--class-order {order} names no output for {', '.join(lacking.values())}; write "
+                "the class of each output, one a line."
+            )
+        order = None
+    if order is None and named is not None:
+        return _checked(named, count, file), None
+    if order == "label-ids" or (order is None and count == max(ids) + 1 != classes):
+        note = None if order else f"its {count} outputs are taken for label ids"
+        if count == classes + 1:
+            note = None
+        return _checked(ids, count, file), note
+    if order == "background-first":
+        return _checked(tuple(range(1, classes + 1)), count, file), None
+    if order == "train-ids" or count in (None, classes, classes + 1):
+        void = f"the last of its {count} outputs is taken for void (--class-order says otherwise)"
+        note = void if count == classes + 1 and order is None else None
+        return _checked(tuple(range(classes)), count, file), note
+    raise SegbenchError(
+        f"{path} has {count} outputs, which do not fit the {classes} classes of {dataset.name!r}; "
+        "give another --dataset, or --class-order FILE that names the class of each output."
+    )
+
+
+def _checked(outputs: tuple[int, ...], count: int | None, file: OnnxFile) -> tuple[int, ...]:
+    if count is not None and max(outputs) >= count:
+        raise SegbenchError(
+            f"--class-order {file.options.class_order} asks for {max(outputs) + 1} outputs, but "
+            f"{file.path} has {count}."
+        )
+    return outputs
+
+
+def _by_name(names: Sequence[str], dataset: Dataset) -> tuple[int, ...] | None:
+    """The place of each class among ``names``, however they are written; None if one lacks."""
+    places = {_plain(name): place for place, name in reversed(list(enumerate(names)))}
+    found = [places.get(_plain(name)) for name in dataset.classes]
+    return None if None in found else tuple(place for place in found if place is not None)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SegbenchError(
+            f"--class-order {path} is neither a file of names nor one of {', '.join(ORDERS)}."
+        ) from error
+
+
+def _convention(options: OnnxOptions, said: Said, path: Path) -> tuple[InputConvention, str | None]:
+    """What images are normalised by in 0..255, and a sentence where that was assumed."""
+    given = [(getattr(options, n), getattr(said, n)) for n in ("mean", "std", "scale")]
+    told = any(each is not None for pair in given for each in pair)
+    usual: Sequence[Any] = PLAIN if told else IMAGENET
+    mean, std, scale = (
+        next(each for each in (*pair, default) if each is not None)
+        for pair, default in zip(given, usual, strict=True)
+    )
+    if 0 in std:
+        raise SegbenchError(f"{path}: a standard deviation is 0; give another --std.")
+    note = "it names no normalisation; ImageNet's is assumed (--mean, --std and --scale change it)"
+    convention = InputConvention(
+        tuple(each / scale for each in mean), tuple(each / scale for each in std)
+    )
+    return convention, None if told else note
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,268 @@
+"""A user's ONNX graph made into segbench's own: RGB (N, 3, H, W) in, logits (N, classes, H, W) out.
+
+Channels, layout, the order of the classes and the size of the logits change by nodes before and
+after the user's, so that every engine that loads ONNX runs the whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from segbench.errors import SegbenchError, out_of_memory
+from segbench.types import InputConvention, Size
+
+PREFIX = "file/"
+"""Before the user's tensors, so that none is called as one of ours."""
+OLDEST_OPSET = 13
+"""The first with a scale for each channel of a quantised weight; older graphs become ``OPSET``."""
+OPSET = 17
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which tensors of a graph are images and logits, and how their axes and channels stand.
+
+    ``channels`` has for each class its channel in the logits, or where the graph has no logits but
+    class maps (``labels``) its value. ``logits_last`` says that logits are (N, h, w, C).
+    """
+
+    input: str
+    output: str
+    channels: tuple[int, ...]
+    bgr: bool = False
+    images_last: bool = False
+    logits_last: bool = False
+    labels: bool = False
+
+
+def adapted(
+    graph: onnx.ModelProto,
+    form: Form,
+    batch_size: int,
+    size: Size,
+    convention: InputConvention | None = None,
+    output: str = "logits",
+) -> onnx.ModelProto:
+    """``graph`` between "images", float32 (N, 3, H, W), and the ``output`` "logits" or "labels".
+
+    Images are RGB in 0..255 and normalised inside by the ``convention``, without one they come
+    normalised. Logits are resized to ``size``.
+    """
+    ((_, found),) = output_shapes(graph, form, [form.output], batch_size, size)
+    whole = onnx.ModelProto()
+    whole.CopyFrom(graph)
+    fix_input(whole, form, batch_size, size)
+    types = {each.name: each.type.tensor_type.elem_type for each in whole.graph.input}
+    image_type = types[form.input]
+    whole = onnx.compose.add_prefix(whole, PREFIX, rename_nodes=False, rename_functions=False)
+    chain = _Chain(whole.graph, "images")
+    if convention is not None:
+        chain.add("Sub", _per_channel(convention.mean))
+        chain.add("Div", _per_channel(convention.std))
+    if form.bgr:
+        chain.add("Gather", np.array([2, 1, 0]), axis=1)
+    if form.images_last:
+        chain.add("Transpose", perm=[0, 2, 3, 1])
+    if image_type != TensorProto.FLOAT:
+        chain.add("Cast", to=image_type)
+    chain.end(PREFIX + form.input)
+    front = chain.nodes
+    chain = _Chain(whole.graph, PREFIX + form.output, "after")
+    height, width = found[1:3] if form.logits_last else found[-2:]
+    if form.labels:
+        chain.add("Reshape", np.array([found[0], 1, height, width]))
+        chain.add("Cast", to=TensorProto.INT32)
+        chain.add("Equal", np.array(form.channels, np.int32).reshape(1, -1, 1, 1))
+        chain.add("Cast", to=TensorProto.FLOAT)
+    else:
+        chain.add("Cast", to=TensorProto.FLOAT)
+        if form.logits_last:
+            chain.add("Transpose", perm=[0, 3, 1, 2])
+        if form.channels != tuple(range(found[-1 if form.logits_last else 1])):
+            chain.add("Gather", np.array(form.channels), axis=1)
+    if (height, width) != size:
+        sizes = np.array([batch_size, len(form.channels), *size])
+        chain.add(
+            "Resize", None, None, sizes, mode="linear", coordinate_transformation_mode="half_pixel"
+        )
+    shape = [batch_size, len(form.channels), *size]
+    kind = TensorProto.FLOAT
+    if output == "labels":
+        chain.add("ArgMax", axis=1, keepdims=0)
+        chain.add("Cast", to=TensorProto.UINT8)
+        shape, kind = [batch_size, *size], TensorProto.UINT8
+    chain.end(output)
+    nodes = _needed([*front, *whole.graph.node, *chain.nodes], output)
+    del whole.graph.node[:], whole.graph.input[:], whole.graph.output[:], whole.graph.value_info[:]
+    whole.graph.node.extend(nodes)
+    images = [batch_size, 3, *size]
+    whole.graph.input.append(helper.make_tensor_value_info("images", TensorProto.FLOAT, images))
+    whole.graph.output.append(helper.make_tensor_value_info(output, kind, shape))
+    return simplified(whole)
+
+
+def trimmed(graph: onnx.ModelProto, form: Form) -> onnx.ModelProto:
+    """``graph`` up to the output of ``form``: without a decision, and without auxiliary heads."""
+    whole = onnx.ModelProto()
+    whole.CopyFrom(graph)
+    nodes = _needed(list(whole.graph.node), form.output)
+    del whole.graph.node[:], whole.graph.output[:]
+    whole.graph.node.extend(nodes)
+    whole.graph.output.append(onnx.ValueInfoProto(name=form.output))
+    return simplified(whole)
+
+
+def fix_input(graph: onnx.ModelProto, form: Form, batch_size: int, size: Size) -> None:
+    """Give the images of ``graph`` a fixed shape; what was known of other shapes goes."""
+    (images,) = (each for each in graph.graph.input if each.name == form.input)
+    shape = [batch_size, *size, 3] if form.images_last else [batch_size, 3, *size]
+    del images.type.tensor_type.shape.dim[:]
+    for length in shape:
+        images.type.tensor_type.shape.dim.add().dim_value = length
+    outputs = [onnx.ValueInfoProto(name=each.name) for each in graph.graph.output]
+    del graph.graph.value_info[:], graph.graph.output[:]
+    graph.graph.output.extend(outputs)
+
+
+def simplified(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with constants folded, batch norms in convolutions, and a name for each node.
+
+    ONNX Runtime does it as it would when it loads the file; nothing is left that depends on it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "simple.onnx"
+        options.optimized_model_filepath = str(path)
+        onnxruntime.InferenceSession(
+            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        simple = onnx.load(path)
+    taken: set[str] = set()
+    for index, node in enumerate(simple.graph.node):
+        if not node.name or node.name in taken:
+            node.name = f"{node.op_type}_{index}"
+        taken.add(node.name)
+    return simple
+
+
+def as_new_as_needed(graph: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """``graph`` in an opset that can be quantised; SegbenchError where it cannot be converted."""
+    opset = next((each.version for each in graph.opset_import if not each.domain), OPSET)
+    if opset >= OLDEST_OPSET:
+        return graph
+    from onnx import version_converter
+
+    try:
+        return version_converter.convert_version(graph, OPSET)
+    except Exception as error:  # the converter fails in as many ways as there are operators
+        raise SegbenchError(
+            f"{path} is of opset {opset} and cannot be converted; export it again with opset "
+            f"{OLDEST_OPSET} or later."
+        ) from error
+
+
+def output_shapes(
+    graph: onnx.ModelProto, form: Form, names: Sequence[str], batch_size: int, size: Size
+) -> list[tuple[Any, tuple[int, ...]]]:
+    """The type and shape of the tensors ``names`` for images of ``size``: the graph runs once."""
+    import onnxruntime
+
+    whole = onnx.ModelProto()
+    whole.CopyFrom(graph)
+    fix_input(whole, form, batch_size, size)
+    there = {output.name for output in whole.graph.output}
+    whole.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in there)
+    (images,) = (each for each in whole.graph.input if each.name == form.input)
+    shape = [axis.dim_value for axis in images.type.tensor_type.shape.dim]
+    kind = helper.tensor_dtype_to_np_dtype(images.type.tensor_type.elem_type)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            whole.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        outputs = session.run(list(names), {form.input: np.zeros(shape, kind)})
+    except Exception as error:  # ONNX Runtime has no exception of its own for a bad graph
+        if out_of_memory(error):
+            raise
+        height, width = size
+        raise SegbenchError(
+            f"ONNX Runtime cannot run the file on {batch_size} image{'s' * (batch_size > 1)} of "
+            f"{height}x{width} ({_first_line(error)}); give another --size, or export it again."
+        ) from error
+    return [(each.dtype, each.shape) for each in outputs]
+
+
+def _needed(nodes: Sequence[onnx.NodeProto], output: str) -> list[onnx.NodeProto]:
+    """Those of the nodes, in their order, that ``output`` follows from: no auxiliary head."""
+    wanted, kept = {output}, []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            kept.append(node)
+            wanted.update(_inputs(node))
+    return kept[::-1]
+
+
+def _inputs(node: onnx.NodeProto) -> set[str]:
+    """What a node reads, in the graphs inside it too."""
+    inner = [inside for each in node.attribute for inside in each.g.node]
+    return set(node.input).union(*map(_inputs, inner))
+
+
+def undecided(graph: onnx.ModelProto, name: str) -> str:
+    """What the output ``name`` is the largest or the softmax of, else ``name`` itself."""
+    makers = {output: node for node in graph.graph.node for output in node.output}
+    source = name
+    while source in makers and makers[source].op_type in ("Cast", "Squeeze", "Identity", "Reshape"):
+        source = makers[source].input[0]
+    if source in makers and makers[source].op_type == "ArgMax":
+        name = makers[source].input[0]
+    if name in makers and makers[name].op_type in ("Softmax", "LogSoftmax"):
+        return str(makers[name].input[0])
+    return name
+
+
+class _Chain:
+    """Nodes in a row, each of which takes the one before it and constants."""
+
+    def __init__(self, graph: onnx.GraphProto, start: str, name: str = "before") -> None:
+        self.graph, self.last, self.name = graph, start, f"segbench/{name}"
+        while any(node.name.startswith(self.name) for node in graph.node):
+            self.name = f"segbench/{self.name}"
+        self.nodes: list[onnx.NodeProto] = []
+
+    def add(self, kind: str, *constants: Any, **attributes: Any) -> None:
+        """A node of ``kind``; None stands for an input that is left out."""
+        name = f"{self.name}/{kind}_{len(self.nodes)}"
+        inputs = [self.last]
+        for number, constant in enumerate(constants):
+            inputs.append("" if constant is None else f"{name}/constant_{number}")
+            if constant is not None:
+                tensor = numpy_helper.from_array(np.asarray(constant), inputs[-1])
+                self.graph.initializer.append(tensor)
+        self.nodes.append(helper.make_node(kind, inputs, [f"{name}/output"], name, **attributes))
+        self.last = f"{name}/output"
+
+    def end(self, name: str) -> None:
+        """Call the chain's result ``name``."""
+        if not self.nodes:
+            self.add("Identity")
+        self.nodes[-1].output[0] = name
+
+
+def _per_channel(values: Sequence[float]) -> Any:
+    return np.array(values, np.float32).reshape(1, 3, 1, 1)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
