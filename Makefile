@@ -5,11 +5,14 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
-.PHONY: demo test bench gpu results docs install lint clean
+.PHONY: demo test test-long bench gpu results docs install lint clean
 
 # Two processes of one thread each: small networks gain little from a second thread.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+test-long: install
+	$(BIN)/python -m pytest -m long tests/long
 
 lint: install
 	$(BIN)/ruff check .

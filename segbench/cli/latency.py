@@ -185,8 +185,8 @@ def _print_network(records: Sequence[Record]) -> None:
         if line := _roofline(record.metrics):
             echo(f"roofline of {record.config['runtime']}: {line}")
     for record in records:
-        for reason in record.metrics["reasons"]:
-            echo(f"{record.config['runtime']}: {reason}")
+        for said in filter(None, (record.note, *record.metrics["reasons"])):
+            echo(f"{record.config['runtime']}: {said}")
 
 
 def _table(records: Sequence[Record]) -> Table:

@@ -27,7 +27,8 @@ def submit(registry: Registry, dataset_name: str, **given: Any) -> None:
     from segbench.jobs.submit import SubmitOptions
     from segbench.jobs.submit import submit as do_submit
 
-    chosen = SubmitOptions(dataset=registry.dataset(dataset_name), **given)
+    dataset, runtime = registry.dataset(dataset_name), registry.runtime("eager")
+    chosen = SubmitOptions(dataset=dataset, runtime=runtime, **given)
     count = do_submit(chosen, registry, Reporter())
     echo(f"{counted(count, 'file')} in {chosen.output}")
     if isinstance(chosen.dataset.benchmark, Submittable):

@@ -17,15 +17,12 @@ from segbench.scoring.predictions import read_prediction
 from segbench.types import Dataset, Submittable
 
 
-@dataclass(frozen=True)
-class SubmitOptions:
+@dataclass(frozen=True, kw_only=True)
+class SubmitOptions(EngineOptions):
     """What ``segbench submit`` was asked for; ``output`` is a folder or a .zip file."""
 
-    checkpoint: Path
     dataset: Dataset
-    data_root: Path
     output: Path
-    device: str = "auto"
 
 
 def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> int:
@@ -62,17 +59,14 @@ def _write(
     reporter: Reporter,
 ) -> int:
     dataset = options.dataset
-    engine = EngineOptions(
-        checkpoint=options.checkpoint, runtime=registry.runtime("eager"), device=options.device
-    )
-    network = load_network(engine, registry, reporter)
+    network = load_network(options, registry, reporter)
 
     from segbench.data.frames import read_image
     from segbench.inference.evaluate import network_logits, official_prediction
     from segbench.inference.tensors import class_map_at
 
     check_classes(network, dataset)
-    opened = open_network(network, engine, registry, reporter, dataset)
+    opened = open_network(network, options, registry, reporter, dataset)
     source = dataset.locate(options.data_root)
     frames = dataset.frames(source, "test")
     provide(dataset, source, frames, reporter)

@@ -47,22 +47,27 @@ def problem(data: Any) -> str | None:
 
 def section_problem(section: str, fields: dict[str, Any]) -> str | None:
     """The first of the fields whose type is not the schema's, or that is too large a number."""
-    name = _mistyped(section, tuple(fields), tuple(map(type, fields.values())))
-    if name is not None:
-        return f"{_dotted(section, name)} has the wrong type: {fields[name]!r:.40}"
-    numbers = ((name, value) for name, value in fields.items() if type(value) is float)
-    large = next((name for name, value in numbers if abs(value) >= TOO_LARGE), None)
-    return large and f"{_dotted(section, large)} is out of range"
+    wrong, numbers = _shape(section, tuple(fields), tuple(map(type, fields.values())))
+    if wrong is not None:
+        return f"{_dotted(section, wrong)} has the wrong type: {fields[wrong]!r:.40}"
+    for name in numbers:
+        if not -TOO_LARGE < fields[name] < TOO_LARGE:
+            return f"{_dotted(section, name)} is out of range"
+    return None
 
 
 @lru_cache(1000)
-def _mistyped(section: str, names: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
-    """The first name of another kind than the schema's; records that look alike are asked once."""
+def _shape(
+    section: str, names: tuple[str, ...], kinds: tuple[type, ...]
+) -> tuple[str | None, tuple[str, ...]]:
+    """The first name of another kind than the schema's, and the names of fractions.
+
+    Kept, since thousands of records have the same fields.
+    """
     _, types = _sections()[section]
-    for name, kind in zip(names, kinds, strict=True):
-        if kind not in types.get(name, {kind}):
-            return name
-    return None
+    pairs = list(zip(names, kinds, strict=True))
+    wrong = next((name for name, kind in pairs if kind not in types.get(name, {kind})), None)
+    return wrong, tuple(name for name, kind in pairs if kind is float)
 
 
 @cache

@@ -136,7 +136,8 @@ def _open_file(path: Path, start: float, most: int | None) -> Footage:
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is not a regular file; save the video first.")
     try:
-        container = av.open(path.absolute())  # FFmpeg takes a relative a:b.mp4 for a protocol
+        # FFmpeg takes a relative a:b.mp4 for a protocol, and a title may be in any encoding.
+        container = av.open(path.absolute(), metadata_errors="replace")
     except av.FFmpegError as error:
         raise DataError(f"{path} cannot be read as a video ({error.strerror}).") from error
     stream = next(filter(_moves, container.streams.video), None)

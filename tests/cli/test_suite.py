@@ -85,7 +85,7 @@ def steady_machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(group, "copy_rate", lambda device: 1e15)
     monkeypatch.setattr(latency_record, "doubts", lambda measured, network: list(doubts))
 
-    def here(work: Callable[..., Outcome], options: LatencyOptions) -> Outcome:
+    def here(work: Callable[..., Outcome], options: LatencyOptions, *words: str) -> Outcome:
         return measure(options, REGISTRY, Reporter(quiet=True))
 
     monkeypatch.setattr(jobs, "in_own_process", here)
@@ -348,7 +348,7 @@ def test_what_a_training_sets_is_not_in_the_environment_of_a_latency(
 
     def look(*_: object) -> Outcome:
         seen.append(os.environ.get("A_TRAININGS_OWN"))
-        return Outcome()
+        return Outcome(count=1)
 
     monkeypatch.setattr(jobs, "latency", look)
     jobs._measure(("A_TRAININGS_OWN",), LatencyOptions(("eager",)))

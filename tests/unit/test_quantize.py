@@ -379,6 +379,8 @@ def test_a_layer_kept_in_float_is_run_in_float(tmp_path: Path) -> None:
     model: Any = random_network(
         fcn8s_on(Registry.load().backbone("mobilenet")), Registry.load(), size=SIZE
     ).model
+    for stage in model.net.encoder.blocks:
+        del stage[1:]
     first = model.net.encoder.blocks[0][0]
     with torch.no_grad():
         first.conv_dw.weight[::2] *= 0.01

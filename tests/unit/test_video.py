@@ -145,6 +145,13 @@ def test_frames_of_a_file(tmp_path: Path) -> None:
     assert footage.troubles == []
 
 
+def test_a_title_may_be_in_any_encoding(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4")
+    path.write_bytes(path.read_bytes().replace(b"Lavf", b"\xe7avf"))
+    assert b"\xe7avf" in path.read_bytes()
+    assert len(list(open_footage(path).stills)) == 12
+
+
 def test_frames_are_upright(tmp_path: Path) -> None:
     footage = open_footage(write_video(tmp_path / "a.mp4", matrix=QUARTER_TURN))
     (still, *_) = footage.stills

@@ -20,7 +20,6 @@ from segbench.jobs.export import ExportOptions, export
 from segbench.jobs.latency import LatencyOptions, Outcome, latency
 from segbench.jobs.latency_isolated import in_own_process
 from segbench.jobs.plan import RunOptions, configuration, default_output
-from segbench.jobs.report import ReportOptions, write_report
 from segbench.jobs.run import run
 from segbench.jobs.suite.shop import NETWORK, Shop, Subject
 from segbench.plugins import Registry
@@ -290,6 +289,8 @@ def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> W
 
 def reporting(evaluation: Evaluation, folder: Path, shop: Shop) -> Writing:
     """``segbench report`` of an evaluation's record, with its best and worst frames."""
+    from segbench.jobs.report import ReportOptions, write_report
+
     record = evaluation.record(shop)
     source = record.path if record else None
     if source is None:
