@@ -4,8 +4,9 @@ Each entry point of the group ``segbench`` gets a pluggy manager of its own: wha
 in one plugin (at import, at registration, in a hook) is that plugin's error and nobody else's.
 """
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import Distribution, EntryPoint, distributions, version
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
@@ -70,7 +71,7 @@ class Registry:
     """Everything the installed plugins offer; described data sets are those of ``data_root``."""
 
     plugins: tuple[Plugin, ...] = ()
-    data_root: Path = Path("data")
+    data_root: Path = field(default_factory=lambda: Path(os.environ.get("SEGBENCH_DATA", "data")))
 
     @classmethod
     def load(cls) -> "Registry":

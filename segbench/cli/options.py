@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from segbench.plugins import Registry
 from segbench.types import Size
 
 FC = TypeVar("FC", bound=Callable[..., Any] | click.Command)
@@ -69,8 +70,9 @@ def sweep(
 
 
 def _at_data_root(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """The command's registry has the data sets that are described there."""
-    ctx.obj = ctx.obj.at(value)
+    """The command's registry has the datasets that are described there."""
+    if isinstance(ctx.obj, Registry):
+        ctx.obj = ctx.obj.at(value)
     return value
 
 

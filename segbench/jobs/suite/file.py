@@ -20,6 +20,7 @@ from segbench.errors import SegbenchError, unknown_name
 from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.downloads import check_weights
 from segbench.inference.networks import chosen_network
+from segbench.inference.onnx_file import OnnxOptions
 from segbench.jobs.evaluate import EvaluateOptions
 from segbench.jobs.latency import (
     LatencyOptions,
@@ -30,7 +31,7 @@ from segbench.jobs.latency import (
 from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
 from segbench.jobs.suite.jobs import Training
 from segbench.jobs.suite.shop import Subject
-from segbench.latency.group import Protocol
+from segbench.latency.group import REFERENCE, Protocol
 from segbench.plugins import Registry
 from segbench.text import counted
 from segbench.types import Recipe
@@ -38,12 +39,15 @@ from segbench.types import Recipe
 Table = Mapping[str, Any]
 
 OWN = ("results", "page", "reports", "exports")
+ONNX = {
+    *("model", "mean", "std", "scale", "channels", "layout", "class-order", "model-output"),
+}
 LEFT_OUT = {
-    "run": {"results", "seeds", "resume", "force"},
-    "evaluate": {"results", "checkpoint", "network", "weights"},
+    "run": {"results", "checkpoint", "seeds", "resume", "force"},
+    "evaluate": {"results", "checkpoint", "network", "weights", *ONNX},
     "latency": {
         *("results", "checkpoint", "network", "backbone", "decoder", "weights", "dataset"),
-        "isolate",
+        *("isolate", *ONNX),
     },
 }
 """Options that are the suite's own affair."""
@@ -53,6 +57,7 @@ TOGETHER = {
     "latency": ("runtime", "keep-float"),
 }
 """Options whose list is one value; a list of any other is a job for each value."""
+OF_ONNX = ("model", *(f"onnx_{each.name}" for each in fields(OnnxOptions)))
 RECIPE = {each.name for each in fields(Recipe)}
 PROTOCOL = {each.name for each in fields(Protocol)}
 VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
@@ -194,15 +199,16 @@ class _Reader:
         check_weights(weights, network.weights)
         check_splits(dataset, given["train_splits"], recipe)
         dataset.locate(given["data_root"])
-        given.pop("seeds")
+        for unused in ("seeds", "checkpoint"):
+            given.pop(unused)
         given |= {"weights": weights, "results": self.results, "resume": True, "argv": argv}
         return RunOptions(network, dataset, recipe, **given)
 
     def _evaluation(self, argv: Sequence[str], given: dict[str, Any]) -> EvaluateOptions:
-        for unused in ("network", "weights"):
+        for unused in ("network", "weights", *OF_ONNX):
             given.pop(unused)
         dataset = self.registry.dataset(given.pop("dataset"))
-        runtime = self.registry.runtime(given.pop("runtime"))
+        runtime = self.registry.runtime(given.pop("runtime") or REFERENCE)
         dataset.locate(given["data_root"])
         given |= {"checkpoint": Path(), "results": self.results, "argv": argv}
         return EvaluateOptions(dataset=dataset, runtime=runtime, **given)
@@ -211,11 +217,13 @@ class _Reader:
         given["threads"] = cpu_threads(given["threads"])
         asked = {key: given.pop(key) for key in PROTOCOL & given.keys()}
         protocol = Protocol(batch_size=given["batch_sizes"][0], **asked)
-        names = named_runtimes(given.pop("runtimes"), protocol.device, self.registry)
+        runtimes = given.pop("runtimes") or (REFERENCE,)
+        names = named_runtimes(runtimes, protocol.device, self.registry)
         names = with_fp16(names, protocol.device, self.registry)
         check_keep_float(names, protocol.keep_float, self.registry)
         sizes = given.pop("sizes")[:1] or (None,)
-        given.pop("isolate")
+        for unused in ("isolate", *OF_ONNX):
+            given.pop(unused)
         given |= {"sizes": sizes, "protocol": protocol, "results": self.results, "argv": argv}
         return LatencyOptions(names, **given)
 
