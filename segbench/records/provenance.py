@@ -24,8 +24,8 @@ from segbench.types import Backbone, Network, Runtime, Session
 
 SOURCE = Path(__file__).parents[2]
 TUNING = re.compile(
-    "(OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|MALLOC|THP|TORCH|PYTORCH|CUDA|NVIDIA|ORT)_.+"
-    "|LD_PRELOAD|GLIBC_TUNABLES"
+    "(OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|MALLOC|THP|TORCH|PYTORCH|CUDA|ORT)_.+"
+    "|NVIDIA_TF32_OVERRIDE|LD_PRELOAD|GLIBC_TUNABLES"
 )
 """Names of environment variables that change how fast libraries are, or what they compute."""
 ARITHMETIC = ("arithmetic_error", "arithmetic_agreement")

@@ -24,9 +24,9 @@ else:
 
 @pytest.fixture
 def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """``nvidia-smi`` that lists ``processes`` and ``mask``, for a device that says it is a card."""
+    """``nvidia-smi`` that lists ``processes`` and ``mask``, for a device that says it is a GPU."""
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(machine, "card", lambda device: "GPU-1")
+    monkeypatch.setattr(machine, "gpu_name", lambda device: "GPU-1")
 
     def says(processes: str, mask: str = "0x0000000000000000") -> None:
         tool = tmp_path / "nvidia-smi"
@@ -67,7 +67,7 @@ def test_this_process_is_not_another_one() -> None:
     assert watch.other_cpu is None or 0 <= watch.other_cpu <= 1
 
 
-def test_another_process_on_the_card_and_slow_clocks_are_doubts(smi: SimpleNamespace) -> None:
+def test_another_process_on_the_gpu_and_slow_clocks_are_doubts(smi: SimpleNamespace) -> None:
     smi.says(f"{os.getpid()}, 500\\n77, [N/A]", "0x0000000000000044")
     with Watch(CPU) as watch:
         wait_for_the_log(watch)
@@ -78,7 +78,7 @@ def test_another_process_on_the_card_and_slow_clocks_are_doubts(smi: SimpleNames
     ]
 
 
-def test_alone_on_a_card_at_its_power_cap_is_no_doubt(smi: SimpleNamespace) -> None:
+def test_alone_on_a_gpu_at_its_power_cap_is_no_doubt(smi: SimpleNamespace) -> None:
     smi.says("4711, 100", "0x0000000000000004")
     with Watch(CPU) as watch:
         wait_for_the_log(watch)
@@ -109,7 +109,7 @@ def test_device_memory_is_this_processs_own(
     assert machine.device_memory_mb(CPU) == 7
 
 
-def test_without_a_card_nothing_is_known_of_it() -> None:
+def test_without_a_gpu_nothing_is_known_of_it() -> None:
     assert machine.gpu_name(CPU) is None
     assert machine.device_memory_mb(CPU) is None
 
