@@ -68,7 +68,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything the installed plugins offer; described data sets are those of ``data_root``."""
+    """Everything the installed plugins offer; described datasets are those of ``data_root``."""
 
     plugins: tuple[Plugin, ...] = ()
     data_root: Path = field(default_factory=lambda: Path(os.environ.get("SEGBENCH_DATA", "data")))
@@ -193,7 +193,7 @@ class Registry:
         dataset = self._one(DescribedDataset, described.name).read(self.data_root)
         if name not in (described.name, dataset.name):
             raise DataError(
-                f"{self.data_root} holds the data set {dataset.name!r}, not {name!r}; name the "
+                f"{self.data_root} holds the dataset {dataset.name!r}, not {name!r}; name the "
                 "folder of that one with --data-root."
             )
         return dataset

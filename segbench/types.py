@@ -323,9 +323,9 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DescribedDataset:
-    """A data set whose classes are described beside its files.
+    """A dataset whose classes are described beside its files.
 
-    ``read`` takes the data root and gives the data set, whose name is ``name``, a dash and a name
+    ``read`` takes the data root and gives the dataset, whose name is ``name``, a dash and a name
     of its own; it raises DataError where there is none, or its description is wrong.
     """
 

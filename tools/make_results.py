@@ -35,7 +35,9 @@ every runtime that was tried; the newest VALID latency of each network, runtime 
 were trainings that a better one replaced, INVALID latencies that were measured again, and latencies
 with a roofline that is now known to be wrong (FP32's rate for an INT8 engine, or a rate above the
 machine's). Tables of *unknown extensions* are of records from before these were
-written down.
+written down. Rows of the H200 are of trainings that were still going on, on frames re-encoded as
+JPEG of quality 95; their latencies are INVALID for too short a warm-up, and are all that there is
+from a GPU. docs/results.md says more.
 
 """
 

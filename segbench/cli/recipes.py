@@ -1,4 +1,4 @@
-"""``segbench recipes``: what each recipe sets for each data set."""
+"""``segbench recipes``: what each recipe sets for each dataset."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,7 +18,7 @@ HEADINGS = ("name", "source")
 @click.option("--dataset", "names", multiple=True, metavar="NAME", help="Only this. Repeatable.")
 @click.pass_obj
 def recipes(registry: Registry, names: tuple[str, ...]) -> None:
-    """Show what each recipe sets for each data set.
+    """Show what each recipe sets for each dataset.
 
     segbench run takes them with --recipe, and its other options change single settings. A backbone
     may scale the modern recipe's rate for the encoder further, and the networks named last change
@@ -74,7 +74,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _sources(name: str, datasets: list[Dataset]) -> dict[str, list[str]]:
-    """Source -> the data sets whose recipe of that name has it."""
+    """Source -> the datasets whose recipe of that name has it."""
     sources: dict[str, list[str]] = {}
     for dataset in datasets:
         source = dataset.recipes[name].source

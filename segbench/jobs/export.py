@@ -98,7 +98,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
 
 
 def _known(name: str, registry: Registry) -> Dataset | None:
-    """The data set of that name, None where it is not installed or not in the data root."""
+    """The dataset of that name, None where it is not installed or not in the data root."""
     try:
         return registry.dataset(name)
     except SegbenchError:

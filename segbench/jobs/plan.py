@@ -53,7 +53,7 @@ def choose_recipe(
     changes: Mapping[str, Any],
     early_stop: bool | None = None,
 ) -> Recipe:
-    """The data set's recipe of that name with the user's ``changes``; None changes nothing.
+    """The dataset's recipe of that name with the user's ``changes``; None changes nothing.
 
     A network may change the modern recipe, whose rate suits encoders with batch normalisation.
     ``early_stop`` switches the stop on (with the recipe's patience or 3) or off.

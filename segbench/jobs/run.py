@@ -1,4 +1,4 @@
-"""The main job: train a network on a data set, score the best epoch, record it and draw it."""
+"""The main job: train a network on a dataset, score the best epoch, record it and draw it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

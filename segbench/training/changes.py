@@ -57,7 +57,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sentence(name: str, old: Any, new: Any) -> str:
     if name == "data":
-        return "the frames of the data set differ"
+        return "the frames of the dataset differ"
     option = f"--{name.replace('_', '-')}" if name in OPTIONS else name.replace("_", " ")
     return f"{option} was {_text(old)}, now {_text(new)}"
 

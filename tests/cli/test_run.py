@@ -146,7 +146,7 @@ def test_a_frame_that_was_trained_on_may_not_change_before_resuming() -> None:
     PIL.Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("data/tiny/train/000.png")
     result = run("--epochs", "1", "--output", "out", "--resume")
     assert result.exit_code == 1
-    assert "the frames of the data set differ" in result.output
+    assert "the frames of the dataset differ" in result.output
 
 
 def test_memory_that_is_not_there_is_said_with_batch_and_size(

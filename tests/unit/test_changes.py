@@ -39,5 +39,5 @@ def test_another_recipe_stands_for_what_it_sets() -> None:
 
 def test_other_frames_have_no_option() -> None:
     assert changes(BEGUN, BEGUN | {"data": "train 1, val 3"}) == [
-        "the frames of the data set differ"
+        "the frames of the dataset differ"
     ]

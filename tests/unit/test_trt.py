@@ -107,7 +107,7 @@ def test_the_card_decides_which_tensorrt(
     else:
         target = target_to_run(LABELS)
         assert (target.trt.__name__, target.capability) == (chosen, capability)
-        assert target.card == "a card"
+        assert target.gpu == "a card"
 
 
 def test_an_old_tensorrt_is_refused(monkeypatch: pytest.MonkeyPatch, card: Card) -> None:
@@ -163,9 +163,9 @@ def test_an_export_is_for_the_card_that_is_here_unless_told(
 ) -> None:
     install(monkeypatch, FakeTensorrt(), FakeTensorrt("tensorrt_rtx"))
     assert target_to_export(Setup(SIZE)).trt.__name__ == "tensorrt"
-    assert target_to_export(Setup(SIZE, compute_capability="8.9")).card == "a card"
+    assert target_to_export(Setup(SIZE, compute_capability="8.9")).gpu == "a card"
     elsewhere = target_to_export(Setup(SIZE, compute_capability="7.5"))
-    assert (elsewhere.trt.__name__, elsewhere.card) == ("tensorrt_rtx", None)
+    assert (elsewhere.trt.__name__, elsewhere.gpu) == ("tensorrt_rtx", None)
 
 
 @pytest.mark.parametrize(("version", "flags"), [("10.9.0", 1), ("11.4.0", 0)])

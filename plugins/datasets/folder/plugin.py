@@ -54,7 +54,7 @@ def frames(folder: Path, split: str) -> tuple[Frame, ...]:
 
 
 def read(root: Path) -> Dataset:
-    """The data set in ``root``; DataError where ``classes.json`` is missing or wrong."""
+    """The dataset in ``root``; DataError where ``classes.json`` is missing or wrong."""
     description = read_description(root)
     benchmark = FolderScore(description)
     size = description.size or _usual_size(root)
@@ -99,7 +99,7 @@ def _usual_size(root: Path) -> Size:
 
 @hookimpl
 def segbench_datasets() -> Iterator[DescribedDataset]:
-    """A data set that is read from the data root."""
+    """A dataset that is read from the data root."""
     yield DescribedDataset(
         name="folder",
         summary="Images and labels of your own, with classes.json in --data-root",

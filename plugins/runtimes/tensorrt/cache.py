@@ -69,7 +69,7 @@ def engine_key(target: Target, onnx: bytes) -> str:
 
 def _machine(target: Target) -> list[str]:
     name, release = target.trt.__name__, target.trt.__version__
-    return [name, release, str(target.card), target.capability, OPTIONS]
+    return [name, release, str(target.gpu), target.capability, OPTIONS]
 
 
 def _digest(values: list[str]) -> str:

@@ -25,13 +25,13 @@ RTX_CAPABILITIES = ("7.5", "8.6", "8.9", "12.0", "12.1")
 class Target:
     """A compute capability ("8.9") and the module that builds for it.
 
-    ``device`` and ``card`` (its name) are there when the engine shall run on this machine.
+    ``device`` and ``gpu`` (its name) are there when the engine shall run on this machine.
     """
 
     trt: Any
     capability: str
     device: "torch.device | None" = None
-    card: str | None = None
+    gpu: str | None = None
 
     @property
     def is_rtx(self) -> bool:

@@ -32,7 +32,7 @@ NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True)
 class Training:
-    """``segbench run`` for one network, data set, size and seed."""
+    """``segbench run`` for one network, dataset, size and seed."""
 
     options: RunOptions
 
