@@ -43,7 +43,8 @@ def test_frames(tmp_path: Path, own_cache: Path) -> None:
 
 def test_checkpoints_and_states(tmp_path: Path) -> None:
     model = fcn8s_over(TinyEncoder(), 11)
-    learner = Learner(model, make_optimizer(model, MODERN), torch.amp.GradScaler(enabled=False))
+    scaler = torch.amp.GradScaler(enabled=False)
+    learner = Learner(model, make_optimizer(model, MODERN), scaler, None)
     job = Job(MODERN, 0, torch.device("cpu"), tmp_path, CONFIG)
     curve = [Epoch(1, 1.0, 0.5, 1.0, 0.5, 0.1, 1.0)]
     save_state(job, learner, curve)

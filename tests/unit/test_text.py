@@ -29,7 +29,7 @@ def test_nothing_steers_a_terminal(text: str) -> None:
 def test_every_way_to_the_terminal_is_cleaned(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(HOSTILE, title=HOSTILE)
     table.add_row(HOSTILE)
-    console = Console(force_terminal=False, markup=False, highlight=False)
+    console = Console()
     console.print(table)
     console.print(HOSTILE, soft_wrap=True)
     echo(HOSTILE)

@@ -57,7 +57,7 @@ def target_to_run(setup: Setup) -> Target:
             "`segbench export --runtime trt-int8 --compute-capability 8.9` builds an engine "
             "ahead of time."
         )
-    return _on_card(device)
+    return _on_gpu(device)
 
 
 def target_to_export(setup: Setup) -> Target:
@@ -74,10 +74,10 @@ def target_to_export(setup: Setup) -> Target:
             "There is no CUDA device here to build an engine for; name another machine's with "
             f"--compute-capability ({', '.join(RTX_CAPABILITIES)})."
         )
-    return _on_card(device) if wanted == here else _elsewhere(wanted)
+    return _on_gpu(device) if wanted == here else _elsewhere(wanted)
 
 
-def _on_card(device: "torch.device") -> Target:
+def _on_gpu(device: "torch.device") -> Target:
     import torch
 
     capability = _capability(device)
