@@ -61,7 +61,7 @@ def segbench_datasets() -> Iterator[Dataset]:
                 MODERN,
                 size=SIZE,
                 batch_size=4,
-                epochs=6,
+                epochs=5,
                 lr=6e-3,
                 encoder_lr_scale=1.0,
                 class_weights=True,
