@@ -31,13 +31,12 @@ latencies, and an `.npz` beside a record holds its confusion matrices or samples
 `leaderboard.html` is a page to download and open: it sorts, filters and plots the same rows.
 
 How the records were chosen: the best training of each network on each dataset, with a score on
-every runtime that was tried; the newest VALID latency of each network, runtime and machine. Removed
-were trainings that a better one replaced, INVALID latencies that were measured again, and latencies
-with a roofline that is now known to be wrong (FP32's rate for an INT8 engine, or a rate above the
-machine's). Tables of *unknown extensions* are of records from before these were
-written down. Rows of the H200 are of trainings that were still going on, on frames re-encoded as
-JPEG of quality 95; their latencies are INVALID for too short a warm-up, and are all that there is
-from a GPU. docs/results.md says more.
+every runtime that was tried, and one session of latencies on each machine. A latency is INVALID
+where the machine was not steady (the record says how); it stays until a VALID one replaces it.
+Removed were trainings that a better one replaced, and latencies with a roofline that is now known
+to be wrong (FP32's rate for an INT8 engine, or a rate above the machine's). Tables of *unknown
+extensions* are of records from before these were written down. Rows of the H200 are of trainings
+that were still going on, on frames re-encoded as JPEG of quality 95. docs/results.md says more.
 
 """
 
@@ -56,7 +55,7 @@ def main() -> None:
 def texts(records: Sequence[Record]) -> dict[str, str]:
     """What ``records`` amount to, by file."""
     tables = leaderboard(records)
-    rows = largest(tables)
+    rows = headline(tables)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return {
         "results/README.md": RESULTS + as_markdown(tables),
@@ -69,9 +68,13 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
     }
 
 
-def largest(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """The newest rows of the table that scored and timed the most of them."""
-    return max(map(newest, tables.values()), key=len)
+def headline(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The table with the best of the VALID rows that were scored and timed."""
+
+    def best(rows: Sequence[Row]) -> float:
+        return max((row["score"] for row in rows if row["verdict"] == "VALID"), default=0)
+
+    return max(map(newest, tables.values()), key=best)
 
 
 def pareto_picture(rows: Sequence[Row]) -> str:

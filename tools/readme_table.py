@@ -12,6 +12,7 @@ SETTINGS: dict[str, Cell] = {
     "batch": lambda row: _number(row, "query_batch_size", "{}"),
     "threads": lambda row: _number(row, "query_threads", "{}"),
     "speed-up over": lambda row: row["baseline"] or "",
+    "verdict": lambda row: row["verdict"] or "",
 }
 """Columns where the rows differ, else said once above the table."""
 
@@ -26,10 +27,15 @@ COLUMNS: dict[str, Cell] = {
 
 
 def newest(rows: Sequence[Row]) -> list[Row]:
-    """The scored and VALID rows of a table, of each network and runtime the newest, in order."""
-    shown = [row for row in rows if row["rank"] is not None and row["verdict"] == "VALID"]
+    """The scored and timed rows of each network's best checkpoint, one for each runtime, in order.
+
+    The newest counts, but no INVALID latency takes the place of a VALID one.
+    """
+    shown = [row for row in rows if row["rank"] is not None and row["p50_ms"] is not None]
+    best = {row["network"]: row["checkpoint_sha256"] for row in reversed(shown)}
+    shown = [row for row in shown if row["checkpoint_sha256"] == best[row["network"]]]
     latest: dict[tuple[str, str], Row] = {}
-    for row in sorted(shown, key=_written):
+    for row in sorted(shown, key=lambda row: (row["verdict"] == "VALID", _written(row))):
         latest[row["network"], row["runtime"]] = row
     return [row for row in shown if row is latest[row["network"], row["runtime"]]]
 
