@@ -59,6 +59,13 @@ def load_network(options: EngineOptions, registry: Registry, reporter: Reporter)
         device = resolve_device(options.device).type
         if warning := slow_precision(options.runtime.precision, device):
             reporter.say(f"Warning: {options.runtime.name}: {warning}")
+    return load_to_export(options, registry, reporter)
+
+
+def load_to_export(options: EngineOptions, registry: Registry, reporter: Reporter) -> LoadedNetwork:
+    """The network that the options name, on a machine that need not be able to run it."""
+    check_source(options.checkpoint)
+    with reporter.working("load the network"):
         network = load_source(options.checkpoint, registry, options.size)
     check_loads(options.runtime, network, registry)
     for note in network.notes:

@@ -27,6 +27,11 @@ def short_of_memory(*_: Any) -> Any:
     raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried 9 bytes")
 
 
+def write_a_word(model: Any, setup: Any, path: Path) -> dict[str, Any]:
+    path.write_text("engine")
+    return {}
+
+
 REGISTRY = Registry.of(
     [tiny_backbone()],
     [tiny_dataset()],
@@ -35,6 +40,13 @@ REGISTRY = Registry.of(
         *onnx_plugin.segbench_runtimes(),
         *tensorrt.segbench_runtimes(),
         Runtime("very-large", "no memory is enough", short_of_memory, export=short_of_memory),
+        Runtime(
+            "runs-elsewhere",
+            "runs on no machine like this",
+            short_of_memory,
+            lacking=lambda: "This machine lacks it.",
+            export=write_a_word,
+        ),
     ],
 )
 
@@ -75,6 +87,24 @@ def test_it_writes_the_graph_and_says_its_size(trained: Path, tmp_path: Path) ->
     assert last.endswith("matches eager FP32.")
     shape = onnx.load(tmp_path / "out/a.onnx").graph.input[0].type.tensor_type.shape
     assert [axis.dim_value for axis in shape.dim] == [2, 3, 40, 72]
+
+
+def test_a_file_is_written_on_a_machine_that_cannot_run_it(trained: Path, tmp_path: Path) -> None:
+    result = segbench(
+        "evaluate",
+        "--checkpoint",
+        str(trained),
+        "--dataset",
+        "tiny",
+        "--data-root",
+        str(trained),
+        "--runtime",
+        "runs-elsewhere",
+    )
+    assert result.output == "Error: This machine lacks it.\n"
+    path = tmp_path / "a.onnx"
+    result = export(trained, tmp_path, "--runtime", "runs-elsewhere", "--output", str(path))
+    assert path.exists(), result.output
 
 
 def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Path) -> None:
