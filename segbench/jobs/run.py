@@ -17,7 +17,7 @@ from segbench.data.frames import (
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.files import check_writable, locked, sweep
-from segbench.inference.checkpoint import fine_tuned
+from segbench.inference.checkpoint import BEST, fine_tuned
 from segbench.inference.downloads import check_weights
 from segbench.inference.opened import EngineOptions, load_network, open_network
 from segbench.inference.weights import LoadedWeights, build_model
@@ -69,7 +69,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     config = configuration(options, prints)
     done = find_record(options.results, "run", config_hash(config))
     if done is not None and not options.force:
-        reporter.say(f"skipped: {done} is a run of this configuration; --force repeats it")
+        reporter.say(_skipped(done, options.output))
         return done
     output = options.output or default_output(config)
     check_writable(output, needed=FILES * 4 * model.count_parameters())
@@ -103,6 +103,15 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
                 ) from error
         except KeyboardInterrupt:
             raise InterruptedRun(f"Interrupted; {go_on}") from None
+
+
+def _skipped(done: Path, output: Path | None) -> str:
+    if output is not None and not (output / BEST).is_file():
+        return (
+            f"skipped: {done} is a run of this configuration, but {output} does not hold its "
+            "checkpoint; --force repeats it, and with another --results it is a run of its own"
+        )
+    return f"skipped: {done} is a run of this configuration; --force repeats it"
 
 
 def read_splits(options: RunOptions, folder: Path, reporter: Reporter) -> Splits:
@@ -186,7 +195,7 @@ def score_and_record(
     """
     from segbench.inference.evaluate import evaluate
     from segbench.jobs.overlays import frames_to_draw, write_overlays
-    from segbench.training.state import BEST, training_changes
+    from segbench.training.state import training_changes
 
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     engine = EngineOptions(checkpoint=output / BEST, runtime=runtime, device=options.device)
@@ -223,7 +232,7 @@ def score_and_record(
 
 def claim_output(output: Path, options: RunOptions) -> bool:
     """Clear the locked output folder and say whether to resume; a run begun there is kept."""
-    from segbench.training.state import BEST, LAST, STATE
+    from segbench.training.state import LAST, STATE
 
     state, log = output / STATE, output / "train.log"
     if state.exists() and not (options.resume or options.force):

@@ -70,6 +70,15 @@ def test_a_run_leaves_a_record_checkpoints_and_overlays() -> None:
     assert "epoch 2/2: train loss" in Path("out/train.log").read_text()
 
 
+def test_a_skipped_run_says_that_the_output_lacks_its_checkpoint() -> None:
+    for output in ("first", "first", "second"):
+        result = run("--epochs", "1", "--output", output)
+        assert result.exit_code == 0, result.output
+        if output == "first":
+            assert "does not hold" not in result.output
+    assert "but second does not hold its checkpoint; --force repeats it" in result.output
+
+
 def test_the_same_seed_gives_the_same_record() -> None:
     for name in ("a", "b"):
         result = run("--epochs", "2", "--results", name, "--output", f"out-{name}")
