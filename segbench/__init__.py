@@ -14,13 +14,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from segbench.api import *  # noqa: F403
-    from segbench.errors import *  # noqa: F403
-    from segbench.hookspecs import *  # noqa: F403
-    from segbench.plugins import *  # noqa: F403
-    from segbench.progress import *  # noqa: F403
-    from segbench.recipes import *  # noqa: F403
-    from segbench.types import *  # noqa: F403
+    from segbench.api import evaluate as evaluate
+    from segbench.api import export as export
+    from segbench.api import leaderboard as leaderboard
+    from segbench.api import load_records as load_records
+    from segbench.api import measure as measure
+    from segbench.api import registry as registry
+    from segbench.api import score as score
+    from segbench.api import train as train
+    from segbench.errors import DataError as DataError
+    from segbench.errors import MissingDeviceError as MissingDeviceError
+    from segbench.errors import SegbenchError as SegbenchError
+    from segbench.hookspecs import hookimpl as hookimpl
+    from segbench.plugins import Registry as Registry
+    from segbench.progress import Reporter as Reporter
+    from segbench.recipes import MODERN as MODERN
+    from segbench.recipes import ORIGINAL as ORIGINAL
+    from segbench.types import IGNORED as IGNORED
+    from segbench.types import Augmentation as Augmentation
+    from segbench.types import Backbone as Backbone
+    from segbench.types import BackboneFamily as BackboneFamily
+    from segbench.types import Benchmark as Benchmark
+    from segbench.types import Calibration as Calibration
+    from segbench.types import ClassMap as ClassMap
+    from segbench.types import Color as Color
+    from segbench.types import Counts as Counts
+    from segbench.types import Dataset as Dataset
+    from segbench.types import DescribedDataset as DescribedDataset
+    from segbench.types import Frame as Frame
+    from segbench.types import InputConvention as InputConvention
+    from segbench.types import Network as Network
+    from segbench.types import Peak as Peak
+    from segbench.types import Recipe as Recipe
+    from segbench.types import Runtime as Runtime
+    from segbench.types import ScoreTable as ScoreTable
+    from segbench.types import Session as Session
+    from segbench.types import Setup as Setup
+    from segbench.types import Size as Size
 
 __version__ = "0.1.0"
 

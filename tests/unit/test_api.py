@@ -44,12 +44,20 @@ def test_importing_loads_neither_torch_nor_pandas() -> None:
 def test_what_type_checkers_see_is_what_there_is() -> None:
     tree = ast.parse(Path(segbench.__file__).read_text(encoding="utf-8"))
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
-    seen = {node.module for node in block.body if isinstance(node, ast.ImportFrom)}
-    assert seen == {f"segbench.{module}" for module in segbench.MODULES}
-    for names in segbench.MODULES.values():
-        for name in names.split():
-            assert hasattr(segbench, name)
-            assert name in dir(segbench)
+    seen = {
+        (node.module, alias.asname)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    offered = {
+        (f"segbench.{module}", name)
+        for module, names in segbench.MODULES.items()
+        for name in names.split()
+    }
+    assert seen == offered
+    assert all(hasattr(segbench, name) for _, name in offered)
+    assert {name for _, name in offered} <= set(dir(segbench))
     with pytest.raises(AttributeError, match="trian"):
         segbench.trian  # noqa: B018
 
