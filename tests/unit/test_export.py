@@ -13,11 +13,13 @@ import torch
 from segbench.errors import SegbenchError, out_of_memory
 from segbench.inference import tensors
 from segbench.model import SegmentationModel
+from segbench.onnx import session
 from segbench.onnx.graph import export_onnx
 from segbench.onnx.session import OnnxSession
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import InputConvention, Setup
 from segbench_plugins.backbones.mobilenet import segbench_backbones
+from segbench_plugins.runtimes.onnx import segbench_runtimes
 from tests.tiny import fcn8s_over
 
 SIZE = (40, 70)
@@ -160,6 +162,18 @@ def test_on_a_card_the_input_is_there_before_onnx_runtime_starts(
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
     session.prepare(images(1))
     assert done == ["copied", "waited"]
+
+
+def test_a_device_that_onnx_runtime_cannot_use_is_refused_before_any_export(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for runtime in segbench_runtimes():
+        runtime.check(Setup(SIZE, device="cpu"))
+    monkeypatch.setattr(session, "resolve_device", torch.device)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    for runtime in segbench_runtimes():
+        with pytest.raises(SegbenchError, match="did not start its CUDAExecutionProvider"):
+            runtime.check(Setup(SIZE, device="cuda"))
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
