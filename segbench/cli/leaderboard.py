@@ -14,6 +14,7 @@ from segbench.cli import options
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.pages.leaderboard import leaderboard_page
+from segbench.plugins import Registry
 from segbench.records.frame import frame_of, read_frame
 from segbench.records.record import Record, read_records
 from segbench.text import printable
@@ -50,7 +51,10 @@ from segbench.text import printable
 )
 @click.option("--best", is_flag=True, help="Show the first row of each table only.")
 @click.option("--sort", metavar="COLUMN", help="Sort each table by a column, best first.")
-def leaderboard(results: Path, form: str, output: Path | None, **selection: Any) -> None:
+@click.pass_obj
+def leaderboard(
+    registry: Registry, results: Path, form: str, output: Path | None, **selection: Any
+) -> None:
     """Rank the records of a results folder, best score first for each dataset.
 
     Networks whose scores differ by no more than noise share a rank, the faster first. Scores of
@@ -70,8 +74,9 @@ def leaderboard(results: Path, form: str, output: Path | None, **selection: Any)
         click.echo(f"Warning: {printable(problem)}", err=True)
     if frame.empty:
         raise SegbenchError(
-            f"There is no record in {results}: make one with "
-            "`segbench run --backbone mobilenet --dataset streets`, or name another --results."
+            f"There is no record in {results}: make one with `segbench run --backbone "
+            f"{registry.default_backbone().name} --dataset {registry.self_made_dataset().name}`, "
+            "or name another --results."
         )
     rows = select(ranking(frame), **selection)
     if rows.empty:

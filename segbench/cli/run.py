@@ -42,7 +42,7 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     "--backbone",
     "backbones",
     multiple=True,
-    help="FCN8s on this encoder; repeatable. Default: mobilenet.",
+    help="FCN8s on this encoder; repeatable. Default: the plugins' default.",
 )
 @click.option(
     "--network", "networks", multiple=True, help="A network such as enet instead; repeatable."
@@ -162,9 +162,10 @@ def run(
         chosen_networks = [checkpoint_network(checkpoint, registry)]
         weights, given["fine_tune"] = str(checkpoint_file(checkpoint)), True
     else:
-        chosen_networks = [chosen_network(registry, name) for name in networks] or [
-            chosen_network(registry, None, name, decoder) for name in backbones or ("mobilenet",)
-        ]
+        if not (networks or backbones):
+            backbones = (registry.default_backbone().name,)
+        chosen_networks = [chosen_network(registry, name) for name in networks]
+        chosen_networks += [chosen_network(registry, None, name, decoder) for name in backbones]
     combinations = [
         (network, registry.dataset(dataset), seed + offset)
         for network, dataset, offset in itertools.product(chosen_networks, datasets, range(seeds))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from segbench.errors import SegbenchError, unknown_name
+from segbench.errors import SegbenchError, first_line, unknown_name
 from segbench.inference.networks import FileNetwork, LoadedNetwork
+from segbench.text import by
 from segbench.types import Dataset, InputConvention, Size
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def load_onnx(file: OnnxFile, size: Size | None = None) -> LoadedNetwork:
         graph = onnx.load(path)
     except Exception as error:  # a foreign or damaged file fails in as many ways as there are
         raise SegbenchError(
-            f"{path} is not an ONNX file that can be read ({_first_line(error)})."
+            f"{path} is not an ONNX file that can be read ({first_line(error)})."
         ) from error
     _refuse_low_precision(graph, path)
     graph = as_new_as_needed(graph, path)
@@ -81,7 +82,7 @@ def load_onnx(file: OnnxFile, size: Size | None = None) -> LoadedNetwork:
     last = (options.layout or said.layout or _layout(images, path)) == "nhwc"
     batch, fixed = _fixed(images, last)
     if fixed and size and size != fixed:
-        raise SegbenchError(f"{path} takes images of {_by(fixed)} only; leave --size out.")
+        raise SegbenchError(f"{path} takes images of {by(fixed)} only; leave --size out.")
     chosen = fixed or size or dataset.recipes["modern"].size
     bgr = (options.channels or said.channels) == "bgr"
     start = Form(images.name, "", (), bgr=bgr, images_last=last)
@@ -350,11 +351,3 @@ def _convention(options: OnnxOptions, said: Said, path: Path) -> tuple[InputConv
         tuple(each / scale for each in mean), tuple(each / scale for each in std)
     )
     return convention, None if told else note
-
-
-def _by(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from segbench.errors import SegbenchError, out_of_memory
+from segbench.errors import SegbenchError, first_line, out_of_memory
 from segbench.types import InputConvention, Size
 
 PREFIX = "file/"
@@ -198,7 +198,7 @@ def output_shapes(
         height, width = size
         raise SegbenchError(
             f"ONNX Runtime cannot run the file on {batch_size} image{'s' * (batch_size > 1)} of "
-            f"{height}x{width} ({_first_line(error)}); give another --size, or export it again."
+            f"{height}x{width} ({first_line(error)}); give another --size, or export it again."
         ) from error
     return [(each.dtype, each.shape) for each in outputs]
 
@@ -262,7 +262,3 @@ class _Chain:
 
 def _per_channel(values: Sequence[float]) -> Any:
     return np.array(values, np.float32).reshape(1, 3, 1, 1)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from segbench.types import ClassMap
+from segbench.types import IGNORED, ClassMap
 
 
 def memory_format(dtype: torch.dtype) -> torch.memory_format:
@@ -71,3 +71,15 @@ def class_map_at(logits: Tensor, size: tuple[int, ...]) -> ClassMap:
         classes[each > best] = number
         torch.maximum(best, each, out=best)
     return classes.cpu().numpy()
+
+
+def confusion_on_device(logits: Tensor, labels: Tensor) -> Tensor:
+    """How often each class (rows) is taken for each (columns), int64 (classes, classes).
+
+    Of logits (N, classes, H, W) and labels (N, H, W); nothing waits for the device.
+    """
+    classes = logits.shape[1]
+    pairs = torch.where(labels == IGNORED, classes**2, labels * classes + logits.argmax(1))
+    counts = torch.zeros(classes**2 + 1, dtype=torch.int64, device=labels.device)
+    counts.scatter_add_(0, pairs.flatten(), torch.ones_like(pairs).flatten())
+    return counts[:-1].view(classes, classes)

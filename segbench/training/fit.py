@@ -11,12 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from segbench.data.frames import Split
 from segbench.device import training_dtype
 from segbench.errors import SegbenchError
-from segbench.inference.tensors import memory_format, to_device, weight_format
+from segbench.inference.tensors import (
+    confusion_on_device,
+    memory_format,
+    to_device,
+    weight_format,
+)
 from segbench.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.scoring.confusion import mean_iou
@@ -25,9 +29,9 @@ from segbench.training.loss import Loss, make_loss
 from segbench.training.optimizer import make_optimizer, rate, set_rate, should_stop
 from segbench.training.state import Epoch, Job, Learner, load_state, moving_average, save_state
 from segbench.training.validation import Validation
-from segbench.types import IGNORED
 
 SCORE_STRIDE = 4
+"""Training is scored on every 4th pixel each way."""
 STEPS_BETWEEN_LOSSES = 10
 """Reading the loss waits for the device, so it is read now and then."""
 
@@ -125,7 +129,7 @@ def train_epoch(
     batch_size = min(recipe.batch_size, len(order))
     steps = len(order) // batch_size
     total_loss = torch.zeros((), device=job.device)
-    matrix = torch.zeros(model.classes**2, dtype=torch.int64, device=job.device)
+    matrix = torch.zeros(model.classes, model.classes, dtype=torch.int64, device=job.device)
     started = time.perf_counter()
     model.train()
     with reporter.steps(steps, f"epoch {epoch + 1}/{recipe.epochs}") as show:
@@ -149,13 +153,14 @@ def train_epoch(
                 learner.average.update_parameters(model)
 
             total_loss += value.detach()
-            matrix += _sampled_confusion(logits.detach(), labels.long())
+            sampled = (..., slice(None, None, SCORE_STRIDE), slice(None, None, SCORE_STRIDE))
+            matrix += confusion_on_device(logits.detach()[sampled], labels.long()[sampled])
             speed = (step + 1) * batch_size / (time.perf_counter() - started)
             if step % STEPS_BETWEEN_LOSSES == 0:
                 shown_loss = float(value.detach())
             show(f"loss {shown_loss:.3f}, lr {recipe.lr * factor:.2g}, {speed:.1f} images/s")
-    square = matrix.cpu().numpy().reshape(model.classes, model.classes)
-    return Pass(float(total_loss) / steps, mean_iou(square) or 0.0, recipe.lr * factor)
+    score = mean_iou(matrix.cpu().numpy()) or 0.0
+    return Pass(float(total_loss) / steps, score, recipe.lr * factor)
 
 
 def _seeded(seed: int, epoch: int) -> torch.Generator:
@@ -163,16 +168,6 @@ def _seeded(seed: int, epoch: int) -> torch.Generator:
     mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
     torch.manual_seed(mixed)
     return torch.Generator().manual_seed(mixed)
-
-
-def _sampled_confusion(logits: Tensor, labels: Tensor) -> Tensor:
-    """Counts (classes * classes) of every 4th pixel each way, without waiting for the device."""
-    classes = logits.shape[1]
-    predicted = logits[..., ::SCORE_STRIDE, ::SCORE_STRIDE].argmax(1)
-    labels = labels[..., ::SCORE_STRIDE, ::SCORE_STRIDE]
-    pairs = torch.where(labels == IGNORED, classes**2, labels * classes + predicted).flatten()
-    counts = torch.zeros(classes**2 + 1, dtype=torch.int64, device=labels.device)
-    return counts.scatter_add_(0, pairs, torch.ones_like(pairs))[:-1]
 
 
 def _line(entry: Epoch, epochs: int) -> str:

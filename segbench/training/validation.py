@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from segbench.device import training_dtype
-from segbench.inference.tensors import resize_logits, to_device
+from segbench.inference.tensors import confusion_on_device, resize_logits, to_device
 from segbench.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.scoring.confusion import mean_iou
@@ -55,7 +55,7 @@ class Validator:
             logits = resize_logits(logits[None].float(), label.shape)
             truth = torch.from_numpy(label).to(self.device).long()[None]
             loss += functional.cross_entropy(logits, truth, ignore_index=IGNORED, reduction="sum")
-            matrix += counted(logits, truth)
+            matrix += confusion_on_device(logits, truth)
         pixels = max(1, int(matrix.sum()))
         return Validation(float(loss) / pixels, mean_iou(matrix.cpu().numpy()) or 0.0)
 
@@ -74,11 +74,3 @@ class Validator:
                 yield from pool.map(
                     self.dataset.read_label, self.frames[start : start + READ_AHEAD]
                 )
-
-
-def counted(logits: Tensor, labels: Tensor) -> Tensor:
-    """How often each class (rows) is taken for each (columns), (classes, classes)."""
-    classes = logits.shape[1]
-    labelled = labels != IGNORED
-    pairs = labels[labelled] * classes + logits.argmax(1)[labelled]
-    return torch.bincount(pairs, minlength=classes**2).view(classes, classes)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segbench.data.layouts import label_path, read_indices
 from segbench.errors import DataError
-from segbench.scoring.confusion import CONFUSION, at_label_scale, confusion_matrix, summary
+from segbench.scoring.confusion import CONFUSION, at_label_scale, confusion_matrix, plain_summary
 from segbench.types import Counts, Frame
 
 CLASSES = (
@@ -62,14 +62,7 @@ class CamVid:
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
         """Mean and per-class IoU, pixel and mean accuracy, and the number of frames."""
-        result = summary(counts[CONFUSION], CLASSES)
-        return {
-            "miou": result["miou"],
-            "iou": result["per_class"]["iou"],
-            "pixel_accuracy": result["pixel_accuracy"],
-            "mean_accuracy": result["mean_accuracy"],
-            "frames": int(counts["frames"]),
-        }
+        return plain_summary(counts, CLASSES)
 
     def score(self, summary: Mapping[str, Any]) -> float | None:
         """Mean IoU."""

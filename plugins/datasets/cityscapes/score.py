@@ -23,6 +23,7 @@ from segbench.data.layouts import (
 )
 from segbench.errors import DataError
 from segbench.scoring.confusion import CONFUSION, at_label_scale, pair_counts
+from segbench.text import by
 from segbench.types import IGNORED, Counts, Frame, ScoreTable
 
 from .labels import (
@@ -141,8 +142,8 @@ class Cityscapes:
         """One PNG of label ids at 1024x2048; DataError for another size."""
         if prediction.shape != SERVER_SIZE:
             raise DataError(
-                f"The Cityscapes server takes {_by(SERVER_SIZE)} (height x width), but the image "
-                f"{frame.image} is {_by(prediction.shape)}."
+                f"The Cityscapes server takes {by(SERVER_SIZE)} (height x width), but the image "
+                f"{frame.image} is {by(prediction.shape)}."
             )
         return {f"{frame.id}_pred_labelIds.png": prediction}
 
@@ -155,10 +156,6 @@ class Cityscapes:
             hint = "" if trained else " (for train ids pass -o encoding=trainids)"
             raise DataError(f"the prediction has the value {value}, but {legal}{hint}")
         return ids
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _read(path: Path) -> NDArray[Any]:

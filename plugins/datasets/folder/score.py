@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segbench import IGNORED, ClassMap, Counts, DataError, Frame
 from segbench.data.layouts import label_path, read_indices
-from segbench.scoring.confusion import CONFUSION, at_label_scale, confusion_matrix, summary
+from segbench.scoring.confusion import CONFUSION, at_label_scale, confusion_matrix, plain_summary
 
 from .description import Description
 
@@ -48,14 +48,7 @@ class FolderScore:
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
         """Mean and per-class IoU, pixel and mean accuracy, and the number of frames."""
-        result = summary(counts[CONFUSION], self.description.classes)
-        return {
-            "miou": result["miou"],
-            "iou": result["per_class"]["iou"],
-            "pixel_accuracy": result["pixel_accuracy"],
-            "mean_accuracy": result["mean_accuracy"],
-            "frames": int(counts["frames"]),
-        }
+        return plain_summary(counts, self.description.classes)
 
     def score(self, summary: Mapping[str, Any]) -> float | None:
         """Mean IoU."""
