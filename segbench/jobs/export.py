@@ -5,7 +5,7 @@ from pathlib import Path
 
 import segbench
 from segbench.errors import SegbenchError, memory_may_be_short
-from segbench.inference.opened import EngineOptions, calibration_for, load_to_export
+from segbench.inference.opened import EngineOptions, calibration_for, check_machine, load_to_export
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Dataset, Setup
@@ -58,6 +58,8 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
             f"--output {options.output}: a file of {runtime.name!r} ends in {endings}; name it "
             f"{options.output.with_suffix(runtime.export_suffixes[0])}."
         )
+    if "compute_capability" in runtime.export_options and not options.compute_capability:
+        check_machine([runtime])  # the file is for this machine then
     network = load_to_export(options, registry, reporter)
     calibration = calibration_for(options, network, registry, reporter)
     setup = Setup(

@@ -56,6 +56,14 @@ class LatencyOptions:
     baseline: Path | None = None
     session: str = ""
 
+    @property
+    def shape(self) -> str:
+        """The batch and the size of a single measurement, as the options that give them."""
+        (size,) = self.sizes
+        return (
+            f"--batch-size {self.protocol.batch_size} at --size {by(size) if size else 'its own'}"
+        )
+
     def one_by_one(self) -> "list[LatencyOptions]":
         """The same for each network, size and batch size by itself."""
         networks = [replace(self, networks=(name,), backbones=()) for name in self.networks]
@@ -283,10 +291,9 @@ def _measure_isolated(options: LatencyOptions, outcome: Outcome, reporter: Repor
     """The same, each runtime in a fresh process with the installed plugins."""
     for runtime in options.runtimes:
         alone = replace(options, runtimes=(runtime,))
-        (size,), batch_size = options.sizes, options.protocol.batch_size
-        shape = f"--batch-size {batch_size} at --size {by(size) if size else 'its default'}"
         try:
-            part = in_own_process(_measure_alone, alone, f"The process of {runtime}", shape)
+            name = f"The process of {runtime}"
+            part = in_own_process(_measure_alone, alone, name, options.shape)
         except SegbenchError as error:
             outcome.fail(runtime, error, reporter)
             continue

@@ -51,8 +51,8 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     Whatever can be refused is refused before the training.
     """
     started = datetime.now(UTC)
-    check_weights(options.weights, options.network.weights)
     check_splits(options.dataset, options.train_splits, options.recipe)
+    check_weights(options.weights, options.network.weights)
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training

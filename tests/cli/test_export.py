@@ -107,6 +107,16 @@ def test_a_file_is_written_on_a_machine_that_cannot_run_it(trained: Path, tmp_pa
     assert path.exists(), result.output
 
 
+def test_an_engine_for_this_machine_needs_what_it_runs_on(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensorrt, "nvidia_driver_is_here", lambda: False)
+    output = ("--runtime", "trt-fp16", "--output", str(tmp_path / "a.engine"))
+    result = export(trained, tmp_path, *output)
+    assert result.exit_code == 1
+    assert "this machine has no driver" in result.output
+
+
 def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Path) -> None:
     result = export(trained, tmp_path, "--runtime", "onnx-int8", "--output-kind", "labels")
     assert result.exit_code == 0, result.output

@@ -95,7 +95,10 @@ def read_suite(path: Path, commands: Mapping[str, click.Command], registry: Regi
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SegbenchError(f"{path} cannot be read ({error.strerror}).") from error
+        raise SegbenchError(
+            f"{path} cannot be read ({error.strerror}); segbench suite {path} --init writes an "
+            "example."
+        ) from error
     except ValueError as error:
         raise SegbenchError(f"{path} is not TOML: {error}.") from error
     reader = _Reader(commands, registry)

@@ -241,7 +241,7 @@ class Timing:
             argv=(*self.options.argv, "--checkpoint", str(path)),
         )
         measure = partial(_measure, shop.unset)
-        outcome = in_own_process(measure, options, f"The process of {self.name}", "these networks")
+        outcome = in_own_process(measure, options, f"The process of {self.name}", options.shape)
         measured = [shop.add(path) for path in outcome.records]
         there |= {record.config["runtime"]: record for record in measured}
         if outcome.interrupted:
