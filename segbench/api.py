@@ -165,22 +165,32 @@ def score(
     split: str | None = None,
     options: Mapping[str, str] | None = None,
     label_scale: int = 1,
-    workers: int = 1,
+    workers: int | None = None,
     data_root: Path = DATA,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
+    **recorded: Any,
 ) -> "Score":
     """Score a folder of prediction PNGs of any system, as ``segbench score`` does.
 
     ``split`` None is the dataset's own choice. ``options`` are those of its benchmark, such as
-    ``{"encoding": "trainids"}``. ``workers`` is the number of threads.
+    ``{"encoding": "trainids"}``. ``workers`` is the number of threads. ``recorded`` are fields of
+    ``segbench.jobs.score.ScoreOptions`` for a record: results, name, stated_ms and stated_on.
     """
-    from segbench.scoring.score import frames_to_score, score_predictions, with_options
+    from segbench.jobs.score import ScoreOptions, score_folder
+    from segbench.scoring.score import with_options
 
-    scenes = with_options((plugins or registry()).at(data_root).dataset(dataset), options or {})
-    split = split or scenes.predictions_split or scenes.score_split
-    frames = frames_to_score(scenes, scenes.locate(data_root), split)
-    return score_predictions(scenes, frames, predictions, label_scale, workers, reporter)
+    plugins = (plugins or registry()).at(data_root)
+    chosen = ScoreOptions(
+        dataset=with_options(plugins.dataset(dataset), options or {}),
+        predictions=predictions,
+        data_root=data_root,
+        split=split,
+        label_scale=label_scale,
+        workers=workers,
+        **recorded,
+    )
+    return score_folder(chosen, plugins, reporter or Reporter(quiet=True))
 
 
 def export(
