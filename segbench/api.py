@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import SegbenchError
+from segbench.errors import MeasurementError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.text import counted
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -117,45 +118,49 @@ def evaluate(
 
 def measure(
     checkpoint: Path | None = None,
-    runtimes: Iterable[str] = ("eager",),
+    runtimes: Iterable[str] = (),
     *,
-    backbones: Iterable[str] = (),
     networks: Iterable[str] = (),
-    size: tuple[int, int] | None = None,
+    backbones: Iterable[str] = (),
+    sizes: Iterable[tuple[int, int]] = (),
+    batch_sizes: Iterable[int] = (1,),
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
-    **protocol: Any,
+    **options: Any,
 ) -> "list[Record]":
     """Measure the latency of a checkpoint, or of networks with random weights, on runtimes.
 
-    ``networks`` are whole ones; FCN8s is measured on each of ``backbones``.
-
-    ``protocol`` are fields of ``segbench.latency.group.Protocol``: batch_size, device, scope,
-    scenario, min_seconds, threads and keep_float. A record is written for each measurement.
+    ``networks`` are whole ones; FCN8s is measured on each of ``backbones``. The runtimes are
+    "eager", or "onnx" for an ONNX file ``model``. ``options`` are fields of
+    ``segbench.jobs.latency.LatencyOptions`` and of ``segbench.latency.group.Protocol``: device,
+    scope, scenario, min_seconds, threads, keep_float, isolate, and others. A record is written for
+    each measurement; MeasurementError has those there are where others failed.
     """
-    from segbench.jobs.latency import LatencyOptions, latency
-    from segbench.latency.group import Protocol
+    from segbench.jobs.latency import latency, latency_options
     from segbench.records.record import read_record
 
-    options = LatencyOptions(
-        tuple(runtimes),
-        backbones=tuple(backbones),
-        networks=tuple(networks),
+    chosen = latency_options(
+        tuple(dict.fromkeys(runtimes)),
+        networks=tuple(dict.fromkeys(networks)),
+        backbones=tuple(dict.fromkeys(backbones)),
         checkpoint=checkpoint,
-        sizes=(size,),
-        protocol=Protocol(data_root=data_root, **protocol),
+        sizes=tuple(sizes) or (None,),
+        batch_sizes=tuple(batch_sizes),
+        data_root=data_root,
         results=results,
+        **options,
     )
-    outcome = latency(
-        options, (plugins or registry()).at(data_root), reporter or Reporter(quiet=True)
-    )
+    plugins = (plugins or registry()).at(data_root)
+    outcome = latency(chosen, plugins, reporter or Reporter(quiet=True))
+    records = [read_record(path) for path in outcome.records]
     if outcome.interrupted:
-        raise KeyboardInterrupt
+        raise MeasurementError(f"Interrupted, after {counted(len(records), 'record')}.", records)
     if outcome.failed:
-        raise SegbenchError(f"{outcome.failed} of {outcome.count} measurements failed.")
-    return [read_record(path) for path in outcome.records]
+        failed = f"{outcome.failed} of {outcome.count} measurements failed, as said above."
+        raise MeasurementError(failed, records)
+    return records
 
 
 def score(
@@ -240,11 +245,13 @@ def load_records(results: Path | str = RESULTS) -> "DataFrame":
     return load(results)
 
 
-def leaderboard(records: "DataFrame") -> "DataFrame":
+def leaderboard(records: "DataFrame", **selection: Any) -> "DataFrame":
     """The rows of ``segbench leaderboard``, best first, from the records of ``load_records``.
 
-    The column ``table`` names the table of a row; scores are compared within one.
+    The column ``table`` names the table of a row; scores are compared within one. ``selection``
+    chooses rows as ``segbench.analysis.select`` says: where, max_ms, min_score, pareto, best, sort.
     """
-    from segbench.analysis.rank import COLUMNS, ranking
+    from segbench.analysis.rank import ranking
+    from segbench.analysis.select import select
 
-    return ranking(records)[list(COLUMNS)]
+    return select(ranking(records), **selection)

@@ -5,7 +5,7 @@ benchmark's own confusion matrix, from which the sums, the bootstrap interval an
 follow.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,8 +46,8 @@ def evaluate(
 
     reporter = reporter or Reporter(quiet=True)
     tally = Tally(dataset, label_scale)
-    counts = predict_all(session, size, frames, read, count)
-    counts = reporter.track(counts, len(frames), f"score {dataset.name}")
+    what = f"score {dataset.name}"
+    counts = predict_all(session, size, frames, read, count, reporter, what)
     for frame, each in zip(frames, counts, strict=True):
         tally.add(frame, each)
     return tally.score()
@@ -56,11 +56,13 @@ def evaluate(
 def predict_all(
     session: Session,
     size: Size,
-    items: Iterable[ItemT],
+    items: Sequence[ItemT],
     read: Callable[[ItemT], Image | None],
     finish: Callable[[ItemT, Image, Tensor, ClassMap], R],
-) -> Iterator[R]:
-    """Yield what ``finish`` makes of each item, in order.
+    reporter: Reporter,
+    what: str,
+) -> list[R]:
+    """What ``finish`` makes of each item, in order.
 
     It is given the item, its image (H, W, 3), its logits (classes, h, w) and its classes (H, W).
     The network, which takes ``size``, runs in the caller's thread; meanwhile other threads read
@@ -85,7 +87,8 @@ def predict_all(
 
     with Threads() as threads:
         prepared = filter(None, threads.map(prepare, items))
-        yield from threads.map(complete, map(run, prepared))
+        finished = threads.map(complete, map(run, prepared))
+        return list(reporter.track(finished, len(items), what))
 
 
 def predict_classes(session: Session, image: Image, size: Size) -> ClassMap:

@@ -36,9 +36,7 @@ def write_overlays(
         with draft_of(output / f"{frame.id}.png") as draft:
             PIL.Image.fromarray(picture).save(draft)
 
-    drawn = predict_all(session, size, frames, read, draw)
-    for _ in reporter.track(drawn, len(frames), "overlays"):
-        pass
+    predict_all(session, size, frames, read, draw, reporter, "overlays")
 
 
 def frames_to_draw(

@@ -87,9 +87,7 @@ def draw_pictures(
             with draft_of(folder / f"{path.stem}.png") as draft:
                 PIL.Image.fromarray(drawn).save(draft, compress_level=FAST)
 
-    drawn = predict_all(opened.session, opened.size, pictures, read, draw)
-    for _ in reporter.track(drawn, len(pictures), "predict"):
-        pass
+    predict_all(opened.session, opened.size, pictures, read, draw, reporter, "predict")
     return sorted(unreadable, key=pictures.index)
 
 

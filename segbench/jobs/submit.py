@@ -94,5 +94,5 @@ def write_files(opened: Opened, frames: Sequence[Frame], folder: Path, reporter:
                 raise SegbenchError(f"{path} reads back differently from what was written.")
         return len(files)
 
-    counts = predict_all(opened.session, opened.size, frames, read, write)
-    return sum(reporter.track(counts, len(frames), "predict"))
+    session, size = opened.session, opened.size
+    return sum(predict_all(session, size, frames, read, write, reporter, "predict"))
