@@ -14,6 +14,7 @@ from segbench.errors import MeasurementError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
+from segbench.types import Dataset, Network
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -34,13 +35,14 @@ def registry() -> Registry:
 
 
 def train(
-    network: str,
-    dataset: str,
+    network: str | Network,
+    dataset: str | Dataset,
     recipe: str = "modern",
     *,
     decoder: str | None = None,
     weights: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    early_stop: bool | None = None,
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
@@ -49,9 +51,10 @@ def train(
 ) -> "Record":
     """Train a network, score the best epoch and write a record, as ``segbench run`` does.
 
-    ``network`` is the name of a whole network, such as "enet", or of a backbone for FCN8s.
-    ``weights`` None is "imagenet", or "none" for a network without such weights.
-    ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96, 128)}``.
+    ``network`` is a whole network, such as "enet", or a backbone for FCN8s; like ``dataset`` it is
+    named, or is the very object. ``weights`` None is "imagenet", or "none" for a network without
+    such weights. ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96,
+    128)}``; ``early_stop`` stops when mIoU stops improving, None is as the recipe says.
     ``options`` are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output,
     resume, force and others.
     """
@@ -61,15 +64,17 @@ def train(
     from segbench.records.record import read_record
 
     plugins = (plugins or registry()).at(data_root)
-    whole = network in {each.name for each in plugins.networks}
-    backbone = None if whole else network
-    chosen = chosen_network(plugins, network if whole else None, backbone, decoder)
-    scenes = plugins.dataset(dataset)
+    if isinstance(network, str):
+        whole = network in {each.name for each in plugins.networks}
+        backbone = None if whole else network
+        network = chosen_network(plugins, network if whole else None, backbone, decoder)
+    if isinstance(dataset, str):
+        dataset = plugins.dataset(dataset)
     asked = RunOptions(
-        chosen,
-        scenes,
-        choose_recipe(chosen, scenes, recipe, changes or {}),
-        weights=weights or default_weights(chosen),
+        network,
+        dataset,
+        choose_recipe(network, dataset, recipe, changes or {}, early_stop),
+        weights=weights or default_weights(network),
         data_root=data_root,
         results=results,
         **options,
