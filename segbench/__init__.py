@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segbench.api import score as score
     from segbench.api import train as train
     from segbench.errors import DataError as DataError
+    from segbench.errors import MeasurementError as MeasurementError
     from segbench.errors import MissingDeviceError as MissingDeviceError
     from segbench.errors import SegbenchError as SegbenchError
     from segbench.hookspecs import hookimpl as hookimpl
@@ -56,7 +57,7 @@ __version__ = "0.1.0"
 
 MODULES = {
     "api": "evaluate export leaderboard load_records measure registry score train",
-    "errors": "DataError MissingDeviceError SegbenchError",
+    "errors": "DataError MeasurementError MissingDeviceError SegbenchError",
     "hookspecs": "hookimpl",
     "plugins": "Registry",
     "progress": "Reporter",

@@ -10,9 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import SegbenchError
+from segbench.errors import MeasurementError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.text import counted
+from segbench.types import Dataset, Network
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -33,13 +35,14 @@ def registry() -> Registry:
 
 
 def train(
-    network: str,
-    dataset: str,
+    network: str | Network,
+    dataset: str | Dataset,
     recipe: str = "modern",
     *,
     decoder: str | None = None,
     weights: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    early_stop: bool | None = None,
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
@@ -48,9 +51,10 @@ def train(
 ) -> "Record":
     """Train a network, score the best epoch and write a record, as ``segbench run`` does.
 
-    ``network`` is the name of a whole network, such as "enet", or of a backbone for FCN8s.
-    ``weights`` None is "imagenet", or "none" for a network without such weights.
-    ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96, 128)}``.
+    ``network`` is a whole network, such as "enet", or a backbone for FCN8s; like ``dataset`` it is
+    named, or is the very object. ``weights`` None is "imagenet", or "none" for a network without
+    such weights. ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96,
+    128)}``; ``early_stop`` stops when mIoU stops improving, None is as the recipe says.
     ``options`` are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output,
     resume, force and others.
     """
@@ -60,15 +64,17 @@ def train(
     from segbench.records.record import read_record
 
     plugins = (plugins or registry()).at(data_root)
-    whole = network in {each.name for each in plugins.networks}
-    backbone = None if whole else network
-    chosen = chosen_network(plugins, network if whole else None, backbone, decoder)
-    scenes = plugins.dataset(dataset)
+    if isinstance(network, str):
+        whole = network in {each.name for each in plugins.networks}
+        backbone = None if whole else network
+        network = chosen_network(plugins, network if whole else None, backbone, decoder)
+    if isinstance(dataset, str):
+        dataset = plugins.dataset(dataset)
     asked = RunOptions(
-        chosen,
-        scenes,
-        choose_recipe(chosen, scenes, recipe, changes or {}),
-        weights=weights or default_weights(chosen),
+        network,
+        dataset,
+        choose_recipe(network, dataset, recipe, changes or {}, early_stop),
+        weights=weights or default_weights(network),
         data_root=data_root,
         results=results,
         **options,
@@ -117,45 +123,49 @@ def evaluate(
 
 def measure(
     checkpoint: Path | None = None,
-    runtimes: Iterable[str] = ("eager",),
+    runtimes: Iterable[str] = (),
     *,
-    backbones: Iterable[str] = (),
     networks: Iterable[str] = (),
-    size: tuple[int, int] | None = None,
+    backbones: Iterable[str] = (),
+    sizes: Iterable[tuple[int, int]] = (),
+    batch_sizes: Iterable[int] = (1,),
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
-    **protocol: Any,
+    **options: Any,
 ) -> "list[Record]":
     """Measure the latency of a checkpoint, or of networks with random weights, on runtimes.
 
-    ``networks`` are whole ones; FCN8s is measured on each of ``backbones``.
-
-    ``protocol`` are fields of ``segbench.latency.group.Protocol``: batch_size, device, scope,
-    scenario, min_seconds, threads and keep_float. A record is written for each measurement.
+    ``networks`` are whole ones; FCN8s is measured on each of ``backbones``. The runtimes are
+    "eager", or "onnx" for an ONNX file ``model``. ``options`` are fields of
+    ``segbench.jobs.latency.LatencyOptions`` and of ``segbench.latency.group.Protocol``: device,
+    scope, scenario, min_seconds, threads, keep_float, isolate, and others. A record is written for
+    each measurement; MeasurementError has those there are where others failed.
     """
-    from segbench.jobs.latency import LatencyOptions, latency
-    from segbench.latency.group import Protocol
+    from segbench.jobs.latency import latency, latency_options
     from segbench.records.record import read_record
 
-    options = LatencyOptions(
-        tuple(runtimes),
-        backbones=tuple(backbones),
-        networks=tuple(networks),
+    chosen = latency_options(
+        tuple(dict.fromkeys(runtimes)),
+        networks=tuple(dict.fromkeys(networks)),
+        backbones=tuple(dict.fromkeys(backbones)),
         checkpoint=checkpoint,
-        sizes=(size,),
-        protocol=Protocol(data_root=data_root, **protocol),
+        sizes=tuple(sizes) or (None,),
+        batch_sizes=tuple(batch_sizes),
+        data_root=data_root,
         results=results,
+        **options,
     )
-    outcome = latency(
-        options, (plugins or registry()).at(data_root), reporter or Reporter(quiet=True)
-    )
+    plugins = (plugins or registry()).at(data_root)
+    outcome = latency(chosen, plugins, reporter or Reporter(quiet=True))
+    records = [read_record(path) for path in outcome.records]
     if outcome.interrupted:
-        raise KeyboardInterrupt
+        raise MeasurementError(f"Interrupted, after {counted(len(records), 'record')}.", records)
     if outcome.failed:
-        raise SegbenchError(f"{outcome.failed} of {outcome.count} measurements failed.")
-    return [read_record(path) for path in outcome.records]
+        failed = f"{outcome.failed} of {outcome.count} measurements failed, as said above."
+        raise MeasurementError(failed, records)
+    return records
 
 
 def score(
@@ -165,22 +175,32 @@ def score(
     split: str | None = None,
     options: Mapping[str, str] | None = None,
     label_scale: int = 1,
-    workers: int = 1,
+    workers: int | None = None,
     data_root: Path = DATA,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
+    **recorded: Any,
 ) -> "Score":
     """Score a folder of prediction PNGs of any system, as ``segbench score`` does.
 
     ``split`` None is the dataset's own choice. ``options`` are those of its benchmark, such as
-    ``{"encoding": "trainids"}``. ``workers`` is the number of threads.
+    ``{"encoding": "trainids"}``. ``workers`` is the number of threads. ``recorded`` are fields of
+    ``segbench.jobs.score.ScoreOptions`` for a record: results, name, stated_ms and stated_on.
     """
-    from segbench.scoring.score import frames_to_score, score_predictions, with_options
+    from segbench.jobs.score import ScoreOptions, score_folder
+    from segbench.scoring.score import with_options
 
-    scenes = with_options((plugins or registry()).at(data_root).dataset(dataset), options or {})
-    split = split or scenes.predictions_split or scenes.score_split
-    frames = frames_to_score(scenes, scenes.locate(data_root), split)
-    return score_predictions(scenes, frames, predictions, label_scale, workers, reporter)
+    plugins = (plugins or registry()).at(data_root)
+    chosen = ScoreOptions(
+        dataset=with_options(plugins.dataset(dataset), options or {}),
+        predictions=predictions,
+        data_root=data_root,
+        split=split,
+        label_scale=label_scale,
+        workers=workers,
+        **recorded,
+    )
+    return score_folder(chosen, plugins, reporter or Reporter(quiet=True))
 
 
 def export(
@@ -230,11 +250,13 @@ def load_records(results: Path | str = RESULTS) -> "DataFrame":
     return load(results)
 
 
-def leaderboard(records: "DataFrame") -> "DataFrame":
+def leaderboard(records: "DataFrame", **selection: Any) -> "DataFrame":
     """The rows of ``segbench leaderboard``, best first, from the records of ``load_records``.
 
-    The column ``table`` names the table of a row; scores are compared within one.
+    The column ``table`` names the table of a row; scores are compared within one. ``selection``
+    chooses rows as ``segbench.analysis.select`` says: where, max_ms, min_score, pareto, best, sort.
     """
-    from segbench.analysis.rank import COLUMNS, ranking
+    from segbench.analysis.rank import ranking
+    from segbench.analysis.select import select
 
-    return ranking(records)[list(COLUMNS)]
+    return select(ranking(records), **selection)

@@ -1,10 +1,10 @@
 """What a user did wrong, in one sentence; everything else is a bug and keeps its traceback."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from traceback import clear_frames
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -49,6 +49,14 @@ class OptionError(SegbenchError):
     """Options that exclude one another, or lack one that they go with."""
 
     exit_code = 2
+
+
+class MeasurementError(SegbenchError):
+    """Some measurements failed, or the user stopped them; ``records`` are of the others."""
+
+    def __init__(self, message: str, records: Sequence[Any]) -> None:
+        super().__init__(message)
+        self.records = records
 
 
 class InterruptedRun(SegbenchError):  # noqa: N818

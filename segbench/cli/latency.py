@@ -9,26 +9,15 @@ from typing import Any
 import click
 from rich.table import Table
 
+from segbench import api
 from segbench.cli import options
 from segbench.cli.sources import onnx_options, take_onnx
 from segbench.cli.terminal import Console, echo
-from segbench.errors import InterruptedRun, SegbenchError
+from segbench.errors import MeasurementError
 from segbench.latency.timing import PHASES, SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.record import Record, read_record
-from segbench.text import counted
-from segbench.types import Size
-
-PROTOCOL = (
-    "device",
-    "scope",
-    "scenario",
-    "min_seconds",
-    "threads",
-    "data_root",
-    "keep_float",
-)
+from segbench.records.record import Record
 
 
 @click.command()
@@ -112,46 +101,21 @@ PROTOCOL = (
 )
 @options.results
 @click.pass_obj
-def latency(
-    registry: Registry,
-    runtimes: tuple[str, ...],
-    networks: tuple[str, ...],
-    backbones: tuple[str, ...],
-    sizes: tuple[Size, ...],
-    **given: Any,
-) -> None:
+def latency(registry: Registry, **given: Any) -> None:
     """Measure the latency of networks on runtimes in turns, and write a record for each.
 
     INT8 runtimes are measured together with their FP16 counterpart. Several sizes or batch
     sizes are measured one after the other, each on all runtimes.
     """
-    from segbench.device import cpu_threads
-    from segbench.jobs.latency import LatencyOptions
-    from segbench.jobs.latency import latency as measure
-    from segbench.latency.group import Protocol
-
-    given["threads"] = cpu_threads(given["threads"])
-    protocol = Protocol(**{name: given.pop(name) for name in PROTOCOL})
-    asked = LatencyOptions(
-        runtimes,
-        tuple(dict.fromkeys(networks)),
-        tuple(dict.fromkeys(backbones)),
-        sizes=sizes or (None,),
-        protocol=protocol,
-        argv=sys.argv,
-        onnx=take_onnx(given),
-        **given,
-    )
-    outcome = measure(asked, registry, Reporter())
-    print_latencies([read_record(path) for path in outcome.records])
-    for path in outcome.records:
-        echo(path)
-    if outcome.interrupted:
-        raise InterruptedRun(f"Interrupted, after {counted(len(outcome.records), 'record')}.")
-    if outcome.failed:
-        raise SegbenchError(
-            f"{outcome.failed} of {outcome.count} measurements failed, as said above."
+    onnx = take_onnx(given)
+    try:
+        records = api.measure(
+            onnx=onnx, plugins=registry, reporter=Reporter(), argv=sys.argv, **given
         )
+    except MeasurementError as error:
+        print_latencies(error.records)
+        raise
+    print_latencies(records)
 
 
 Metrics = Mapping[str, Any]
@@ -161,9 +125,11 @@ HEADING_WIDTH, COLUMN_WIDTH = 22, 21
 
 
 def print_latencies(records: Sequence[Record]) -> None:
-    """Print the records, those measured in turns side by side, then bounds and doubts."""
+    """Those measured in turns side by side, then bounds and doubts; the records' paths last."""
     for _, group in groupby(records, _measured_together):
         _print_network(list(group))
+    for record in records:
+        echo(record.path)
 
 
 def _measured_together(record: Record) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import click
 
+from segbench import api
 from segbench.analysis.formats import FORMATS
-from segbench.analysis.rank import ranking, tables_of
-from segbench.analysis.select import select
+from segbench.analysis.rank import tables_of
 from segbench.cli import options
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
@@ -78,7 +78,7 @@ def leaderboard(
             f"{registry.default_backbone().name} --dataset {registry.self_made_dataset().name}`, "
             "or name another --results."
         )
-    rows = select(ranking(frame), **selection)
+    rows = api.leaderboard(frame, **selection)
     if rows.empty:
         raise SegbenchError("No row fits these conditions; see all rows without them.")
     tables = tables_of(rows)

@@ -1,6 +1,6 @@
 """How scores appear on a terminal, whichever command they come from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ def scale_note(label_scale: int) -> str:
     return f", labels at 1/{label_scale}: not comparable with official scores"
 
 
-def print_score(score: Score, benchmark: Benchmark, title: str, notes: Iterable[str] = ()) -> None:
+def print_score(score: Score, benchmark: Benchmark, title: str) -> None:
     """The class table, the benchmark's other tables, the means, and what a reader should know."""
     console = Console()
     console.say(title, "bold")
@@ -40,7 +40,7 @@ def print_score(score: Score, benchmark: Benchmark, title: str, notes: Iterable[
         console.print(shown)
         console.print()
     console.say(means(score))
-    for note in (*score.notes, *notes):
+    for note in score.notes:
         console.say(f"Note: {note}", "yellow")
 
 

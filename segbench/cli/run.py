@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
+from segbench import api
 from segbench.cli import options
 from segbench.cli.print_scores import print_record
 from segbench.cli.terminal import echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.record import read_record
 
 RECIPE_OPTIONS = (
     "epochs",
@@ -146,8 +146,6 @@ def run(
         os.environ.setdefault(HUGE_PAGES, "1")
     from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
     from segbench.inference.networks import chosen_network
-    from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
-    from segbench.jobs.run import run as do_run
 
     reporter = Reporter()
     changes = {name: given.pop(name) for name in RECIPE_OPTIONS}
@@ -174,20 +172,27 @@ def run(
         raise click.UsageError("--output takes one run; leave it out to run several.")
     failed = 0
     for network, dataset, number in combinations:
-        chosen = choose_recipe(network, dataset, recipe, changes, early_stop)
-        first = weights or default_weights(network)
-        asked = RunOptions(
-            network, dataset, chosen, weights=first, seed=number, argv=sys.argv, **given
-        )
         try:
-            record = do_run(asked, registry, reporter)
+            record = api.train(
+                network,
+                dataset,
+                recipe,
+                weights=weights,
+                changes=changes,
+                early_stop=early_stop,
+                plugins=registry,
+                reporter=reporter,
+                seed=number,
+                argv=sys.argv,
+                **given,
+            )
         except SegbenchError as error:
             if len(combinations) == 1 or isinstance(error, InterruptedRun):
                 raise
             reporter.say(f"{network.plugin.name} on {dataset.name}, seed {number}: {error.message}")
             failed += 1
             continue
-        print_record(read_record(record), dataset.benchmark)
-        echo(record)
+        print_record(record, dataset.benchmark)
+        echo(record.path)
     if failed:
         raise SegbenchError(f"{failed} of {len(combinations)} runs failed, as said above.")

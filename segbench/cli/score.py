@@ -1,23 +1,19 @@
 """``segbench score``: the official score of any system's predictions."""
 
 import json
-import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
+from segbench import api
 from segbench.cli import options
 from segbench.cli.print_scores import print_score, scale_note
 from segbench.cli.terminal import echo
 from segbench.files import check_writable, write_or_print
-from segbench.jobs.external import External, Occasion, external_record
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.record import write_record
-from segbench.records.schema import EXTERNAL
-from segbench.scoring.score import coverage, frames_to_score, score_predictions, with_options
 from segbench.text import counted
 
 
@@ -54,9 +50,7 @@ class ScoreCommand(click.Command):
 
 
 @click.command(cls=ScoreCommand)
-@click.option(
-    "--dataset", "dataset_name", required=True, metavar="NAME", help="Dataset to score on."
-)
+@click.option("--dataset", required=True, metavar="NAME", help="Dataset to score on.")
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
@@ -89,17 +83,15 @@ class ScoreCommand(click.Command):
 @click.option(
     "--workers",
     type=options.COUNT,
-    default=min(8, os.cpu_count() or 1),
-    show_default="one a CPU core, at most 8",
     metavar="N",
-    help="Number of frames scored in parallel.",
+    help="Number of frames scored in parallel.  [default: one a CPU core, from 2 to 8]",
 )
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
     help="With --name: write a record to this folder, for a row in its leaderboard.",
 )
-@click.option("--name", "system", help="With --results: name of the system that predicted.")
+@click.option("--name", help="With --results: name of the system that predicted.")
 @click.option(
     "--stated-ms",
     type=options.FiniteRange(min=0, min_open=True),
@@ -114,18 +106,10 @@ class ScoreCommand(click.Command):
 @click.pass_obj
 def score(
     registry: Registry,
-    dataset_name: str,
-    predictions: Path,
-    data_root: Path,
-    split: str | None,
+    dataset: str,
     output: Path | None,
-    label_scale: int,
     chosen: tuple[tuple[str, str], ...],
-    workers: int,
-    results: Path | None,
-    system: str | None,
-    stated_ms: float | None,
-    stated_on: str | None,
+    **given: Any,
 ) -> None:
     """Score a folder of prediction PNGs, from any system, as the benchmark itself does.
 
@@ -135,50 +119,23 @@ def score(
     With --results and --name the system has a row of its own in the leaderboard, whose runtime is
     "external". Its latency is shown as its owner states it, apart from measured ones.
     """
-    started = datetime.now(UTC)
-    external = _external(system, results, stated_ms, stated_on)
     if output and not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent} is not a folder.", param_hint="--json")
     if output:
         check_writable(output.parent, "--json")
-    if results:
-        check_writable(results / EXTERNAL, "--results")
-    dataset = with_options(registry.dataset(dataset_name), dict(chosen))
-    split = split or dataset.predictions_split or dataset.score_split
-    frames = frames_to_score(dataset, dataset.locate(data_root), split)
-    reporter = Reporter()
-    result = score_predictions(dataset, frames, predictions, label_scale, workers, reporter)
-    note = coverage(dataset, split, result.frames)
-    title = f"{dataset.name} {split}, {counted(result.frames, 'frame')}{scale_note(label_scale)}"
-    print_score(result, dataset.benchmark, title, [note] if note else [])
+    result = api.score(
+        dataset,
+        options=dict(chosen),
+        plugins=registry,
+        reporter=Reporter(),
+        argv=sys.argv,
+        **given,
+    )
+    frames, scale = counted(result.frames, "frame"), scale_note(given["label_scale"])
+    title = f"{dataset} {result.split}, {frames}{scale}"
+    print_score(result, registry.dataset(dataset).benchmark, title)
     if output:
         text = json.dumps(result.official, indent=2, allow_nan=False) + "\n"
         write_or_print(output, text)
-    if results and external:
-        occasion = Occasion(
-            dataset=dataset,
-            split=split,
-            frames=frames,
-            label_scale=label_scale,
-            started=started,
-            argv=sys.argv,
-        )
-        record = external_record(external, result, occasion, registry, reporter)
-        echo(write_record(record, results, result.arrays()))
-
-
-def _external(
-    name: str | None, results: Path | None, stated_ms: float | None, stated_on: str | None
-) -> External | None:
-    """The system that the options name; UsageError where some of them are missing."""
-    if (name is None) != (results is None):
-        raise click.UsageError("--name and --results go together.")
-    if (stated_ms is None) != (stated_on is None):
-        raise click.UsageError("--stated-ms and --stated-on go together.")
-    if name is None:
-        if stated_ms is not None:
-            raise click.UsageError("--stated-ms needs --name and --results.")
-        return None
-    if not name.strip():
-        raise click.BadParameter("it is empty.", param_hint="--name")
-    return External(name.strip(), stated_ms, stated_on)
+    if result.record:
+        echo(result.record)

@@ -5,20 +5,26 @@ benchmark's own confusion matrix, from which the sums, the bootstrap interval an
 follow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from segbench.data.frames import read_image, read_pair, resize_image
+from segbench.data.frames import read_pair, resize_image
 from segbench.errors import SegbenchError
 from segbench.inference.tensors import class_map_at, resize_logits
 from segbench.progress import Reporter
 from segbench.scoring.predictions import to_uint8_probability
 from segbench.scoring.score import Score, Tally
-from segbench.types import ClassMap, Dataset, Frame, Image, Session, Size
+from segbench.threads import Threads
+from segbench.types import ClassMap, Counts, Dataset, Frame, Image, Session, Size
+
+ItemT = TypeVar("ItemT", bound="Frame | Path")
+R = TypeVar("R")
 
 
 def evaluate(
@@ -30,15 +36,59 @@ def evaluate(
     reporter: Reporter | None = None,
 ) -> Score:
     """Score ``session``, whose network takes ``size``, on labelled frames at label size."""
+
+    def read(frame: Frame) -> Image:
+        return read_pair(dataset, frame)[0]
+
+    def count(frame: Frame, image: Image, logits: Tensor, classes: ClassMap) -> Counts:
+        prediction = official_prediction(dataset, logits, classes)
+        return dataset.benchmark.count(frame, prediction, label_scale)
+
     reporter = reporter or Reporter(quiet=True)
     tally = Tally(dataset, label_scale)
-    for frame in reporter.track(frames, len(frames), f"score {dataset.name}"):
-        image, _ = read_pair(dataset, frame)
-        logits = network_logits(session, image, size)[0]
-        classes = class_map_at(logits, image.shape[:2])
-        prediction = official_prediction(dataset, logits, classes)
-        tally.add(frame, dataset.benchmark.count(frame, prediction, label_scale))
+    what = f"score {dataset.name}"
+    counts = predict_all(session, size, frames, read, count, reporter, what)
+    for frame, each in zip(frames, counts, strict=True):
+        tally.add(frame, each)
     return tally.score()
+
+
+def predict_all(
+    session: Session,
+    size: Size,
+    items: Sequence[ItemT],
+    read: Callable[[ItemT], Image | None],
+    finish: Callable[[ItemT, Image, Tensor, ClassMap], R],
+    reporter: Reporter,
+    what: str,
+) -> list[R]:
+    """What ``finish`` makes of each item, in order.
+
+    It is given the item, its image (H, W, 3), its logits (classes, h, w) and its classes (H, W).
+    The network, which takes ``size``, runs in the caller's thread; meanwhile other threads read
+    the next images and finish the last ones. Where ``read`` gives None the item is left out.
+    """
+
+    def prepare(item: ItemT) -> tuple[ItemT, Image, Image] | None:
+        image = read(item)
+        return None if image is None else (item, image, resize_image(image, size))
+
+    def run(prepared: tuple[ItemT, Image, Image]) -> tuple[ItemT, Image, Tensor]:
+        item, image, resized = prepared
+        try:
+            return item, image, network_logits(session, resized, size)[0]
+        except SegbenchError as error:
+            name = item.image if isinstance(item, Frame) else item
+            raise SegbenchError(f"{name}: {error.message}") from error
+
+    def complete(seen: tuple[ItemT, Image, Tensor]) -> R:
+        item, image, logits = seen
+        return finish(item, image, logits, class_map_at(logits, image.shape[:2]))
+
+    with Threads() as threads:
+        prepared = filter(None, threads.map(prepare, items))
+        finished = threads.map(complete, map(run, prepared))
+        return list(reporter.track(finished, len(items), what))
 
 
 def predict_classes(session: Session, image: Image, size: Size) -> ClassMap:
@@ -67,9 +117,3 @@ def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -
         logits = resize_logits(logits[None], predicted.shape)[0]
         return to_uint8_probability(logits.softmax(0)[1].cpu().numpy())
     return np.array(dataset.benchmark.ids, dtype=np.uint8)[predicted]
-
-
-def predict_frame(session: Session, frame: Frame, size: Size) -> tuple[Image, ClassMap]:
-    """A frame's image and its class map at the image's size; the frame needs no label."""
-    image = read_image(frame.image)
-    return image, predict_classes(session, image, size)

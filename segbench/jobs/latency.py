@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from segbench.device import cpu_threads
 from segbench.errors import OptionError, SegbenchError, sentence
 from segbench.files import check_writable
 from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
@@ -25,6 +27,7 @@ from segbench.text import by
 from segbench.types import Runtime, Size
 
 ALL = "all"
+PROTOCOL = {each.name for each in fields(Protocol)}
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,14 @@ class LatencyOptions:
             for batch_size in self.batch_sizes
             for network in networks or [self]
         ]
+
+
+def latency_options(runtimes: Sequence[str], **given: Any) -> LatencyOptions:
+    """The options of ``segbench latency`` by their names, of which some are the protocol's."""
+    given["threads"] = cpu_threads(given.get("threads"))
+    given["batch_size"] = given["batch_sizes"][0]
+    protocol = Protocol(**{each: given.pop(each) for each in PROTOCOL & given.keys()})
+    return LatencyOptions(tuple(runtimes), protocol=protocol, **given)
 
 
 @dataclass

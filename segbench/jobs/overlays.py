@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import PIL.Image
+from torch import Tensor
 
 from segbench.data.draw import drawing
+from segbench.data.frames import read_image
 from segbench.data.layouts import available, provide
 from segbench.errors import DataError
 from segbench.files import draft_of
-from segbench.inference.evaluate import predict_frame
+from segbench.inference.evaluate import predict_all
 from segbench.progress import Reporter
-from segbench.types import Dataset, Frame, Session, Size
+from segbench.types import ClassMap, Dataset, Frame, Image, Session, Size
 
 MOST = 300
 
@@ -25,11 +27,16 @@ def write_overlays(
     reporter: Reporter,
 ) -> None:
     """Class colours and a legend over each frame, as ``output/<frame id>.png``."""
-    for frame in reporter.track(frames, len(frames), "overlays"):
-        image, classes = predict_frame(session, frame, size)
+
+    def read(frame: Frame) -> Image:
+        return read_image(frame.image)
+
+    def draw(frame: Frame, image: Image, logits: Tensor, classes: ClassMap) -> None:
         picture = drawing("overlay", image, classes, dataset)
         with draft_of(output / f"{frame.id}.png") as draft:
             PIL.Image.fromarray(picture).save(draft)
+
+    predict_all(session, size, frames, read, draw, reporter, "overlays")
 
 
 def frames_to_draw(

@@ -1,8 +1,9 @@
 """Draw what a checkpoint sees in a user's pictures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import PIL.Image
 
@@ -11,9 +12,13 @@ from segbench.data.pictures import find_pictures, read_photo
 from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, SegbenchError
 from segbench.files import check_writable, draft_of
-from segbench.inference.opened import EngineOptions, load_and_open
+from segbench.inference.opened import EngineOptions, Opened, load_and_open
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.types import ClassMap, Image
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IDS = "ids"
 FAST = 1
@@ -44,33 +49,46 @@ def predict(options: PredictOptions, registry: Registry, reporter: Reporter) -> 
     for folder in folders.values():
         check_writable(folder)
     opened = load_and_open(options, registry, reporter)
-
-    from segbench.inference.evaluate import network_logits, official_prediction
-    from segbench.inference.tensors import class_map_at
-
-    dataset, unreadable = opened.dataset, []
-    for path in reporter.track(pictures, len(pictures), "predict"):
-        try:
-            image = read_photo(path)
-        except DataError as error:
-            reporter.say(error.message)
-            unreadable.append(path)
-            continue
-        logits = network_logits(opened.session, image, opened.size)[0]
-        classes = class_map_at(logits, image.shape[:2])
-        for kind, folder in folders.items():
-            if kind == IDS:
-                drawn = official_prediction(dataset, logits, classes)
-            else:
-                drawn = drawing(kind, image, classes, dataset, options.opacity)
-            with draft_of(folder / f"{path.stem}.png") as draft:
-                PIL.Image.fromarray(drawn).save(draft, compress_level=FAST)
+    unreadable = draw_pictures(opened, pictures, folders, options.opacity, reporter)
     if unreadable:
         raise SegbenchError(
             f"{len(unreadable)} of {len(pictures)} pictures could not be read: "
             f"{', '.join(map(str, unreadable))}."
         )
     return len(pictures)
+
+
+def draw_pictures(
+    opened: Opened,
+    pictures: Sequence[Path],
+    folders: Mapping[str, Path],
+    opacity: float,
+    reporter: Reporter,
+) -> list[Path]:
+    """Write each kind's PNG of each picture into its folder, and give those that are unreadable."""
+    from segbench.inference.evaluate import official_prediction, predict_all
+
+    unreadable: list[Path] = []
+
+    def read(path: Path) -> Image | None:
+        try:
+            return read_photo(path)
+        except DataError as error:
+            reporter.say(error.message)
+            unreadable.append(path)
+            return None
+
+    def draw(path: Path, image: Image, logits: "Tensor", classes: ClassMap) -> None:
+        for kind, folder in folders.items():
+            if kind == IDS:
+                drawn = official_prediction(opened.dataset, logits, classes)
+            else:
+                drawn = drawing(kind, image, classes, opened.dataset, opacity)
+            with draft_of(folder / f"{path.stem}.png") as draft:
+                PIL.Image.fromarray(drawn).save(draft, compress_level=FAST)
+
+    predict_all(opened.session, opened.size, pictures, read, draw, reporter, "predict")
+    return sorted(unreadable, key=pictures.index)
 
 
 def _folders(options: PredictOptions) -> dict[str, Path]:

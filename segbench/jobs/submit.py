@@ -1,20 +1,32 @@
 """Predictions on a test split in the form that a benchmark's server takes."""
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import PIL.Image
 
+from segbench.data.frames import read_image
 from segbench.data.layouts import provide
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
-from segbench.inference.opened import EngineOptions, check_classes, load_network, open_network
+from segbench.inference.opened import (
+    EngineOptions,
+    Opened,
+    check_classes,
+    load_network,
+    open_network,
+)
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.scoring.predictions import read_prediction
-from segbench.types import Dataset, Submittable
+from segbench.types import ClassMap, Dataset, Frame, Image, Submittable
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +51,7 @@ def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> in
         zipped = options.output.suffix == ".zip"
         folder = draft.with_name("files") if zipped else draft
         folder.mkdir()
-        count = _write(options, options.dataset.benchmark, folder, registry, reporter)
+        count = _predict(options, folder, registry, reporter)
         if zipped:
             _zip(folder, draft)
     return count
@@ -51,37 +63,36 @@ def _zip(folder: Path, zip_file: Path) -> None:
             archive.write(path, path.relative_to(folder))
 
 
-def _write(
-    options: SubmitOptions,
-    benchmark: Submittable,
-    folder: Path,
-    registry: Registry,
-    reporter: Reporter,
-) -> int:
+def _predict(options: SubmitOptions, folder: Path, registry: Registry, reporter: Reporter) -> int:
     dataset = options.dataset
     network = load_network(options, registry, reporter)
-
-    from segbench.data.frames import read_image
-    from segbench.inference.evaluate import network_logits, official_prediction
-    from segbench.inference.tensors import class_map_at
-
     check_classes(network, dataset)
     opened = open_network(network, options, registry, reporter, dataset)
     source = dataset.locate(options.data_root)
     frames = dataset.frames(source, "test")
     provide(dataset, source, frames, reporter)
-    count = 0
-    for frame in reporter.track(frames, len(frames), "predict"):
-        image = read_image(frame.image)
-        logits = network_logits(opened.session, image, opened.size)[0]
-        classes = class_map_at(logits, image.shape[:2])
-        prediction = official_prediction(dataset, logits, classes)
-        files = benchmark.submission(frame, prediction)
+    return write_files(opened, frames, folder, reporter)
+
+
+def write_files(opened: Opened, frames: Sequence[Frame], folder: Path, reporter: Reporter) -> int:
+    """Write the files of each frame below ``folder``, read each again, and give their number."""
+    from segbench.inference.evaluate import official_prediction, predict_all
+
+    benchmark = opened.dataset.benchmark
+    assert isinstance(benchmark, Submittable)
+
+    def read(frame: Frame) -> Image:
+        return read_image(frame.image)
+
+    def write(frame: Frame, image: Image, logits: "Tensor", classes: ClassMap) -> int:
+        files = benchmark.submission(frame, official_prediction(opened.dataset, logits, classes))
         for name, values in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             PIL.Image.fromarray(values).save(path)
             if not np.array_equal(read_prediction(path), values):
                 raise SegbenchError(f"{path} reads back differently from what was written.")
-            count += 1
-    return count
+        return len(files)
+
+    session, size = opened.session, opened.size
+    return sum(predict_all(session, size, frames, read, write, reporter, "predict"))

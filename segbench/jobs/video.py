@@ -1,6 +1,5 @@
 """Draw what a checkpoint sees into a video."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
@@ -13,7 +12,7 @@ from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.opened import EngineOptions, Opened, load_and_open
 from segbench.plugins import Registry
-from segbench.progress import Reporter, Step
+from segbench.progress import Reporter
 
 if TYPE_CHECKING:
     from segbench.video.read import Footage
@@ -84,21 +83,18 @@ def _write(
     options: VideoOptions,
     reporter: Reporter,
 ) -> Made:
-    from segbench.video.pipeline import Pipeline
-    from segbench.video.stages import SOURCE, stages
+    from segbench.video.stages import side_by_side, stages
     from segbench.video.write import VideoWriter
 
     runtime = options.runtime.name
-    started = perf_counter()
+    started, interrupted = perf_counter(), False
+    seconds: dict[str, float] = {}
     with VideoWriter(draft, footage) as writer, reporter.steps(footage.expected, "video") as step:
         works = stages(opened, footage.orientation, writer, options.opacity, runtime)
-        pipeline = Pipeline(SOURCE, footage.stills, works)
         try:
-            _count(pipeline, step)
-            interrupted = False
+            for _ in side_by_side(footage, works, seconds):
+                step("")
         except KeyboardInterrupt:
-            pipeline.stop()
-            _count(pipeline, step)
             interrupted = True
         if not writer.frames:
             raise InterruptedRun("Interrupted before the first frame: there is no video.")
@@ -106,12 +102,7 @@ def _write(
         frames=writer.frames,
         rate=writer.frames / (perf_counter() - started),
         engine=opened.session.engine,
-        seconds=pipeline.seconds(),
+        seconds=seconds,
         interrupted=interrupted,
         troubles=tuple(footage.troubles),
     )
-
-
-def _count(finished: Iterable[object], step: Step) -> None:
-    for _ in finished:
-        step("")

@@ -6,7 +6,6 @@ number of workers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.layouts import provide
 from segbench.data.skipped import skipped_sentence
 from segbench.errors import DataError, SegbenchError, unknown_name
 from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_miou
 from segbench.scoring.confusion import CONFUSION, add_counts, iou, ratio, summary
 from segbench.scoring.predictions import match_predictions, read_prediction
+from segbench.threads import Threads
 from segbench.types import Benchmark, Configurable, Counts, Dataset, Doubtful, Frame
 
 
@@ -29,9 +28,10 @@ class Score:
     """``official`` is the benchmark's own JSON, ``summary`` the usual figures of all classes.
 
     ``interval`` is the 95% bootstrap interval of mean IoU, None where no class occurs and for a
-    single frame. ``doubts`` are about the prediction files. ``score`` is the headline figure,
-    a fraction. ``confusions`` is int64 (frames, classes, classes + 1) in the order of
-    ``frame_ids``: rows are truth, the last column counts predictions that are no class.
+    single frame. ``doubts`` are about the prediction files; of these ``split`` and, where there is
+    one, ``record`` are named. ``score`` is the headline figure, a fraction. ``confusions`` is
+    int64 (frames, classes, classes + 1) in the order of ``frame_ids``: rows are truth, the last
+    column counts predictions that are no class.
     """
 
     official: dict[str, Any]
@@ -42,6 +42,8 @@ class Score:
     score: float | None = None
     score_name: str = ""
     frame_ids: tuple[str, ...] = ()
+    split: str = ""
+    record: Path | None = None
     confusions: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -116,33 +118,12 @@ def with_options(dataset: Dataset, chosen: Mapping[str, str]) -> Dataset:
     return replace(dataset, benchmark=benchmark.with_options(chosen))
 
 
-def frames_to_score(dataset: Dataset, folder: Path, split: str) -> Sequence[Frame]:
-    """The frames of a split; DataError for none, or where their labels are not public."""
-    frames = dataset.frames(folder, split)
-    if not frames:
-        raise DataError(f"The split {split!r} of {dataset.name} has no frames in {folder}.")
-    if any(frame.label is None for frame in frames):
-        raise DataError(
-            f"The split {split!r} of {dataset.name} has no public labels; choose another."
-        )
-    provide(dataset, folder, frames)
-    return frames
-
-
-def coverage(dataset: Dataset, split: str, frames: int) -> str | None:
-    """A sentence where ``frames`` are fewer than the benchmark publishes for the split."""
-    published = dataset.published.get(split, 0)
-    if frames >= published:
-        return None
-    return f"{frames} of the benchmark's {published} frames: not comparable with published scores."
-
-
 def score_predictions(
     dataset: Dataset,
     frames: Sequence[Frame],
     predictions: Path,
     label_scale: int = 1,
-    workers: int = 1,
+    workers: int | None = None,
     reporter: Reporter | None = None,
 ) -> Score:
     """Score one PNG for every frame; DataError lists all invalid files, and nothing is scored."""
@@ -168,7 +149,7 @@ def score_predictions(
 
 
 def _count_all(
-    benchmark: Benchmark, pairs: Sequence[tuple[Frame, Path]], label_scale: int, workers: int
+    benchmark: Benchmark, pairs: Sequence[tuple[Frame, Path]], label_scale: int, workers: int | None
 ) -> Iterator[Counts | str]:
     """Each pair's counts, or what is wrong with it."""
 
@@ -183,11 +164,8 @@ def _count_all(
         except DataError as error:
             return f"{path}: {error.message}"
 
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(count, pairs)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with Threads(workers) as threads:
+        yield from threads.map(count, pairs)
 
 
 def frame_miou(confusions: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,1 +1,1 @@
-"""Videos in, drawn videos out. Everything here but ``pipeline`` and ``orientation`` needs PyAV."""
+"""Videos in, drawn videos out. Everything here needs PyAV."""

@@ -1,8 +1,11 @@
 """What is done to each frame: the stages of the pipeline, and the rate that they draw."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import repeat, takewhile
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -11,12 +14,14 @@ from segbench.data.draw import caption, legend, overlay
 from segbench.inference.evaluate import network_logits
 from segbench.inference.opened import Opened
 from segbench.inference.tensors import class_map_at
+from segbench.threads import Threads
 from segbench.types import ClassMap, Dataset, Image
-from segbench.video.pipeline import Work
-from segbench.video.read import Orientation, Still
+from segbench.video.read import Footage, Orientation, Still
 from segbench.video.write import VideoWriter
 
-SOURCE = "decode"
+Work = Callable[[Any], Any]
+
+DECODE, NETWORK = "decode", "network"
 LARGEST_SHARE = 1 / 4
 """Of a frame's height for the legend; a frame that is too small for the names has none."""
 
@@ -71,7 +76,7 @@ def stages(
     opacity: float,
     runtime: str,
 ) -> dict[str, Work]:
-    """The works that follow SOURCE, which gives a Still, up to a file that has it."""
+    """What is done to each Still, one after the other, until a file has it."""
     rate, names = Rate(), Legend(opened.dataset)
 
     def network(still: Still) -> tuple[Still, Tensor]:
@@ -91,4 +96,37 @@ def stages(
         still, stored = finished
         writer.write(stored, still.time, still.duration)
 
-    return {"network": network, "draw": draw, "encode": encode}
+    return {NETWORK: network, "draw": draw, "encode": encode}
+
+
+def side_by_side(
+    footage: Footage, works: Mapping[str, Work], seconds: dict[str, float]
+) -> Iterator[None]:
+    """Decode the frames and do the works, each but the network in a thread, a frame at a time.
+
+    Yields for each frame that is done. ``seconds`` takes how long each stage has worked.
+    """
+
+    def timed(name: str, work: Work) -> Work:
+        seconds[name] = 0.0
+
+        def run(item: Any) -> Any:
+            started = perf_counter()
+            try:
+                return work(item)
+            finally:
+                seconds[name] += perf_counter() - started
+
+        return run
+
+    with ExitStack() as stack:
+
+        def in_thread(work: Work, items: Iterator[Any]) -> Iterator[Any]:
+            return stack.enter_context(Threads(1)).map(work, items)
+
+        decode = timed(DECODE, lambda _: next(footage.stills, None))
+        results: Iterator[Any] = takewhile(bool, in_thread(decode, repeat(None)))
+        for name, work in works.items():
+            run = timed(name, work)
+            results = map(run, results) if name == NETWORK else in_thread(run, results)
+        yield from results

@@ -1,7 +1,5 @@
 """Parts of ``segbench video``: turning, staging, reading, and the rate."""
 
-import threading
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,8 +8,6 @@ import PIL.Image
 import pytest
 
 from segbench.data.draw import caption
-from segbench.errors import SegbenchError
-from segbench.video.pipeline import WAITING, Pipeline
 from segbench.video.read import UPRIGHT, open_footage, orientation_of
 from segbench.video.stages import Legend, Rate
 from tests.tiny import tiny_dataset
@@ -45,50 +41,6 @@ def test_the_eight_orientations(parts: tuple[int, ...], corners: str) -> None:
 
 def test_no_matrix_is_upright() -> None:
     assert orientation_of(None) == UPRIGHT
-
-
-def test_a_pipeline_applies_its_works_in_order() -> None:
-    pipeline = Pipeline("count", iter(range(50)), {"double": lambda n: 2 * n, "text": str})
-    assert list(pipeline) == [str(2 * n) for n in range(50)]
-    assert list(pipeline) == []
-    assert list(pipeline.seconds()) == ["count", "double", "text"]
-
-
-def test_the_queues_are_short() -> None:
-    taken: list[int] = []
-
-    def items() -> Iterator[int]:
-        for number in range(1000):
-            taken.append(number)
-            yield number
-
-    pipeline = Pipeline("count", items(), {"same": lambda n: n})
-    results = iter(pipeline)
-    next(results)
-    assert len(taken) <= 2 * (WAITING + 1) + 2
-    pipeline.stop()
-    rest = list(results)
-    assert rest == list(range(1, len(rest) + 1))
-    assert len(rest) + 1 == len(taken)
-
-
-@pytest.mark.parametrize("at", ["source", "first", "last"])
-def test_what_a_stage_raises_is_raised_and_every_thread_ends(at: str) -> None:
-    before = threading.active_count()
-
-    def fail_at(stage: str, n: int) -> int:
-        if stage == at and n == 20:
-            raise SegbenchError("enough")
-        return n
-
-    works = {stage: lambda n, stage=stage: fail_at(stage, n) for stage in ("first", "last")}
-    pipeline = Pipeline("source", (fail_at("source", n) for n in range(1000)), works)
-    with pytest.raises(SegbenchError, match="enough"):
-        list(pipeline)
-    for thread in threading.enumerate():
-        if thread.name in ("source", "first", "last"):
-            thread.join(5)
-    assert threading.active_count() == before
 
 
 def test_the_rate_is_that_of_the_last_thirty_frames() -> None:

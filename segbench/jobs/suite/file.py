@@ -15,7 +15,6 @@ from typing import Any
 
 import click
 
-from segbench.device import cpu_threads
 from segbench.errors import SegbenchError, unknown_name
 from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.downloads import check_weights
@@ -25,13 +24,14 @@ from segbench.jobs.evaluate import EvaluateOptions
 from segbench.jobs.latency import (
     LatencyOptions,
     check_keep_float,
+    latency_options,
     named_runtimes,
     with_fp16,
 )
 from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
 from segbench.jobs.suite.jobs import Training
 from segbench.jobs.suite.shop import Subject
-from segbench.latency.group import REFERENCE, Protocol
+from segbench.latency.group import REFERENCE
 from segbench.plugins import Registry
 from segbench.text import counted
 from segbench.types import Recipe
@@ -59,7 +59,6 @@ TOGETHER = {
 """Options whose list is one value; a list of any other is a job for each value."""
 OF_ONNX = ("model", *(f"onnx_{each.name}" for each in fields(OnnxOptions)))
 RECIPE = {each.name for each in fields(Recipe)}
-PROTOCOL = {each.name for each in fields(Protocol)}
 VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
 
 
@@ -217,18 +216,16 @@ class _Reader:
         return EvaluateOptions(dataset=dataset, runtime=runtime, **given)
 
     def _latency(self, argv: Sequence[str], given: dict[str, Any]) -> LatencyOptions:
-        given["threads"] = cpu_threads(given["threads"])
-        asked = {key: given.pop(key) for key in PROTOCOL & given.keys()}
-        protocol = Protocol(batch_size=given["batch_sizes"][0], **asked)
         runtimes = given.pop("runtimes") or (REFERENCE,)
-        names = named_runtimes(runtimes, protocol.device, self.registry)
-        names = with_fp16(names, protocol.device, self.registry)
-        check_keep_float(names, protocol.keep_float, self.registry)
-        sizes = given.pop("sizes")[:1] or (None,)
+        names = named_runtimes(runtimes, given["device"], self.registry)
+        names = with_fp16(names, given["device"], self.registry)
+        check_keep_float(names, given["keep_float"], self.registry)
         for unused in ("isolate", *OF_ONNX):
             given.pop(unused)
-        given |= {"sizes": sizes, "protocol": protocol, "results": self.results, "argv": argv}
-        return LatencyOptions(names, **given)
+        sizes = given["sizes"][:1] or (None,)
+        return latency_options(
+            names, **given | {"sizes": sizes, "results": self.results, "argv": argv}
+        )
 
     def _list(self, top: Table, key: str) -> Sequence[Any]:
         entries = top.get(key, [])
