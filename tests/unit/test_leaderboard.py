@@ -400,7 +400,7 @@ def with_frames(folder: Path, correct: Sequence[int], p50_ms: float) -> list[Rec
     matrices = np.array([[[n, 100 - n, 0], [100 - n, n, 0]] for n in correct])
     total = matrices.sum(0)
     score = total[0, 0] / (2 * total.sum(1)[0] - total[0, 0])
-    name = f"{p50_ms:g}"
+    name = f"{p50_ms:064g}"
     record = scored(float(score), name)
     record = replace(record, per_class={"iou": {"one": float(score), "two": float(score)}})
     ids = [f"frame {n}" for n in range(len(correct))]
