@@ -1,4 +1,4 @@
-"""Whether parsed JSON is a record: what ``record.schema.json`` asks for, judged by jsonschema-rs."""
+"""Whether parsed JSON is a record: ``record.schema.json`` as jsonschema-rs applies it."""
 
 import json
 from functools import cache
