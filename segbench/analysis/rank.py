@@ -109,9 +109,8 @@ def leaderboard(records: Iterable[Record]) -> Tables:
 
 def tables_of(rows: "DataFrame") -> Tables:
     """The rows of ``ranking``, or some of them, by the title of their table."""
-    plain = _plain(rows[list(COLUMNS)])
     tables: Tables = {}
-    for values in zip(*(plain[name] for name in COLUMNS), strict=True):
+    for values in zip(*(rows[name] for name in COLUMNS), strict=True):
         row = dict(zip(COLUMNS, values, strict=True))
         tables.setdefault(row["table"], []).append(row)
     return tables
@@ -131,7 +130,8 @@ def ranking(records: "DataFrame") -> "DataFrame":
     if records.empty:
         return pd.DataFrame(columns=list(COLUMNS), dtype=object)
     tables = _in_tables(_joined(records)).groupby("table", sort=False)
-    return pd.concat([_ranked(table) for _, table in tables], ignore_index=True)[list(COLUMNS)]
+    ranked = pd.concat([_ranked(table) for _, table in tables], ignore_index=True)
+    return _plain(ranked[list(COLUMNS)])
 
 
 def score_name(row: Row) -> str:
