@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.cells import cell_len, set_cell_size
@@ -14,7 +14,7 @@ from segbench.analysis.rank import COLUMNS, Row, Tables, tables_of
 from segbench.text import csv_cell, markdown, printable
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
 LONGEST = 32
 STYLES = {"VALID": "green", "INVALID": "red"}
@@ -22,8 +22,8 @@ STYLES = {"VALID": "green", "INVALID": "red"}
 
 def as_csv(rows: "DataFrame") -> str:
     """Every column of every row, reasons joined by "; "."""
-    said = ["; ".join(map(str, reasons or ())) for reasons in rows["reasons"]]
-    columns = [_csv_cells(column) for _, column in rows.assign(reasons=said)[list(COLUMNS)].items()]
+    said = rows.assign(reasons=["; ".join(map(str, why or ())) for why in rows["reasons"]])
+    columns = [_csv_cells(said[name].tolist()) for name in COLUMNS]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -83,10 +83,10 @@ FORMATS: dict[str, Callable[["DataFrame"], str]] = {
 """The rows of ``rank.ranking``, or some of them, as text."""
 
 
-def _csv_cells(column: "Series") -> Iterable[object]:
+def _csv_cells(values: list[Any]) -> Iterable[object]:
     """The values as ``csv_cell`` has them; each text is looked at once."""
-    texts = {text: csv_cell(text) for text in column.unique() if isinstance(text, str)}
-    return map(texts.get, column, column)
+    texts = {value: csv_cell(value) for value in dict.fromkeys(values) if isinstance(value, str)}
+    return map(texts.get, values, values)
 
 
 def _filled(rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:

@@ -25,6 +25,7 @@ import torch
 from segbench.analysis.compare import compare
 from segbench.analysis.compare_leaderboards import read_leaderboard
 from segbench.analysis.formats import FORMATS
+from segbench.analysis.rank import ranking
 from segbench.cli import main
 from segbench.data.pictures import read_photo
 from segbench.errors import SegbenchError

@@ -247,7 +247,7 @@ def test_a_long_table_keeps_its_front_and_says_what_is_left_out(
     assert "rows: the best scores" not in html(*records)
     monkeypatch.setattr(pages, "MOST_ROWS", 2)
     text = html(*records)
-    assert "3 of 7 rows: the best scores and the Pareto fronts." in text
+    assert "3 of 7 rows: the best scores and the Pareto fronts" in text
     assert text.count("<tbody data-row=") == 3
 
 
