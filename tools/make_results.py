@@ -8,13 +8,14 @@ import numpy as np
 import PIL.Image
 
 from segbench.analysis.formats import as_csv, as_markdown
-from segbench.analysis.rank import Row, leaderboard, score_name
+from segbench.analysis.rank import Row, ranking, score_name, tables_of
 from segbench.data.draw import legend, overlay
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.pareto import pareto_plot
 from segbench.pages.points import plot_key, points
 from segbench.pages.shell import render
 from segbench.plugins import Registry
+from segbench.records.frame import frame_of
 from segbench.records.record import Record, read_records
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
 from segbench_plugins.datasets.streets.scene import draw_scene
@@ -54,13 +55,16 @@ def main() -> None:
 
 def texts(records: Sequence[Record]) -> dict[str, str]:
     """What ``records`` amount to, by file."""
-    tables = leaderboard(records)
+    frame = frame_of(records)
+    board = ranking(frame)
+    tables = tables_of(board)
     rows = headline(tables)
+    named = {record.name or "": record for record in records}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return {
         "results/README.md": RESULTS + as_markdown(tables),
-        "results/leaderboard.csv": as_csv(tables),
-        "results/leaderboard.html": leaderboard_page(tables, records, "."),
+        "results/leaderboard.csv": as_csv(board),
+        "results/leaderboard.html": leaderboard_page(board, named.get, frame["started_at"], "."),
         "docs/pictures/pareto.svg": pareto_picture(rows),
         "README.md": TABLE.sub(
             lambda found: f"{found[1]}\n{readme_table(rows)}\n{found[2]}", readme

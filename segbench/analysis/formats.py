@@ -3,34 +3,40 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.cells import cell_len, set_cell_size
 
 from segbench.analysis.columns import NARROW, Column, filled
-from segbench.analysis.rank import COLUMNS, Row, Tables
+from segbench.analysis.rank import COLUMNS, Row, Tables, tables_of
 from segbench.text import csv_cell, markdown, printable
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 LONGEST = 32
 STYLES = {"VALID": "green", "INVALID": "red"}
 
 
-def as_csv(tables: Tables) -> str:
+def as_csv(rows: "DataFrame") -> str:
     """Every column of every row, reasons joined by "; "."""
+    said = rows.assign(reasons=["; ".join(map(str, why or ())) for why in rows["reasons"]])
+    columns = [_csv_cells(said[name].tolist()) for name in COLUMNS]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in chain(*tables.values()):
-        said = row | {"reasons": "; ".join(map(str, row["reasons"] or ()))}
-        writer.writerow(map(csv_cell, said.values()))
+    writer.writerows(zip(*columns, strict=True))
     return out.getvalue()
 
 
-def as_json(tables: Tables) -> str:
-    """A list of rows, each an object with every column."""
-    return json.dumps(list(chain(*tables.values())), indent=1, allow_nan=False) + "\n"
+def as_json(rows: "DataFrame") -> str:
+    """A list of rows, one a line, each an object with every column."""
+    encode = json.JSONEncoder(allow_nan=False).encode
+    columns = [rows[name] for name in COLUMNS]
+    lines = (encode(dict(zip(COLUMNS, row, strict=True))) for row in zip(*columns, strict=True))
+    return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
 def as_markdown(tables: Tables) -> str:
@@ -68,7 +74,19 @@ def as_table(tables: Tables) -> str:
     return "\n".join(blocks)
 
 
-FORMATS = {"table": as_table, "markdown": as_markdown, "csv": as_csv, "json": as_json}
+FORMATS: dict[str, Callable[["DataFrame"], str]] = {
+    "table": lambda rows: as_table(tables_of(rows)),
+    "markdown": lambda rows: as_markdown(tables_of(rows)),
+    "csv": as_csv,
+    "json": as_json,
+}
+"""The rows of ``rank.ranking``, or some of them, as text."""
+
+
+def _csv_cells(values: list[Any]) -> Iterable[object]:
+    """The values as ``csv_cell`` has them; each text is looked at once."""
+    texts = {value: csv_cell(value) for value in dict.fromkeys(values) if isinstance(value, str)}
+    return map(texts.get, values, values)
 
 
 def _filled(rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:

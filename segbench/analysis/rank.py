@@ -109,9 +109,8 @@ def leaderboard(records: Iterable[Record]) -> Tables:
 
 def tables_of(rows: "DataFrame") -> Tables:
     """The rows of ``ranking``, or some of them, by the title of their table."""
-    plain = _plain(rows[list(COLUMNS)])
     tables: Tables = {}
-    for values in zip(*(plain[name] for name in COLUMNS), strict=True):
+    for values in zip(*(rows[name] for name in COLUMNS), strict=True):
         row = dict(zip(COLUMNS, values, strict=True))
         tables.setdefault(row["table"], []).append(row)
     return tables
@@ -148,12 +147,13 @@ def _joined(records: "DataFrame") -> "DataFrame":
 
     # What a score and a latency of the same network have in common.
     network = ["checkpoint", "runtime", "height", "width", "keep_float"]
+    of_checkpoint = records.groupby("checkpoint")
     records = records.assign(
         order=range(len(records)),
         group=records.groupby(network, dropna=False, sort=False).ngroup(),
         alike=_alike(records),
         train_splits=records["train_splits"].fillna(TRAIN),
-        **{name: records.groupby("checkpoint")[name].transform("last") for name in TRAINING},
+        **{name: of_checkpoint[name].transform("last") for name in TRAINING},
     )
     scores, latencies = _scores(records), _latencies(records)
     pairs = scores.merge(latencies.drop(columns=list(OF_NETWORK)), on="group")
@@ -265,7 +265,7 @@ def _ranked(table: "DataFrame") -> "DataFrame":
     networks = competing.sort_values("by_score", kind="stable").drop_duplicates("group")
     ranks = dict(zip(networks["group"], _shared_ranks(networks), strict=True))
     ranked = table["group"].isin(competing["group"]) & table["limit"].isna()
-    table["rank"] = table["group"].map(ranks).where(ranked).astype(object)
+    table["rank"] = table["group"].map(ranks).astype(object).where(ranked, None)
     table["by_score"] = table["rank"].where(ranked, table["by_score"]).astype(float)
     order = ["unranked", "by_score", "doubted", "by_time"]
     return table.assign(unranked=~ranked).sort_values(order, kind="stable")

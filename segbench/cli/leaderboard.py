@@ -1,6 +1,7 @@
 """``segbench leaderboard``: rank what the records say."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,14 +10,13 @@ import click
 
 from segbench import api
 from segbench.analysis.formats import FORMATS
-from segbench.analysis.rank import tables_of
 from segbench.cli import options
-from segbench.errors import SegbenchError
+from segbench.errors import RecordError, SegbenchError
 from segbench.files import draft_of
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.plugins import Registry
-from segbench.records.frame import frame_of, read_frame
-from segbench.records.record import Record, read_records
+from segbench.records.frame import read_frame
+from segbench.records.record import Record, read_record
 from segbench.text import printable
 
 
@@ -64,12 +64,7 @@ def leaderboard(
 
     Columns for --where and --sort are those of the CSV, or the headers of the table.
     """
-    records: list[Record] = []
-    if form == "html":
-        records, problems = read_records(results)
-        frame = frame_of(records)
-    else:
-        frame, problems = read_frame(results)
+    frame, problems = read_frame(results)
     for problem in problems:
         click.echo(f"Warning: {printable(problem)}", err=True)
     if frame.empty:
@@ -81,11 +76,12 @@ def leaderboard(
     rows = api.leaderboard(frame, **selection)
     if rows.empty:
         raise SegbenchError("No row fits these conditions; see all rows without them.")
-    tables = tables_of(rows)
     if form == "html":
-        text = leaderboard_page(tables, records, _url(results, output))
+        text = leaderboard_page(
+            rows, partial(_record, results), frame["started_at"], _url(results, output)
+        )
     else:
-        text = FORMATS[form](tables)
+        text = FORMATS[form](rows)
     if output is None:
         click.echo(text, nl=False, color=False if os.environ.get("NO_COLOR") else None)
     else:
@@ -93,6 +89,13 @@ def leaderboard(
             draft.write_text(click.unstyle(text), encoding="utf-8")
     if problems:
         raise click.exceptions.Exit(1)
+
+
+def _record(results: Path, name: str) -> Record | None:
+    try:
+        return read_record(results / name)
+    except RecordError:
+        return None
 
 
 def _url(results: Path, output: Path | None) -> str:

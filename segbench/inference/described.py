@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from segbench.recipes import current_names
-from segbench.records.schema import section_problem
+from segbench.records.schema import config_problem
 from segbench.types import InputConvention
 
 LARGEST = {"height": 2**14, "width": 2**14, "classes": 255}
@@ -25,7 +25,7 @@ def described(text: str) -> dict[str, Any]:
     for name in (*LARGEST, *names, "convention"):
         if name not in config:
             raise ValueError(f"{name} is missing")
-    if reason := section_problem("config", config):
+    if reason := config_problem(config):
         raise ValueError(reason)
     for name, largest in LARGEST.items():
         value = config[name]

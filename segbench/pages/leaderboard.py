@@ -4,17 +4,22 @@ import os
 import shlex
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from segbench.analysis.columns import COLUMNS, Column, filled
-from segbench.analysis.rank import Row, Tables, score_name
-from segbench.pages.pareto import Key, pareto_plot, valid_front
-from segbench.pages.points import bare_points, distinctions, plot_key, points
+from segbench.analysis.rank import Row, score_name, tables_of
+from segbench.analysis.select import select
+from segbench.pages.pareto import Key, pareto_plot
+from segbench.pages.points import distinctions, plot_key, points
 from segbench.pages.shell import render
 from segbench.records.record import Record
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
 
 # A page with more rows is slow to open and to filter.
 MOST_ROWS = 1000
@@ -52,24 +57,33 @@ class HeatRow:
     rows: Sequence[int] = ()
 
 
-def leaderboard_page(tables: Tables, records: Collection[Record], results: str) -> str:
-    """A whole HTML document of ``tables``, which were made of ``records``.
+def leaderboard_page(
+    rows: "DataFrame", read: Callable[[str], Record | None], dates: "Series", results: str
+) -> str:
+    """A whole HTML document of ``rows``, which are those of ``rank.ranking``.
 
-    ``results`` is the URL of the records' folder as seen from the page. Of more than MOST_ROWS
-    rows the page shows the first of each table and those on a Pareto front, and says so.
+    ``read`` has the record of a name, for the rows that are shown; ``dates`` say when each record
+    of the folder began, and ``results`` is the URL of that folder as seen from the page. Of more
+    than MOST_ROWS rows or tables the page shows the best, and says so.
     """
-    key = plot_key(tables)
-    named = {record.name or "": record for record in records}
+    lengths = rows["table"].value_counts(sort=False)
+    most = rows_a_table(list(lengths))
+    tables = tables_of(best_rows(rows, most))
     # What has a score is what people come for.
     titles = sorted(tables, key=lambda title: tables[title][0]["score"] is None)
-    most = rows_a_table([len(rows) for rows in tables.values()])
-    days = [str(record.provenance.get("started_at") or "")[:10] for record in records]
+    days = [day for day in dates.dropna().str[:10] if day]
+    key = plot_key(tables)
+    read = cache(read)
     return render(
         "leaderboard.html",
         title="segbench leaderboard",
-        count=len(records),
-        days=sorted(filter(None, days)),
-        tables=[_table(title, tables[title], most, key, named, results) for title in titles],
+        count=len(dates),
+        days=[min(days), max(days)] if days else [],
+        tables_left_out=max(0, len(titles) - MOST_ROWS),
+        tables=[
+            _table(title, tables[title], int(lengths[title]), key, read, results)
+            for title in titles[:MOST_ROWS]
+        ],
     )
 
 
@@ -114,13 +128,16 @@ def tied(rows: Sequence[Row]) -> bool:
     return any(len(found) > 1 for rank, found in scores.items() if rank is not None)
 
 
-def best_rows(rows: Sequence[Row], most: int) -> list[Row]:
-    """The first ``most`` rows, and the later ones that are on a Pareto front."""
-    fronts = {point.row for timed in bare_points(rows).values() for point in valid_front(timed)}
-    return [row for place, row in enumerate(rows) if place < most or place in fronts]
+def best_rows(rows: "DataFrame", most: int) -> "DataFrame":
+    """The first ``most`` rows of each table, and as many of the later ones on a Pareto front."""
+    first = rows.groupby("table", sort=False).cumcount() < most
+    front = select(rows[rows["verdict"].eq("VALID")], pareto=True)
+    fronts = front.groupby("table", sort=False)["table"]
+    spread = fronts.cumcount(ascending=False) % -(-fronts.transform("size") // most)
+    return rows[first | rows.index.isin(front.index[spread == 0])]
 
 
-def heat_rows(rows: Sequence[Row], records: Mapping[str, Record]) -> list[HeatRow]:
+def heat_rows(rows: Sequence[Row], read: Callable[[str], Record | None]) -> list[HeatRow]:
     """The IoU of each class of each scored network, with what tells the networks apart."""
     places = defaultdict(list)
     for place, row in enumerate(rows):
@@ -128,7 +145,8 @@ def heat_rows(rows: Sequence[Row], records: Mapping[str, Record]) -> list[HeatRo
     notes = distinctions(rows)
     found = []
     for name, same in places.items():
-        iou = records[name].per_class.get("iou") if name in records else None
+        record = read(name) if name else None
+        iou = record.per_class.get("iou") if record else None
         if isinstance(iou, dict) and iou:
             found.append(HeatRow(_network(rows[same[0]]), notes[same[0]], iou, same))
     return found
@@ -146,27 +164,26 @@ def heat_map(rows: Sequence[HeatRow]) -> dict[str, Any]:
 def _table(
     title: str,
     rows: Sequence[Row],
-    most: int,
+    length: int,
     key: Key,
-    records: Mapping[str, Record],
+    read: Callable[[str], Record | None],
     results: str,
 ) -> dict[str, Any]:
-    shown = rows if len(rows) <= most else best_rows(rows, most)
     name = score_name(rows[0])
     return {
         "title": title,
-        "rows": [(row, _origins(row, records, results)) for row in shown],
-        "left_out": len(rows) - len(shown),
-        "tied": tied(shown),
-        "columns": page_columns(shown),
-        "shared": [f"{header} {text}" for header, text in shared(shown).items()],
+        "rows": [(row, _origins(row, read, results)) for row in rows],
+        "left_out": length - len(rows),
+        "tied": tied(rows),
+        "columns": page_columns(rows),
+        "shared": [f"{header} {text}" for header, text in shared(rows).items()],
         # One point alone says no more than its row.
         "plots": [
             (f"{name} against latency: {timed}", pareto_plot(drawn, key, name))
-            for timed, drawn in points(shown).items()
+            for timed, drawn in points(rows).items()
             if len(drawn) > 1
         ],
-        "heat": heat_map(heat_rows(shown, records)),
+        "heat": heat_map(heat_rows(rows, read)),
     }
 
 
@@ -181,12 +198,13 @@ def _cell(iou: Any) -> tuple[str, int | None]:
     return f"{iou:.3f}", round(DEEPEST * min(max(iou, 0.0), 1.0))
 
 
-def _origins(row: Row, records: Mapping[str, Record], results: str) -> list[dict[str, Any]]:
-    return [
-        _origin(records[row[name]], title, results)
+def _origins(row: Row, read: Callable[[str], Record | None], results: str) -> list[dict[str, Any]]:
+    found = [
+        (title, read(row[name]))
         for title, name in (("score", "record"), ("latency", "latency_record"))
-        if row[name] in records
+        if row[name]
     ]
+    return [_origin(record, title, results) for title, record in found if record]
 
 
 def _origin(record: Record, title: str, results: str) -> dict[str, Any]:

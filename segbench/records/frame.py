@@ -3,10 +3,14 @@
 import json
 import warnings
 from collections.abc import Iterable
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.records.record import Record, each_record, without_collector
+from segbench.errors import RecordError
+from segbench.records.index import MANY, read_index, stamp_of, write_index
+from segbench.records.record import Record, read_record, record_files, without_collector
 from segbench.records.schema import scalars
 
 if TYPE_CHECKING:
@@ -14,8 +18,6 @@ if TYPE_CHECKING:
 
 DERIVED = (
     "kind",
-    "record",
-    "path",
     "network",
     "device_name",
     "device_kind",
@@ -40,46 +42,61 @@ def load_records(results: Path | str) -> "DataFrame":
 
 
 def read_frame(results: Path) -> "tuple[DataFrame, list[str]]":
-    """Every record under ``results``, and a sentence for each file that is none."""
+    """Every record under ``results``, and a sentence for each file that is none.
+
+    A file that is as the folder's index has it is not read. Where thousands had to be, the index
+    is written anew.
+    """
     problems: list[str] = []
-    return frame_of(each_record(results, problems)), problems
+    rows: list[tuple[Any, ...]] = []
+    stamps: list[str | None] = []
+    index = read_index(results)
+    read = 0
+    with without_collector():
+        for name, entry in record_files(results):
+            stamp = stamp_of(entry)
+            values = index.get(name, stamp)
+            if values is None:
+                read += 1
+                try:
+                    values = values_of(read_record(Path(entry.path)))
+                except RecordError as error:
+                    problems.append(error.message)
+                    continue
+            rows.append((name, entry.path, *values))
+            stamps.append(stamp)
+        frame = _frame(rows)
+    if read >= MANY:
+        write_index(
+            results, ((row[0], s, row[2:]) for row, s in zip(rows, stamps, strict=True) if s)
+        )
+    return frame, problems
 
 
 def frame_of(records: Iterable[Record]) -> "DataFrame":
     """A row for each record in their order; every column holds objects, None where absent.
 
-    The columns are ``kind``, ``record`` (the file below the results folder), ``path``,
+    The columns are ``record`` (the file below the results folder), ``path``, ``kind``,
     every field of config, metrics and provenance that the schema names and that is a single
     value, and what follows from several of them: ``network`` ("FCN8s VGG16"), ``device_name``,
     ``device_kind``, ``arithmetic``, ``checkpoint`` (its SHA-256, or the configuration's hash),
     ``keep_float``, ``training`` (as JSON), ``reasons`` and ``note``.
     """
-    from pandas import DataFrame
-
-    config, metrics, origin = (
-        [name for name in scalars(section) if name not in DERIVED]
-        for section in ("config", "metrics", "provenance")
-    )
     with without_collector():
-        rows = [
-            (
-                *_derived(record),
-                *map(record.config.get, config),
-                *map(record.metrics.get, metrics),
-                *map(record.provenance.get, origin),
-            )
-            for record in records
-        ]
-    return DataFrame(rows, columns=[*DERIVED, *config, *metrics, *origin], dtype=object)
+        return _frame(
+            [
+                (record.name, record.path and str(record.path), *values_of(record))
+                for record in records
+            ]
+        )
 
 
-def _derived(record: Record) -> tuple[Any, ...]:
-    """The values of ``DERIVED``."""
+def values_of(record: Record) -> list[Any]:
+    """What a row says of a record, wherever its file lies."""
+    config, metrics, provenance = _fields()
     training = record.config.get("training")
-    return (
+    return [
         record.kind,
-        record.name,
-        record.path and str(record.path),
         record.network_name,
         record.device_name,
         record.device_kind,
@@ -89,4 +106,23 @@ def _derived(record: Record) -> tuple[Any, ...]:
         None if training is None else json.dumps(training, sort_keys=True),
         record.metrics.get("reasons"),
         record.note,
-    )
+        *map(record.config.get, config),
+        *map(record.metrics.get, metrics),
+        *map(record.provenance.get, provenance),
+    ]
+
+
+@cache
+def _fields() -> list[list[str]]:
+    """The single values of config, metrics and provenance that a row has."""
+    return [
+        [name for name in scalars(section) if name not in DERIVED]
+        for section in ("config", "metrics", "provenance")
+    ]
+
+
+def _frame(rows: list[tuple[Any, ...]]) -> "DataFrame":
+    from pandas import DataFrame
+
+    columns = ["record", "path", *DERIVED, *chain.from_iterable(_fields())]
+    return DataFrame(rows, columns=columns, dtype=object)

@@ -222,21 +222,24 @@ def read_record(path: Path) -> Record:
 
 def read_records(results: Path) -> tuple[list[Record], list[str]]:
     """Every record under ``results``, oldest first, and a sentence for each file that is none."""
+    records: list[Record] = []
     problems: list[str] = []
     with without_collector():
-        return list(each_record(results, problems)), problems
+        for _, entry in record_files(results):
+            try:
+                records.append(read_record(Path(entry.path)))
+            except RecordError as error:
+                problems.append(error.message)
+    return records, problems
 
 
-def each_record(results: Path, problems: list[str]) -> Iterator[Record]:
-    """The same one at a time, so that thousands need not be held; adds to ``problems``."""
-    found = [(entry.name, entry.path) for kind in KINDS for entry in _entries(results / kind)]
-    for name, path in sorted(found):
-        if not name.endswith(".json"):
-            continue
-        try:
-            yield read_record(Path(path))
-        except RecordError as error:
-            problems.append(error.message)
+def record_files(results: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """What may be records: their names below ``results`` and their files, oldest first."""
+    found = [(kind, entry) for kind in KINDS for entry in _entries(results / kind)]
+    found.sort(key=lambda each: (each[1].name, each[1].path))
+    return [
+        (f"{kind}/{entry.name}", entry) for kind, entry in found if entry.name.endswith(".json")
+    ]
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

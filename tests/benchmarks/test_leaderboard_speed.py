@@ -15,7 +15,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from segbench.analysis.formats import as_csv
-from segbench.analysis.rank import ranking, tables_of
+from segbench.analysis.rank import ranking
 from segbench.records.frame import read_frame
 from segbench.records.record import Record, write_record
 
@@ -72,7 +72,7 @@ def test_many_records(benchmark: BenchmarkFixture, results: Path) -> None:
     def ours() -> str:
         records, problems = read_frame(results)
         assert (len(records), problems) == (RECORDS, [])
-        return as_csv(tables_of(ranking(records)))
+        return as_csv(ranking(records))
 
     def parsing() -> int:
         return len([json.loads(path.read_text()) for path in results.glob("*/*.json")])

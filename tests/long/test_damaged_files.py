@@ -25,7 +25,7 @@ import torch
 from segbench.analysis.compare import compare
 from segbench.analysis.compare_leaderboards import read_leaderboard
 from segbench.analysis.formats import FORMATS
-from segbench.analysis.rank import leaderboard
+from segbench.analysis.rank import ranking
 from segbench.cli import main
 from segbench.data.pictures import read_photo
 from segbench.errors import SegbenchError
@@ -40,6 +40,7 @@ from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.report import facts, score_sections
 from segbench.plugins import Registry
 from segbench.records.arrays import latency_samples, scored_frames
+from segbench.records.frame import frame_of
 from segbench.records.record import read_record, read_records
 from segbench.scoring.predictions import read_prediction
 from segbench.types import Frame, Setup
@@ -82,11 +83,13 @@ def record_read(path: Path) -> None:
     shutil.copy(path, results / "run" / "a.json")
     shutil.copy(RUN.with_suffix(".npz"), results / "run" / "a.npz")
     records, _ = read_records(results)
-    tables = leaderboard(records)
+    frame = frame_of(records)
+    rows = ranking(frame)
     for form in FORMATS.values():
-        form(tables)
-    if tables:
-        leaderboard_page(tables, records, "results")
+        form(rows)
+    if records:
+        named = {record.name or "": record for record in records}
+        leaderboard_page(rows, named.get, frame["started_at"], "results")
     for record in records:
         facts(record)
         score_sections(record, scored_frames(record))
@@ -130,7 +133,7 @@ def report_written(path: Path) -> None:
 
 
 def leaderboard_written(form: str, path: Path) -> None:
-    path.write_text(FORMATS[form](leaderboard(read_records(RECORDS)[0])), encoding="utf-8")
+    path.write_text(FORMATS[form](ranking(frame_of(read_records(RECORDS)[0]))), encoding="utf-8")
 
 
 def picture_written(mode: str, path: Path) -> None:

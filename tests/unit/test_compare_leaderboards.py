@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pandas import DataFrame
 
 from segbench.analysis.compare_leaderboards import match_latencies, match_scores, read_leaderboard
 from segbench.analysis.formats import as_csv, as_json
@@ -47,7 +48,7 @@ def test_a_written_leaderboard_is_matched_with_its_rows(
     tmp_path: Path, name: str, form: Any
 ) -> None:
     rows = [row(score=0.5, epochs=3, keep_float="a; b"), row(p50_ms=1.5, query_batch_size=2)]
-    (tmp_path / name).write_text(form({"table": rows}))
+    (tmp_path / name).write_text(form(DataFrame(rows, columns=COLUMNS, dtype=object)))
     read = read_leaderboard(tmp_path / name)
     assert len(match_scores(read, rows).pairs) == len(match_latencies(read, rows).pairs) == 1
     assert match_scores(read, rows).only_a == match_latencies(read, rows).only_b == ()

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas import DataFrame
 
 from segbench.analysis.formats import FORMATS, as_csv, as_json, as_markdown, as_table
-from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard, ranking
+from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard, ranking, tables_of
 from segbench.analysis.select import select
 from segbench.records.frame import frame_of, load_records
 from segbench.records.record import Record, read_record, write_record
@@ -106,7 +107,7 @@ def test_the_accuracy_and_the_latency_of_an_int8_engine_share_a_row() -> None:
         ("eager", 0.60, 6.0, None, None, None),
         ("trt-int8", 0.58, 2.0, 2.9, 3.0, 3.1),
     ]
-    assert "speedup_low,speedup_high" in as_csv(leaderboard(records))
+    assert "speedup_low,speedup_high" in as_csv(ranking(frame_of(records)))
 
 
 def test_a_network_with_layers_in_float_is_another_one_and_says_so() -> None:
@@ -400,7 +401,7 @@ def with_frames(folder: Path, correct: Sequence[int], p50_ms: float) -> list[Rec
     matrices = np.array([[[n, 100 - n, 0], [100 - n, n, 0]] for n in correct])
     total = matrices.sum(0)
     score = total[0, 0] / (2 * total.sum(1)[0] - total[0, 0])
-    name = f"{p50_ms:g}"
+    name = f"{p50_ms:064g}"
     record = scored(float(score), name)
     record = replace(record, per_class={"iou": {"one": float(score), "two": float(score)}})
     ids = [f"frame {n}" for n in range(len(correct))]
@@ -458,12 +459,14 @@ SMALL = st.lists(
 def test_whatever_the_records_each_table_is_ranked_and_of_one_device(
     drawn: list[tuple[bool, float | None, str, str, int | None]],
 ) -> None:
-    tables = leaderboard(
+    records = [
         timed(2.0, checkpoint, device=device)
         if is_latency
         else scored(score, checkpoint, label_scale=scale or 1, limit=scale)
         for is_latency, score, checkpoint, device, scale in drawn
-    )
+    ]
+    board = ranking(frame_of(records))
+    tables = tables_of(board)
 
     for rows in tables.values():
         assert all(tuple(row) == COLUMNS for row in rows)
@@ -474,13 +477,18 @@ def test_whatever_the_records_each_table_is_ranked_and_of_one_device(
         assert column(ranked, "score") == sorted(column(ranked, "score"), reverse=True)
         assert all(row["limit"] is None for row in ranked)
     for form in FORMATS.values():
-        assert isinstance(form(tables), str)
+        assert isinstance(form(board), str)
 
 
 @pytest.fixture
-def tables() -> Tables:
+def board() -> DataFrame:
     odd = scored(0.5, "b", backbone="a|b\n[red]<i>", decoder="transposed")
-    return leaderboard([scored(0.625, "a"), odd, timed(12.5, "a")])
+    return ranking(frame_of([scored(0.625, "a"), odd, timed(12.5, "a")]))
+
+
+@pytest.fixture
+def tables(board: DataFrame) -> Tables:
+    return tables_of(board)
 
 
 def test_a_network_is_named_and_an_older_record_is_of_fcn8s() -> None:
@@ -524,9 +532,9 @@ def test_a_long_name_is_cut_in_the_terminal_only() -> None:
     assert "w" * 60 in as_markdown(tables)
 
 
-def test_csv_and_json_have_every_column(tables: Tables) -> None:
-    parsed = list(csv.DictReader(io.StringIO(as_csv(tables))))
-    objects = json.loads(as_json(tables))
+def test_csv_and_json_have_every_column(board: DataFrame) -> None:
+    parsed = list(csv.DictReader(io.StringIO(as_csv(board))))
+    objects = json.loads(as_json(board))
 
     assert len(parsed) == len(objects) == 2
     assert tuple(parsed[0]) == tuple(objects[0]) == COLUMNS
@@ -539,9 +547,9 @@ def test_csv_and_json_have_every_column(tables: Tables) -> None:
 def test_reasons_of_a_verdict_are_kept() -> None:
     record = timed(1.0, "a")
     record.metrics.update(verdict="INVALID", reasons=["drift of 20%", "few samples"])
-    tables = leaderboard([scored(0.5, "a"), record])
-    assert "drift of 20%; few samples" in as_csv(tables)
-    assert "INVALID" in as_table(tables)
+    board = ranking(frame_of([scored(0.5, "a"), record]))
+    assert "drift of 20%; few samples" in as_csv(board)
+    assert "INVALID" in as_table(tables_of(board))
 
 
 def test_a_dirty_commit_is_marked() -> None:

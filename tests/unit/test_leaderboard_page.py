@@ -1,5 +1,6 @@
 """The leaderboard as a page: what stands in it, and that a record cannot break it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,8 +10,9 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pandas import DataFrame
 
-from segbench.analysis.rank import leaderboard
+from segbench.analysis.rank import leaderboard, ranking
 from segbench.pages import leaderboard as pages
 from segbench.pages.leaderboard import (
     HeatRow,
@@ -22,6 +24,7 @@ from segbench.pages.leaderboard import (
     shared,
 )
 from segbench.pages.points import distinctions, points
+from segbench.records.frame import frame_of
 from segbench.records.record import Record
 from tools.make_results import pareto_picture
 
@@ -55,7 +58,16 @@ def timed(p50_ms: float, verdict: str = "VALID", **config: Any) -> Record:
 
 
 def html(*records: Record) -> str:
-    return leaderboard_page(leaderboard(records), records, "results")
+    return page(board(records), records)
+
+
+def board(records: Sequence[Record]) -> DataFrame:
+    return ranking(frame_of(records))
+
+
+def page(rows: DataFrame, records: Sequence[Record]) -> str:
+    named = {record.name or "": record for record in records}
+    return leaderboard_page(rows, named.get, frame_of(records)["started_at"], "results")
 
 
 class Tree(HTMLParser):
@@ -192,20 +204,18 @@ def test_a_page_of_5000_rows_stays_small() -> None:
     iou = {"iou": {f"class {n}": 0.5 for n in range(19)}}
     score = replace(scored(0.5), provenance=origin, per_class=iou)
     latency = replace(timed(9.0), provenance=origin)
-    ((title, (row,)),) = leaderboard([score, latency]).items()
+    ((row,),) = leaderboard([score, latency]).values()
     rows = [row | {"seed": n, "p50_ms": 9.0 + n} for n in range(5000)]
-    text = leaderboard_page({title: rows}, [score, latency], "results")
+    text = page(DataFrame(rows, dtype=object), [score, latency])
     assert len(text) < 20_000_000
     assert "1000 of 5000 rows" in text
 
 
 def test_a_table_says_why_networks_share_a_rank() -> None:
-    tables = leaderboard([scored(0.5), scored(0.6, backbone="vgg16")])
+    rows = board([scored(0.5), scored(0.6, backbone="vgg16")])
     said = "share a rank, the faster first"
-    assert said not in leaderboard_page(tables, [], "results")
-    ((title, rows),) = tables.items()
-    alike = {title: [row | {"rank": 1} for row in rows]}
-    assert said in leaderboard_page(alike, [], "results")
+    assert said not in page(rows, [])
+    assert said in page(rows.assign(rank=1), [])
 
 
 def test_what_decides_comes_first() -> None:
@@ -233,14 +243,31 @@ def test_a_long_table_keeps_its_front_and_says_what_is_left_out(
         backbone = f"net{n}"
         records += [scored(0.9 - n / 100, backbone=backbone), timed(20.0, backbone=backbone)]
     records += [scored(0.5, backbone="fast"), timed(5.0, backbone="fast")]
-    (rows,) = leaderboard(records).values()
-    kept = ["net0", "net1", "fast"]
-    assert [row["backbone"] for row in best_rows(rows, 2)] == kept
+    assert list(best_rows(board(records), 2)["backbone"]) == ["net0", "net1", "fast"]
     assert "rows: the best scores" not in html(*records)
     monkeypatch.setattr(pages, "MOST_ROWS", 2)
     text = html(*records)
-    assert "3 of 7 rows: the best scores and the Pareto fronts." in text
+    assert "3 of 7 rows: the best scores and the Pareto fronts" in text
     assert text.count("<tbody data-row=") == 3
+
+
+def test_a_front_as_long_as_its_table_is_thinned_out() -> None:
+    names = [f"net{n}" for n in range(12)]
+    records = [timed(20.0 - n, backbone=name) for n, name in enumerate(names)]
+    records += [scored(0.9 - n / 100, backbone=name) for n, name in enumerate(names)]
+    kept = list(best_rows(board(records), 3)["backbone"])
+    assert kept[:3] == names[:3]
+    assert kept[3:] == ["net3", "net7", "net11"]
+
+
+def test_of_more_tables_than_rows_the_rest_is_left_to_the_csv(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = [scored(0.5, backbone=name, dataset=name) for name in "abcd"]
+    assert "more tables" not in html(*records)
+    monkeypatch.setattr(pages, "MOST_ROWS", 3)
+    assert "<p>1 more tables are not shown." in html(*records)
+    assert html(*records).count("<h2>") == 3
 
 
 def test_the_picture_for_a_readme_stands_alone() -> None:

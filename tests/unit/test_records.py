@@ -205,6 +205,9 @@ def test_the_hash_does_not_depend_on_order_or_on_fields_without_a_value(
         (json.dumps(as_json(metrics={"frames": True})), "metrics.frames has the wrong type: True"),
         (json.dumps(as_json()).replace("0.625", "1e999"), "it is not JSON"),
         (json.dumps(as_json()).replace("0.625", "1e200"), "metrics.score is out of range"),
+        (json.dumps(as_json(metrics={"p50_ms": 1e200})), "metrics.p50_ms is out of range: 1e+200"),
+        (json.dumps(as_json(metrics={"p50_ms": -1})), "metrics.p50_ms is out of range: -1"),
+        (json.dumps(as_json(config_hash="x")), "config_hash is 'x', which is not as the schema"),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_reason(
@@ -241,18 +244,11 @@ CHANGES = st.sampled_from(
 
 @settings(deadline=None)
 @given(CHANGES, JSON_VALUES)
-def test_the_loader_lets_nothing_pass_whose_type_the_schema_refuses(
-    change: tuple[str, str], value: Any
-) -> None:
+def test_the_loader_takes_what_the_schema_takes(change: tuple[str, str], value: Any) -> None:
     section, name = change
     data = as_json()
     data[section] = data[section] | {name: value}
-
-    refused = {error.validator for error in VALIDATOR.iter_errors(data) if len(error.path) == 2}
-    # JSON Schema counts 1.0 as an integer; the loader, like Python, does not.
-    whole = type(value) is float and value.is_integer()
-    if not whole:
-        assert (problem(data) is not None) == ("type" in refused)
+    assert (problem(data) is None) == VALIDATOR.is_valid(data)
 
 
 @pytest.mark.parametrize("kind", ["run", "external"])
