@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,12 +32,13 @@ from segbench.jobs.plan import (
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
-from segbench.records.record import Record, config_hash, find_record, write_record
+from segbench.records.record import Record, config_hash, find_record, read_record, write_record
 from segbench.types import Frame
 
 if TYPE_CHECKING:
     from segbench.model import SegmentationModel
     from segbench.training.state import Epoch
+    from segbench.training.tracking import Tracking
 
 FILES = 6
 """Copies of the weights on disk: two checkpoints, a state with two moments, a draft of one."""
@@ -50,6 +52,8 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
 
     Whatever can be refused is refused before the training.
     """
+    from segbench.training.tracking import tracking
+
     started = datetime.now(UTC)
     check_splits(options.dataset, options.train_splits, options.recipe)
     check_weights(options.weights, options.network.weights)
@@ -83,24 +87,29 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         if weights.source != "none" and not resume:
             reporter.say(weights.summary())
         try:
-            curve = train(model, options, config, splits, prints, output, reporter, resume)
-            try:
-                return score_and_record(
-                    options,
-                    registry,
-                    started,
-                    folder,
-                    splits,
-                    config,
-                    weights,
-                    curve,
-                    output,
-                    reporter,
+            with tracking(options.trackers, config, output, resume, reporter) as tracked:
+                curve = train(
+                    model, options, config, splits, prints, output, reporter, resume, tracked
                 )
-            except SegbenchError as error:
-                raise SegbenchError(
-                    f"{error.message} The checkpoint in {output} is kept; {go_on}"
-                ) from error
+                try:
+                    record = score_and_record(
+                        options,
+                        registry,
+                        started,
+                        folder,
+                        splits,
+                        config,
+                        weights,
+                        curve,
+                        output,
+                        reporter,
+                    )
+                except SegbenchError as error:
+                    raise SegbenchError(
+                        f"{error.message} The checkpoint in {output} is kept; {go_on}"
+                    ) from error
+                tracked.log_result(read_record(record), output)
+                return record
         except KeyboardInterrupt:
             raise InterruptedRun(f"Interrupted; {go_on}") from None
 
@@ -145,6 +154,7 @@ def train(
     output: Path,
     reporter: Reporter,
     resume: bool,
+    tracked: "Tracking",
 ) -> "list[Epoch]":
     """Leave checkpoints in ``output`` and give the learning curve."""
     from segbench.device import resolve_device, slow_precision
@@ -163,11 +173,9 @@ def train(
     }
     job = Job(recipe, options.seed, device, output, config)
     logger = None
-    if options.tensorboard is not None:
-        from segbench.training.board import TensorBoard
-
+    if options.trackers:
         sample = cached.get("val", cached["train"]).images
-        logger = TensorBoard(options.tensorboard / output.name, dataset, sample)
+        logger = partial(tracked.log_epoch, dataset, sample)
     validate = None
     if "val" in cached:
         validate = Validator(
