@@ -499,11 +499,14 @@ class TrackedRun(Protocol):
 class Tracker:
     """An experiment tracker; ``start`` opens a run, or goes on with the one that has an ``id``.
 
-    ``extra`` names the extra of the plugin's distribution that installs what it ``requires``.
+    ``check`` raises where it cannot be reached, and imports no torch; it is asked before anything
+    takes time. An error of either, of any type, is shown as one sentence. ``extra`` names the
+    extra of the plugin's distribution that installs what it ``requires``.
     """
 
     name: str
     summary: str
     start: Callable[[Training], TrackedRun]
+    check: Callable[[], object] | None = None
     requires: tuple[str, ...] = ()
     extra: str | None = None

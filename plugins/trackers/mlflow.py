@@ -4,10 +4,16 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segbench import SegbenchError, TrackedRun, Tracker, Training, hookimpl
+from segbench import SegbenchError, Tracker, Training, hookimpl
+from segbench.inference.downloads import reachable
 from segbench.types import Image
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 EXPERIMENT = "segbench"
 PATIENCE = {
@@ -18,33 +24,45 @@ PATIENCE = {
 """MLflow's own settings where the user has none: its seven retries hold a training for minutes."""
 
 
+def connect() -> "MlflowClient":
+    """A client of the user's server or database."""
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient, get_tracking_uri
+
+    uri = get_tracking_uri()
+    if uri.startswith("sqlite:") and find_spec("sqlalchemy") is None:
+        raise SegbenchError(
+            f'{uri} needs more packages: pip install "segbench[mlflow]", or name a server in '
+            "MLFLOW_TRACKING_URI"
+        )
+    return MlflowClient(uri)
+
+
+def check() -> None:
+    """Raise SegbenchError where the server does not answer, or the database cannot be opened."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if uri.startswith("http") and not reachable(uri):
+        raise SegbenchError(f"{uri} (MLFLOW_TRACKING_URI) does not answer")
+    connect().get_experiment_by_name(_experiment())
+
+
 class MlflowRun:
     """A run of the experiment in ``MLFLOW_EXPERIMENT_NAME``, or of "segbench"."""
 
     def __init__(self, training: Training) -> None:
-        for name, value in PATIENCE.items():
-            os.environ.setdefault(name, value)
-        from mlflow import MlflowClient, get_tracking_uri
         from mlflow.entities import Param
-        from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 
-        uri = get_tracking_uri()
-        try:
-            self.client = MlflowClient(uri)
-        except UnsupportedModelRegistryStoreURIException as error:
-            raise SegbenchError(
-                f'{uri} needs more packages (pip install "segbench[mlflow]"); or name a server in '
-                "MLFLOW_TRACKING_URI"
-            ) from error
+        self.client = connect()
         if training.id is None:
-            run = self.client.create_run(self._experiment(), run_name=training.name)
+            run = self.client.create_run(self._experiment_id(), run_name=training.name)
             self.id: str = run.info.run_id
             values = [Param(_key(k), str(v)) for k, v in training.parameters.items()]
             self.client.log_batch(self.id, params=values)
         else:
             self.id = training.id
             self.client.update_run(self.id, status="RUNNING")
-        self.address = f"run {self.id} in {uri}"
+        self.address = f"run {self.id} in {self.client.tracking_uri}"
 
     def log_epoch(
         self, epoch: int, curves: Mapping[str, float], images: Mapping[str, Image]
@@ -67,10 +85,9 @@ class MlflowRun:
         """An interrupted training is KILLED in MLflow's words, until it is resumed."""
         self.client.set_terminated(self.id, "FINISHED" if finished else "KILLED")
 
-    def _experiment(self) -> str:
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
-        found = self.client.get_experiment_by_name(name)
-        return found.experiment_id if found else self.client.create_experiment(name)
+    def _experiment_id(self) -> str:
+        found = self.client.get_experiment_by_name(_experiment())
+        return found.experiment_id if found else self.client.create_experiment(_experiment())
 
     def _log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         from mlflow.entities import Metric
@@ -80,14 +97,13 @@ class MlflowRun:
         self.client.log_batch(self.id, metrics=metrics)
 
 
+def _experiment() -> str:
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+
+
 def _key(name: str) -> str:
     """Letters, digits, and what else MLflow allows in a name."""
     return re.sub(r"[^\w./ -]", "_", name)
-
-
-def start(training: Training) -> TrackedRun:
-    """A run in MLflow."""
-    return MlflowRun(training)
 
 
 @hookimpl
@@ -96,7 +112,8 @@ def segbench_trackers() -> Iterator[Tracker]:
     yield Tracker(
         name="mlflow",
         summary="MLflow, at MLFLOW_TRACKING_URI or in ./mlflow.db",
-        start=start,
+        start=MlflowRun,
+        check=check,
         requires=("mlflow-skinny",),
         extra="mlflow",
     )

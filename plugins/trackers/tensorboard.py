@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from segbench import TrackedRun, Tracker, Training, hookimpl
+from segbench import Tracker, Training, hookimpl
 from segbench.types import Image
 
 FOLDER = "tensorboard"
@@ -53,18 +53,13 @@ class TensorBoardRun:
             self.writer.add_image(name, image, step, dataformats="HWC")
 
 
-def start(training: Training) -> TrackedRun:
-    """A writer to the training's folder."""
-    return TensorBoardRun(training)
-
-
 @hookimpl
 def segbench_trackers() -> Iterator[Tracker]:
     """TensorBoard."""
     yield Tracker(
         name="tensorboard",
         summary="TensorBoard, in the run's folder",
-        start=start,
+        start=TensorBoardRun,
         requires=("tensorboard",),
         extra="tensorboard",
     )

@@ -4,10 +4,24 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from segbench import TrackedRun, Tracker, Training, hookimpl
+from segbench import SegbenchError, Tracker, Training, hookimpl
+from segbench.inference.downloads import reachable
 from segbench.types import Image
 
 PROJECT = "segbench"
+
+
+def check() -> None:
+    """Raise SegbenchError without a key, which wandb would ask for under a spinner, or a server."""
+    import wandb
+
+    settings = wandb.setup(wandb.Settings(console="off", silent=True)).settings
+    if settings.mode not in ("online", "shared"):
+        return
+    if not wandb.login(prompt=False, verify=False):
+        raise SegbenchError("there is no API key; run `wandb login`, or set WANDB_MODE=offline")
+    if not reachable(settings.base_url):
+        raise SegbenchError(f"{settings.base_url} does not answer; set WANDB_MODE=offline")
 
 
 class WandbRun:
@@ -52,18 +66,14 @@ class WandbRun:
         return {name: wandb.Image(image) for name, image in images.items()}
 
 
-def start(training: Training) -> TrackedRun:
-    """A run in Weights & Biases."""
-    return WandbRun(training)
-
-
 @hookimpl
 def segbench_trackers() -> Iterator[Tracker]:
     """Weights & Biases."""
     yield Tracker(
         name="wandb",
         summary="Weights & Biases",
-        start=start,
+        start=WandbRun,
+        check=check,
         requires=("wandb",),
         extra="wandb",
     )

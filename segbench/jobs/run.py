@@ -33,12 +33,12 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, config_hash, find_record, read_record, write_record
+from segbench.training.tracking import Tracking, check_trackers, tracking
 from segbench.types import Frame
 
 if TYPE_CHECKING:
     from segbench.model import SegmentationModel
     from segbench.training.state import Epoch
-    from segbench.training.tracking import Tracking
 
 FILES = 6
 """Copies of the weights on disk: two checkpoints, a state with two moments, a draft of one."""
@@ -52,11 +52,10 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
 
     Whatever can be refused is refused before the training.
     """
-    from segbench.training.tracking import tracking
-
     started = datetime.now(UTC)
     check_splits(options.dataset, options.train_splits, options.recipe)
     check_weights(options.weights, options.network.weights)
+    check_trackers(options.trackers, reporter)
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
@@ -154,7 +153,7 @@ def train(
     output: Path,
     reporter: Reporter,
     resume: bool,
-    tracked: "Tracking",
+    tracked: Tracking,
 ) -> "list[Epoch]":
     """Leave checkpoints in ``output`` and give the learning curve."""
     from segbench.device import resolve_device, slow_precision

@@ -5,23 +5,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL.Image
-import torch
 from numpy.typing import NDArray
 
 from segbench.data.draw import overlay
 from segbench.errors import SegbenchError, first_line
 from segbench.files import draft_of
 from segbench.inference.checkpoint import BEST
-from segbench.inference.tensors import class_map, to_device
-from segbench.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.records.record import Record
-from segbench.training.state import Epoch
-from segbench.types import Dataset, TrackedRun, Tracker, Training
+from segbench.types import ClassMap, Dataset, Image, TrackedRun, Tracker, Training
+
+if TYPE_CHECKING:
+    from segbench.model import SegmentationModel
+    from segbench.training.state import Epoch
 
 RUNS = "trackers.json"
 """In a run's folder: the id of its run in each tracker."""
@@ -49,7 +49,11 @@ class Tracking:
         self.failed: set[str] = set()
 
     def log_epoch(
-        self, dataset: Dataset, images: NDArray[np.uint8], model: SegmentationModel, entry: Epoch
+        self,
+        dataset: Dataset,
+        images: NDArray[np.uint8],
+        model: "SegmentationModel",
+        entry: "Epoch",
     ) -> None:
         """The epoch's figures, and overlays of the first of ``images`` (N, H, W, 3)."""
         figures = asdict(entry)
@@ -86,6 +90,14 @@ class Tracking:
                 self.failed.add(name)
 
 
+def check_trackers(trackers: Sequence[Tracker], reporter: Reporter) -> None:
+    """Raise SegbenchError where one cannot be reached; imports no torch."""
+    for tracker in trackers:
+        if tracker.check:
+            with _starting(tracker, reporter):
+                tracker.check()
+
+
 @contextmanager
 def tracking(
     trackers: Sequence[Tracker],
@@ -104,13 +116,8 @@ def tracking(
     try:
         for tracker in trackers:
             training = Training(output.name, parameters(config), output, known.get(tracker.name))
-            try:
-                with reporter.working(f"open {tracker.name}"):
-                    runs[tracker.name] = run = tracker.start(training)
-            except Exception as error:
-                raise SegbenchError(
-                    f"--tracker {tracker.name} cannot start a run: {first_line(error)}."
-                ) from error
+            with _starting(tracker, reporter):
+                runs[tracker.name] = run = tracker.start(training)
             reporter.say(f"{tracker.name}: {run.address}")
         ids = {name: run.id for name, run in runs.items()}
         if ids:
@@ -120,6 +127,18 @@ def tracking(
         finished = True
     finally:
         tracked.close(finished)
+
+
+@contextmanager
+def _starting(tracker: Tracker, reporter: Reporter) -> Iterator[None]:
+    try:
+        with reporter.working(f"connect to {tracker.name}"):
+            yield
+    except Exception as error:  # each tracker has errors of its own
+        raise SegbenchError(
+            f"The tracker {tracker.name} cannot be used: {first_line(error)}. Leave --tracker "
+            f"{tracker.name} out to train without it."
+        ) from error
 
 
 def parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str | float]:
@@ -157,8 +176,12 @@ def _known_runs(output: Path) -> dict[str, str]:
     return known
 
 
-@torch.inference_mode()
-def _predict(model: SegmentationModel, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _predict(model: "SegmentationModel", image: Image) -> ClassMap:
+    import torch
+
+    from segbench.inference.tensors import class_map, to_device
+
     model.eval()
     device = next(model.parameters()).device
-    return class_map(model(to_device(image[None], device, torch.float32))[0])
+    with torch.inference_mode():
+        return class_map(model(to_device(image[None], device, torch.float32))[0])
