@@ -116,6 +116,11 @@ class Registry:
         """Every runtime on offer, usable here or not, by name."""
         return self._all(Runtime)
 
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """Every tracker on offer, usable here or not, by name."""
+        return self._all(Tracker)
+
     def backbone(self, name: str) -> Backbone:
         """The backbone of that name; PluginError if it is unknown, doubled or lacks a package."""
         for family in self._all(BackboneFamily):
