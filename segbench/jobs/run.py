@@ -107,7 +107,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
                     raise SegbenchError(
                         f"{error.message} The checkpoint in {output} is kept; {go_on}"
                     ) from error
-                tracked.log_result(read_record(record), output)
+                tracked.log_result(read_record(record))
                 return record
         except KeyboardInterrupt:
             raise InterruptedRun(f"Interrupted; {go_on}") from None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from segbench.training.state import Epoch
 
 RUNS = "trackers.json"
-"""In a run's folder: the id of its run in each tracker."""
+"""In a run's folder: the id of its run in each tracker, and how many epochs that has."""
 SAMPLES = 4
 OVERLAYS = 20
 CURVES = {
@@ -38,54 +38,87 @@ CURVES = {
 
 
 class Tracking:
-    """Tells the trackers' runs of one training what happens.
+    """Tells the trackers' runs of the training in ``output`` what happens.
 
-    One that fails is warned of once and told all the same of what follows.
+    One that fails is warned of once, and gets what it missed with what follows.
     """
 
-    def __init__(self, runs: Mapping[str, TrackedRun], reporter: Reporter) -> None:
-        self.runs = runs
-        self.reporter = reporter
+    def __init__(self, output: Path, reporter: Reporter) -> None:
+        self.output, self.reporter = output, reporter
+        self.runs: dict[str, TrackedRun] = {}
+        self.logged: dict[str, int] = {}
+        """The epochs that each tracker has."""
         self.failed: set[str] = set()
+
+    def start(self, tracker: Tracker, training: Training, logged: int) -> None:
+        """Open the tracker's run; SegbenchError where that fails."""
+        with _starting(tracker, self.reporter):
+            run = tracker.start(training)
+        self.runs[tracker.name], self.logged[tracker.name] = run, logged
+        self.reporter.say(f"{tracker.name}: {run.address}")
 
     def log_epoch(
         self,
         dataset: Dataset,
         images: NDArray[np.uint8],
         model: "SegmentationModel",
-        entry: "Epoch",
+        curve: "Sequence[Epoch]",
     ) -> None:
-        """The epoch's figures, and overlays of the first of ``images`` (N, H, W, 3)."""
-        figures = asdict(entry)
-        curves = {title: figures[name] for title, name in CURVES.items()}
-        known = {title: value for title, value in curves.items() if value is not None}
+        """The curve's last epoch, and overlays of the first of ``images`` (N, H, W, 3)."""
         drawn = {
             f"validation/{number}": overlay(image, _predict(model, image), dataset.palette)
             for number, image in enumerate(map(np.array, images[:SAMPLES]))
         }
-        self._tell(lambda run: run.log_epoch(entry.epoch, known, drawn))
+        entries = [asdict(entry) for entry in curve]
+        self._tell(lambda name, run: self._log_missing(name, run, entries, drawn))
+        self.remember()
 
-    def log_result(self, record: Record, output: Path) -> None:
-        """The record's scores, and the overlays and the checkpoint in ``output``."""
-        files = sorted((output / "overlays").glob("*.png"))
+    def log_result(self, record: Record) -> None:
+        """The record's scores, with the overlays and the checkpoint in the output folder."""
+        files = sorted((self.output / "overlays").glob("*.png"))
         some = files[:: -(-len(files) // OVERLAYS) or 1]
         images = {f"overlays/{path.stem}": np.array(PIL.Image.open(path)) for path in some}
-        self._tell(lambda run: run.log_result(scores(record), images, output / BEST))
+
+        def log(name: str, run: TrackedRun) -> None:
+            self._log_missing(name, run, record.curve, {})
+            run.log_result(scores(record), images, self.output / BEST)
+
+        self._tell(log)
 
     def close(self, finished: bool) -> None:
         """The end of every run, also of a training that was interrupted."""
-        self._tell(lambda run: run.close(finished))
+        self._tell(lambda name, run: run.close(finished))
 
-    def _tell(self, message: Callable[[TrackedRun], None]) -> None:
+    def remember(self) -> None:
+        """Write which runs these are, for a resumed training."""
+        if self.runs:
+            runs = {n: {"id": run.id, "epochs": self.logged[n]} for n, run in self.runs.items()}
+            with draft_of(self.output / RUNS) as draft:
+                draft.write_text(json.dumps(runs), encoding="utf-8")
+
+    def _log_missing(
+        self,
+        name: str,
+        run: TrackedRun,
+        curve: Sequence[Mapping[str, Any]],
+        images: Mapping[str, Image],
+    ) -> None:
+        for entry in curve[self.logged[name] :]:
+            values = {title: entry[key] for title, key in CURVES.items()}
+            known = {title: value for title, value in values.items() if value is not None}
+            run.log_epoch(entry["epoch"], known, images if entry is curve[-1] else {})
+            self.logged[name] = entry["epoch"]
+
+    def _tell(self, message: Callable[[str, TrackedRun], None]) -> None:
         for name, run in self.runs.items():
             try:
                 with self.reporter.working(f"report to {name}"):
-                    message(run)
+                    message(name, run)
             except Exception as error:  # a server may be gone in as many ways as there are
                 if name not in self.failed:
                     self.reporter.say(
                         f"Warning: the tracker {name} fails ({first_line(error)}); the training "
-                        "goes on, and what comes later is still offered to it."
+                        "goes on, and what it misses is sent when it answers again."
                     )
                 self.failed.add(name)
 
@@ -110,19 +143,14 @@ def tracking(
 
     SegbenchError where a tracker cannot start one.
     """
-    runs: dict[str, TrackedRun] = {}
-    tracked, finished = Tracking(runs, reporter), False
+    tracked, finished = Tracking(output, reporter), False
     known = _known_runs(output) if resume else {}
     try:
         for tracker in trackers:
-            training = Training(output.name, parameters(config), output, known.get(tracker.name))
-            with _starting(tracker, reporter):
-                runs[tracker.name] = run = tracker.start(training)
-            reporter.say(f"{tracker.name}: {run.address}")
-        ids = {name: run.id for name, run in runs.items()}
-        if ids:
-            with draft_of(output / RUNS) as draft:
-                draft.write_text(json.dumps(known | ids), encoding="utf-8")
+            earlier, logged = known.get(tracker.name, (None, 0))
+            training = Training(output.name, parameters(config), output, earlier)
+            tracked.start(tracker, training, logged)
+        tracked.remember()
         yield tracked
         finished = True
     finally:
@@ -163,17 +191,18 @@ def scores(record: Record) -> dict[str, float]:
     return {k: float(v) for k, v in everything.items() if isinstance(v, int | float)}
 
 
-def _known_runs(output: Path) -> dict[str, str]:
+def _known_runs(output: Path) -> dict[str, tuple[str, int]]:
+    """The id of each tracker's run, and how many epochs it has."""
     try:
-        known: dict[str, str] = json.loads((output / RUNS).read_text(encoding="utf-8"))
+        known = json.loads((output / RUNS).read_text(encoding="utf-8"))
+        return {name: (str(run["id"]), int(run["epochs"])) for name, run in known.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise SegbenchError(
             f"{output / RUNS} cannot be read ({first_line(error)}); remove it, and the trackers "
             "get new runs."
         ) from error
-    return known
 
 
 def _predict(model: "SegmentationModel", image: Image) -> ClassMap:
