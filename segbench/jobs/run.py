@@ -1,6 +1,7 @@
 """The main job: train a network on a dataset, score the best epoch, record it and draw it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -67,7 +68,8 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
             reporter.say(skipped_sentence(skipped))
     check_scorable(dataset, splits[dataset.score_split][0], options.label_scale)
     check_writable(options.results / "run", "--results")
-    model, weights = new_network(options)
+    with reporter.working("load the network"):
+        model, weights = new_network(options)
     prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
     config = configuration(options, prints)
     done = find_record(options.results, "run", config_hash(config))
@@ -90,7 +92,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
                 curve = train(
                     model, options, config, splits, prints, output, reporter, resume, tracked
                 )
-                try:
+                with reporter.working("score"), _checkpoint_is_kept(output, go_on):
                     record = score_and_record(
                         options,
                         registry,
@@ -103,14 +105,20 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
                         output,
                         reporter,
                     )
-                except SegbenchError as error:
-                    raise SegbenchError(
-                        f"{error.message} The checkpoint in {output} is kept; {go_on}"
-                    ) from error
                 tracked.log_result(read_record(record))
                 return record
         except KeyboardInterrupt:
             raise InterruptedRun(f"Interrupted; {go_on}") from None
+
+
+@contextmanager
+def _checkpoint_is_kept(output: Path, go_on: str) -> Iterator[None]:
+    try:
+        yield
+    except SegbenchError as error:
+        raise SegbenchError(
+            f"{error.message} The checkpoint in {output} is kept; {go_on}"
+        ) from error
 
 
 def _skipped(done: Path, output: Path | None) -> str:
@@ -180,7 +188,7 @@ def train(
         validate = Validator(
             dataset, splits["val"], cached["val"].images, job.device, recipe.precision, reporter
         )
-    with memory_may_be_short(recipe.batch_size, recipe.size):
+    with reporter.working("train"), memory_may_be_short(recipe.batch_size, recipe.size):
         return fit(model, cached["train"], validate, job, reporter, resume, logger)
 
 
