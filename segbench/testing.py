@@ -41,8 +41,8 @@ from segbench.types import (
     Runtime,
     Setup,
     Size,
+    TrackedTraining,
     Tracker,
-    Training,
 )
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -198,12 +198,12 @@ def check_tracker(tracker: Tracker) -> None:
         checkpoint = folder / "best.safetensors"
         checkpoint.write_bytes(b"weights")
         parameters: dict[str, str | float] = {"dataset": "streets", "lr": 0.1, "flip": True}
-        first = tracker.start(Training("a run", parameters, folder))
+        first = tracker.start(TrackedTraining("a run", parameters, folder))
         assert isinstance(first.id, str), f"the id is {first.id!r}, not a string"
         assert isinstance(first.address, str), f"the address is {first.address!r}, not a string"
         first.log_epoch(1, {"loss/train": 2.0}, {"validation/0": image})
         first.close(finished=False)
-        again = tracker.start(Training("a run", parameters, folder, first.id))
+        again = tracker.start(TrackedTraining("a run", parameters, folder, first.id))
         assert again.id == first.id, f"the run {first.id} goes on as {again.id}"
         again.log_epoch(2, {"loss/train": 1.0}, {"validation/0": image})
         again.log_result({"score": 0.5, "iou/road": 0.5}, {"overlays/first": image}, checkpoint)

@@ -455,7 +455,7 @@ class Runtime:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrackedTraining:
     """A training as a tracker learns of it when it starts or goes on.
 
     ``id`` is the tracker's own for the run that goes on, None for a new one. ``output`` is the
@@ -506,7 +506,7 @@ class Tracker:
 
     name: str
     summary: str
-    start: Callable[[Training], TrackedRun]
+    start: Callable[[TrackedTraining], TrackedRun]
     check: Callable[[], object] | None = None
     requires: tuple[str, ...] = ()
     extra: str | None = None

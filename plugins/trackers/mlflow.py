@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segbench import SegbenchError, Tracker, Training, hookimpl
+from segbench import SegbenchError, TrackedTraining, Tracker, hookimpl
 from segbench.inference.downloads import reachable
 from segbench.types import Image
 
@@ -50,7 +50,7 @@ def check() -> None:
 class MlflowRun:
     """A run of the experiment in ``MLFLOW_EXPERIMENT_NAME``, or of "segbench"."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: TrackedTraining) -> None:
         from mlflow.entities import Param
 
         self.client = connect()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from segbench import Tracker, Training, hookimpl
+from segbench import TrackedTraining, Tracker, hookimpl
 from segbench.types import Image
 
 FOLDER = "tensorboard"
@@ -13,7 +13,7 @@ FOLDER = "tensorboard"
 class TensorBoardRun:
     """A folder of event files, named by the time at which the training began."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: TrackedTraining) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.id = training.id or f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"

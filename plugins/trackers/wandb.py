@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from segbench import SegbenchError, Tracker, Training, hookimpl
+from segbench import SegbenchError, TrackedTraining, Tracker, hookimpl
 from segbench.inference.downloads import reachable
 from segbench.types import Image
 
@@ -27,7 +27,7 @@ def check() -> None:
 class WandbRun:
     """A run of the project in ``WANDB_PROJECT``, or of "segbench"."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: TrackedTraining) -> None:
         import wandb
 
         self.run = wandb.init(

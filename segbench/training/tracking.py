@@ -17,7 +17,7 @@ from segbench.files import draft_of
 from segbench.inference.checkpoint import BEST
 from segbench.progress import Reporter
 from segbench.records.record import Record
-from segbench.types import ClassMap, Dataset, Image, TrackedRun, Tracker, Training
+from segbench.types import ClassMap, Dataset, Image, TrackedRun, TrackedTraining, Tracker
 
 if TYPE_CHECKING:
     from segbench.model import SegmentationModel
@@ -50,7 +50,7 @@ class Tracking:
         """The epochs that each tracker has."""
         self.failed: set[str] = set()
 
-    def start(self, tracker: Tracker, training: Training, logged: int) -> None:
+    def start(self, tracker: Tracker, training: TrackedTraining, logged: int) -> None:
         """Open the tracker's run; SegbenchError where that fails."""
         with _starting(tracker, self.reporter):
             run = tracker.start(training)
@@ -148,7 +148,7 @@ def tracking(
     try:
         for tracker in trackers:
             earlier, logged = known.get(tracker.name, (None, 0))
-            training = Training(output.name, parameters(config), output, earlier)
+            training = TrackedTraining(output.name, parameters(config), output, earlier)
             tracked.start(tracker, training, logged)
         tracked.remember()
         yield tracked
