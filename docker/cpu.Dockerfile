@@ -16,7 +16,7 @@ RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu 
 
 WORKDIR /src
 COPY . .
-RUN pip install --no-cache-dir "./[openvino,video]"
+RUN pip install --no-cache-dir "./[mlflow,openvino,tensorboard,video,wandb]"
 
 # Any user may run it: --user "$(id -u):$(id -g)" writes results as yourself.
 USER 1000:1000

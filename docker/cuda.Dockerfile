@@ -13,7 +13,7 @@ RUN apt-get update \
 
 WORKDIR /src
 COPY . .
-RUN pip install --no-cache-dir "./[tensorrt,video]"
+RUN pip install --no-cache-dir "./[mlflow,tensorboard,tensorrt,video,wandb]"
 
 # Any user may run it: --user "$(id -u):$(id -g)" writes results as yourself.
 USER 1000:1000

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from segbench.types import Session as Session
     from segbench.types import Setup as Setup
     from segbench.types import Size as Size
+    from segbench.types import TrackedRun as TrackedRun
+    from segbench.types import TrackedTraining as TrackedTraining
+    from segbench.types import Tracker as Tracker
 
 __version__ = "0.1.0"
 
@@ -64,7 +67,7 @@ MODULES = {
     "recipes": "MODERN ORIGINAL",
     "types": "IGNORED Augmentation Backbone BackboneFamily Benchmark Calibration ClassMap Color "
     "Counts Dataset DescribedDataset Frame InputConvention Network Peak Recipe Runtime "
-    "ScoreTable Session Setup Size",
+    "ScoreTable Session Setup Size TrackedRun TrackedTraining Tracker",
 }
 """The module that each name comes from."""
 

@@ -1,4 +1,4 @@
-"""The four hooks through which segbench finds backbones, datasets, networks and runtimes.
+"""The five hooks through which segbench finds backbones, datasets, networks, runtimes and trackers.
 
 A plugin is a module with one or more of these functions, each marked ``@hookimpl``, and named by
 an entry point of the group ``segbench``. ``docs/plugins.md`` has a whole example of every kind.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from segbench.types import Backbone, Dataset, DescribedDataset, Network, Runtime
+    from segbench.types import Backbone, Dataset, DescribedDataset, Network, Runtime, Tracker
 
 hookspec = pluggy.HookspecMarker("segbench")
 hookimpl = pluggy.HookimplMarker("segbench")
@@ -64,5 +64,18 @@ def segbench_runtimes() -> Iterable["Runtime"]:
         @hookimpl
         def segbench_runtimes():
             yield Runtime(name="eager-bf16", summary="PyTorch in bfloat16", open=open_session)
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def segbench_trackers() -> Iterable["Tracker"]:
+    """Give the experiment trackers that ``segbench run --tracker`` reports to.
+
+    Called once, when the registry is loaded, so import the tracker inside ``start``::
+
+        @hookimpl
+        def segbench_trackers():
+            yield Tracker(name="lines", summary="JSON lines", start=LinesRun)
     """
     raise AssertionError("a specification is never called")

@@ -22,6 +22,7 @@ from segbench.types import (
     DescribedDataset,
     Network,
     Runtime,
+    Tracker,
 )
 
 GROUP = "segbench"
@@ -30,10 +31,13 @@ HOOKS: dict[str, type | tuple[type, ...]] = {
     "segbench_datasets": (Dataset, DescribedDataset),
     "segbench_networks": Network,
     "segbench_runtimes": Runtime,
+    "segbench_trackers": Tracker,
 }
 
-Item = Backbone | BackboneFamily | Dataset | DescribedDataset | Network | Runtime
-ItemT = TypeVar("ItemT", Backbone, BackboneFamily, Dataset, DescribedDataset, Network, Runtime)
+Item = Backbone | BackboneFamily | Dataset | DescribedDataset | Network | Runtime | Tracker
+ItemT = TypeVar(
+    "ItemT", Backbone, BackboneFamily, Dataset, DescribedDataset, Network, Runtime, Tracker
+)
 
 
 class Origin(NamedTuple):
@@ -86,9 +90,10 @@ class Registry:
         datasets: Iterable[Dataset] = (),
         runtimes: Iterable[Runtime] = (),
         networks: Iterable[Network] = (),
+        trackers: Iterable[Tracker] = (),
     ) -> "Registry":
         """A registry of just these items, for tests and scripts."""
-        items: list[Item] = [*backbones, *datasets, *runtimes, *networks]
+        items: list[Item] = [*backbones, *datasets, *runtimes, *networks, *trackers]
         return cls((Plugin("unpackaged", Origin("unpackaged", "0"), tuple(items)),))
 
     @property
@@ -110,6 +115,11 @@ class Registry:
     def runtimes(self) -> tuple[Runtime, ...]:
         """Every runtime on offer, usable here or not, by name."""
         return self._all(Runtime)
+
+    @property
+    def trackers(self) -> tuple[Tracker, ...]:
+        """Every tracker on offer, usable here or not, by name."""
+        return self._all(Tracker)
 
     def backbone(self, name: str) -> Backbone:
         """The backbone of that name; PluginError if it is unknown, doubled or lacks a package."""
@@ -154,6 +164,10 @@ class Registry:
         """The runtime of that name; PluginError if it is unknown, doubled or lacks a package."""
         return self._one(Runtime, name)
 
+    def tracker(self, name: str) -> Tracker:
+        """The tracker of that name; PluginError if it is unknown, doubled or lacks a package."""
+        return self._one(Tracker, name)
+
     def origin(self, item: Item) -> Origin:
         """The distribution, with its version, that offers ``item``."""
         return self._offering(item)[0].origin
@@ -168,6 +182,8 @@ class Registry:
         missing = [name for name, found in required_versions(item).items() if found is None]
         if missing:
             packages = " ".join(name.split("|")[0] for name in missing)
+            if isinstance(item, Tracker) and item.extra:
+                packages = f'"{offering[0].origin.distribution}[{item.extra}]"'
             return f"The {what} needs packages that are not installed: pip install {packages}"
         return None
 

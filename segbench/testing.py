@@ -41,6 +41,8 @@ from segbench.types import (
     Runtime,
     Setup,
     Size,
+    TrackedTraining,
+    Tracker,
 )
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -183,6 +185,29 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
     except SegbenchError:
         return
     raise AssertionError("open accepts the device 'no-such-device' instead of a SegbenchError")
+
+
+def check_tracker(tracker: Tracker) -> None:
+    """A run takes an epoch and a result, and goes on by its id; the tracker must be reachable."""
+    _check_name(tracker.name, tracker.summary)
+    if tracker.check:
+        tracker.check()
+    image = np.zeros((*SIZES[0], 3), np.uint8)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        checkpoint = folder / "best.safetensors"
+        checkpoint.write_bytes(b"weights")
+        parameters: dict[str, str | float] = {"dataset": "streets", "lr": 0.1, "flip": True}
+        first = tracker.start(TrackedTraining("a run", parameters, folder))
+        assert isinstance(first.id, str), f"the id is {first.id!r}, not a string"
+        assert isinstance(first.address, str), f"the address is {first.address!r}, not a string"
+        first.log_epoch(1, {"loss/train": 2.0}, {"validation/0": image})
+        first.close(finished=False)
+        again = tracker.start(TrackedTraining("a run", parameters, folder, first.id))
+        assert again.id == first.id, f"the run {first.id} goes on as {again.id}"
+        again.log_epoch(2, {"loss/train": 1.0}, {"validation/0": image})
+        again.log_result({"score": 0.5, "iou/road": 0.5}, {"overlays/first": image}, checkpoint)
+        again.close(finished=True)
 
 
 def _check_onnx_file(

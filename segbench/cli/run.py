@@ -118,11 +118,12 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 @click.option("--limit", type=options.COUNT, help="Frames per split; such a run is never ranked.")
 @options.results
 @click.option("--output", type=click.Path(path_type=Path), help="Default: runs/<name>.")
-@click.option(
-    "--tensorboard",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write curves and sample pictures to DIR/<name of the output> for TensorBoard.",
+@options.sweep(
+    "--tracker",
+    "trackers",
+    type=click.STRING,
+    help="Report settings, curves, overlays, score and checkpoint to this experiment tracker; "
+    "`segbench plugins` lists them.",
 )
 @click.option("--resume", is_flag=True, help="Continue an interrupted run.")
 @click.option("--force", is_flag=True, help="Run again although there is a record.")
@@ -139,9 +140,12 @@ def run(
     early_stop: bool | None,
     seed: int,
     seeds: int,
+    trackers: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Train a network, score it, write overlays and a record; once for each combination."""
+    for name in trackers:
+        registry.tracker(name)  # an unknown one is refused before torch is loaded
     if "torch" not in sys.modules:
         os.environ.setdefault(HUGE_PAGES, "1")
     from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
@@ -180,6 +184,7 @@ def run(
                 weights=weights,
                 changes=changes,
                 early_stop=early_stop,
+                trackers=trackers,
                 plugins=registry,
                 reporter=reporter,
                 seed=number,

@@ -1,8 +1,10 @@
 """The main job: train a network on a dataset, score the best epoch, record it and draw it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +33,8 @@ from segbench.jobs.plan import (
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
-from segbench.records.record import Record, config_hash, find_record, write_record
+from segbench.records.record import Record, config_hash, find_record, read_record, write_record
+from segbench.training.tracking import Tracking, check_trackers, tracking
 from segbench.types import Frame
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     started = datetime.now(UTC)
     check_splits(options.dataset, options.train_splits, options.recipe)
     check_weights(options.weights, options.network.weights)
+    check_trackers(options.trackers, reporter)
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
@@ -64,7 +68,8 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
             reporter.say(skipped_sentence(skipped))
     check_scorable(dataset, splits[dataset.score_split][0], options.label_scale)
     check_writable(options.results / "run", "--results")
-    model, weights = new_network(options)
+    with reporter.working("load the network"):
+        model, weights = new_network(options)
     prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
     config = configuration(options, prints)
     done = find_record(options.results, "run", config_hash(config))
@@ -83,26 +88,37 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         if weights.source != "none" and not resume:
             reporter.say(weights.summary())
         try:
-            curve = train(model, options, config, splits, prints, output, reporter, resume)
-            try:
-                return score_and_record(
-                    options,
-                    registry,
-                    started,
-                    folder,
-                    splits,
-                    config,
-                    weights,
-                    curve,
-                    output,
-                    reporter,
+            with tracking(options.trackers, config, output, resume, reporter) as tracked:
+                curve = train(
+                    model, options, config, splits, prints, output, reporter, resume, tracked
                 )
-            except SegbenchError as error:
-                raise SegbenchError(
-                    f"{error.message} The checkpoint in {output} is kept; {go_on}"
-                ) from error
+                with reporter.working("score"), _checkpoint_is_kept(output, go_on):
+                    record = score_and_record(
+                        options,
+                        registry,
+                        started,
+                        folder,
+                        splits,
+                        config,
+                        weights,
+                        curve,
+                        output,
+                        reporter,
+                    )
+                tracked.log_result(read_record(record))
+                return record
         except KeyboardInterrupt:
             raise InterruptedRun(f"Interrupted; {go_on}") from None
+
+
+@contextmanager
+def _checkpoint_is_kept(output: Path, go_on: str) -> Iterator[None]:
+    try:
+        yield
+    except SegbenchError as error:
+        raise SegbenchError(
+            f"{error.message} The checkpoint in {output} is kept; {go_on}"
+        ) from error
 
 
 def _skipped(done: Path, output: Path | None) -> str:
@@ -145,6 +161,7 @@ def train(
     output: Path,
     reporter: Reporter,
     resume: bool,
+    tracked: Tracking,
 ) -> "list[Epoch]":
     """Leave checkpoints in ``output`` and give the learning curve."""
     from segbench.device import resolve_device, slow_precision
@@ -163,17 +180,15 @@ def train(
     }
     job = Job(recipe, options.seed, device, output, config)
     logger = None
-    if options.tensorboard is not None:
-        from segbench.training.board import TensorBoard
-
+    if options.trackers:
         sample = cached.get("val", cached["train"]).images
-        logger = TensorBoard(options.tensorboard / output.name, dataset, sample)
+        logger = partial(tracked.log_epoch, dataset, sample)
     validate = None
     if "val" in cached:
         validate = Validator(
             dataset, splits["val"], cached["val"].images, job.device, recipe.precision, reporter
         )
-    with memory_may_be_short(recipe.batch_size, recipe.size):
+    with reporter.working("train"), memory_may_be_short(recipe.batch_size, recipe.size):
         return fit(model, cached["train"], validate, job, reporter, resume, logger)
 
 

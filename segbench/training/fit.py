@@ -6,7 +6,7 @@ the next begins. So a run that was stopped goes on and ends with the weights it 
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +35,8 @@ SCORE_STRIDE = 4
 STEPS_BETWEEN_LOSSES = 10
 """Reading the loss waits for the device, so it is read now and then."""
 
-Logger = Callable[[SegmentationModel, Epoch], None]
-"""Is told of every epoch once it is done."""
+Logger = Callable[[SegmentationModel, Sequence[Epoch]], None]
+"""Gets the curve so far after each epoch."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def fit(
         save_state(job, learner, curve)
         reporter.say(_line(curve[-1], recipe.epochs))
         if logger is not None:
-            logger(learner.kept, curve[-1])
+            logger(learner.kept, curve)
     return curve
 
 

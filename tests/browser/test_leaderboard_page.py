@@ -265,6 +265,27 @@ def test_the_header_of_a_table_that_fits_sticks_below_the_filter(
     assert box["y"] == pytest.approx(bar["y"] + bar["height"], abs=1)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, LAPTOP])
+@pytest.mark.parametrize("table", [".board", ".heat"])
+def test_the_header_of_a_wide_table_stays_below_the_filter_and_covers_all_rows(
+    open_page: OpenPage, committed: Path, table: str, width: int, scheme: str
+) -> None:
+    page = open_page(committed, viewport={"width": width, "height": 700}, color_scheme=scheme)
+    first = page.locator(table).first
+    row = first.locator("tbody").first if table == ".board" else first.locator("tbody tr").nth(3)
+    row.evaluate("row => scrollTo(0, row.getBoundingClientRect().top + scrollY - 60)")
+    bar = page.locator(".controls").bounding_box()
+    head = first.locator("thead").locator("th")
+    page.wait_for_timeout(100)
+    name, other = (head.nth(n).bounding_box() for n in ((1, 2) if table == ".board" else (0, 1)))
+    assert bar
+    for box in filter(None, (name, other)):
+        assert box["y"] == pytest.approx(bar["y"] + bar["height"], abs=1.5)
+        middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        assert page.evaluate(IN_THE_HEADER, middle)
+
+
 @pytest.mark.parametrize("width", [PHONE, LAPTOP])
 def test_a_wide_table_keeps_its_header_and_its_names_in_sight(
     open_page: OpenPage, committed: Path, width: int
@@ -299,11 +320,12 @@ def test_tables_fit_a_printed_page(open_page: OpenPage, committed: Path) -> None
     assert page.evaluate("document.documentElement.scrollWidth") <= A4_LANDSCAPE
 
 
+IN_THE_HEADER = "({x, y}) => document.elementFromPoint(x, y).closest('thead') !== null"
 CONTRAST = """cell => {
   const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const paper = getComputedStyle(document.body).backgroundColor;
   const luminance = (color) => {
-    paint.fillStyle = color;
-    paint.fillRect(0, 0, 1, 1);
+    for (paint.fillStyle of [paper, color]) paint.fillRect(0, 0, 1, 1);
     const linear = Array.from(paint.getImageData(0, 0, 1, 1).data.slice(0, 3), (byte) => {
       const value = byte / 255;
       return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;

@@ -38,7 +38,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1400, 400])
 def test_the_page_stands_alone(open_page: OpenPage, report: Path, scheme: str, width: int) -> None:
     page = open_page(report, color_scheme=scheme, viewport={"width": width, "height": 800})
     assert page.title() == f"FCN8s {ODD} on camvid test"
@@ -61,7 +61,7 @@ def test_figures_follow_the_colours_of_the_page(
         assert np.ptp(shot) > 120
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1400, 400])
 def test_frames_are_side_by_side_or_stacked_but_never_cut(
     open_page: OpenPage, tmp_path: Path, width: int
 ) -> None:
@@ -75,7 +75,7 @@ def test_frames_are_side_by_side_or_stacked_but_never_cut(
     boxes = [image.bounding_box() for image in page.locator(".frames img").all()]
     tops = [box["y"] for box in boxes if box]
     assert len(tops) == 3
-    assert (len(set(tops)) == 1) == (width > 390)
+    assert (len(set(tops)) == 1) == (width > 400)
 
 
 def test_a_folded_table_opens_by_keyboard(open_page: OpenPage, report: Path) -> None:

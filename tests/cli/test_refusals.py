@@ -17,6 +17,15 @@ result = CliRunner().invoke(main, sys.argv[1:])
 sys.stdout.write(result.output)
 sys.exit(f"torch was imported: {result.output}" if "torch" in sys.modules else result.exit_code)
 """
+HIDDEN = """
+import importlib.metadata as metadata
+found = metadata.version
+def version(name):
+    if name in ("mlflow-skinny", "tensorboard", "wandb"):
+        raise metadata.PackageNotFoundError(name)
+    return found(name)
+metadata.version = version
+"""
 
 
 def refusal(*arguments: str, folder: Path) -> str:
@@ -94,3 +103,19 @@ def test_weights_to_download_without_a_network(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nothing listens there
     line = refusal("run", "--dataset", "streets", "--backbone", backbone, folder=tmp_path)
     assert "--weights none" in line
+
+
+def test_a_tracker_that_does_not_exist(tmp_path: Path) -> None:
+    run = ("run", "--dataset", "streets", "--tracker", "tensorbord")
+    assert "Did you mean 'tensorboard'?" in refusal(*run, folder=tmp_path)
+
+
+@pytest.mark.parametrize("tracker", ["mlflow", "tensorboard", "wandb"])
+def test_a_tracker_without_its_package(
+    tracker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its metadata are hidden, as if it was not installed."""
+    (tmp_path / "sitecustomize.py").write_text(HIDDEN)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    line = refusal("run", "--dataset", "streets", "--tracker", tracker, folder=tmp_path)
+    assert f'pip install "segbench[{tracker}]"' in line

@@ -343,27 +343,6 @@ def test_a_folder_that_cannot_be_written_is_named() -> None:
     assert "file/run cannot be written to" in run("--output", "file/run").output
 
 
-def test_tensorboard_gets_curves_and_pictures_and_changes_nothing() -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    assert run("--epochs", "2", "--output", "plain").exit_code == 0
-    options = ("--epochs", "2", "--output", "shown", "--force", "--tensorboard", "board")
-    assert run(*options).exit_code == 0
-    first, second = (read_record(path) for path in records())
-    assert first.metrics == second.metrics
-    board = EventAccumulator("board/shown").Reload()
-    curve = [entry["val_miou"] for entry in second.curve]
-    assert [event.value for event in board.Scalars("miou/val")] == pytest.approx(curve)
-    assert [event.step for event in board.Images("validation/0")] == [1, 2]
-
-
-def test_a_tensorboard_folder_that_cannot_be_written_is_named() -> None:
-    Path("file").touch()
-    result = run("--tensorboard", "file")
-    assert result.exit_code == 1
-    assert "--tensorboard file" in result.output
-
-
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_a_split_of_ignored_pixels_alone_is_refused_before_the_training(split: str) -> None:
     for path in Path("data/tiny", split).glob("*.label.png"):

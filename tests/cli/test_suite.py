@@ -26,7 +26,7 @@ from segbench.latency import group, peaks
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record, read_record
-from segbench.types import Peak, Runtime, Session, Setup
+from segbench.types import Peak, Runtime, Session, Setup, Tracker
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
@@ -65,6 +65,7 @@ REGISTRY = Registry.of(
     [tiny_backbone()],
     [tiny_dataset()],
     [EAGER, *(Runtime(name, "A stand-in", opened) for name, opened in RUNTIMES.items())],
+    trackers=[Tracker(name, "A stand-in", start=print) for name in ("here", "there")],
 )
 
 
@@ -131,6 +132,13 @@ def test_a_suite_trains_scores_times_and_makes_pages() -> None:
     assert trained.path is not None
     assert [path.stem for path in Path("reports").iterdir()] == [trained.path.stem]
     assert scored.provenance["argv"][:2] == ["segbench", "evaluate"]
+
+
+def test_a_training_reports_to_all_its_trackers() -> None:
+    (asked,) = options_of(TINY + 'tracker = ["here", "there"]\n')
+    assert [tracker.name for tracker in asked.trackers] == ["here", "there"]
+    with pytest.raises(SegbenchError, match="'here'"):
+        options_of(TINY + 'tracker = "her"\n')
 
 
 def test_a_rerun_does_nothing() -> None:

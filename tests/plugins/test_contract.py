@@ -12,12 +12,13 @@ from torch import nn
 from segbench.errors import DataError, MissingDeviceError
 from segbench.latency import peaks
 from segbench.plugins import Item, Registry
-from segbench.testing import check_backbone, check_dataset, check_runtime
-from segbench.types import Backbone, Dataset, InputConvention, Peak, Runtime, Setup
+from segbench.testing import check_backbone, check_dataset, check_runtime, check_tracker
+from segbench.types import Backbone, Dataset, InputConvention, Peak, Runtime, Setup, Tracker
 from segbench_plugins.datasets.camvid.score import CamVid
 from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.runtimes.pytorch.session import TorchSession
 from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
+from tests.trackers import offline_trackers
 
 REGISTRY = Registry.load()
 
@@ -82,6 +83,14 @@ def test_runtime(runtime: Runtime) -> None:
             pytest.skip(error.message)
     precision = runtime.name.removesuffix("-signed").rpartition("-")[2]
     check_runtime(runtime, {"fp16": 1e-2, "bf16": 5e-2, "int8": 0.2}.get(precision, 1e-4))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
+@pytest.mark.parametrize("tracker", REGISTRY.trackers, ids=names(REGISTRY.trackers))
+def test_tracker(tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_unusable(tracker)
+    offline_trackers(tmp_path, monkeypatch)
+    check_tracker(tracker)
 
 
 class WrongChannels(TinyEncoder):

@@ -60,6 +60,7 @@ def test_the_documented_plugins_are_listed_as_usable(installed: Path) -> None:
         ("dataset", "drives", "1.0", "usable"),
         ("network", "strided", "1.0", "usable"),
         ("runtime", "eager-fp64", "1.0", "usable"),
+        ("tracker", "lines", "1.0", "usable"),
     ]
 
 
@@ -77,6 +78,10 @@ def test_the_documented_network_passes_its_test(its_tests: ModuleType) -> None:
 
 def test_the_documented_runtime_passes_its_test(its_tests: ModuleType) -> None:
     its_tests.test_runtime()
+
+
+def test_the_documented_tracker_passes_its_test(its_tests: ModuleType) -> None:
+    its_tests.test_tracker()
 
 
 def test_every_hook_has_a_heading_with_its_signature_and_an_example() -> None:

@@ -10,7 +10,10 @@ CORE = Path(segbench.__file__).parent
 FILES = [path for path in CORE.rglob("*") if path.suffix not in (".pyc", "") and path.is_file()]
 
 
-@pytest.mark.parametrize("name", ["cityscapes", "kitti", "camvid", "openvino", "tensorrt"])
+@pytest.mark.parametrize(
+    "name",
+    ["cityscapes", "kitti", "camvid", "openvino", "tensorrt", "mlflow", "wandb", "tensorboard"],
+)
 def test_the_core_has_no_word_of_a_plugin(name: str) -> None:
     assert FILES
     named = [str(path.relative_to(CORE)) for path in FILES if name in _text(path)]

@@ -1,13 +1,47 @@
-"""The wheel holds the harness and the plugins, and names the entry points."""
+"""What is installed: the wheel, its entry points and extras, and the Dockerfiles."""
 
+import re
+import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from segbench.plugins import Registry
+
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
+
+
+def test_the_extra_of_a_tracker_installs_what_it_needs() -> None:
+    trackers = [each for each in Registry.load().trackers if each.extra]
+    assert trackers
+    for tracker in trackers:
+        assert set(tracker.requires) <= names(EXTRAS[tracker.extra])
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_a_dockerfile_installs_extras_that_exist(path: Path) -> None:
+    (extras,) = re.findall(r'"\./\[(.+)\]"', path.read_text(encoding="utf-8"))
+    assert set(extras.split(",")) <= EXTRAS.keys()
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_a_dockerfile_keeps_the_rules_of_hadolint(path: Path) -> None:
+    hadolint = shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("needs hadolint")
+    done = subprocess.run([hadolint, str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ LEFT_OUT = {
 }
 """Options that are the suite's own affair."""
 TOGETHER = {
-    "run": ("train-splits",),
+    "run": ("train-splits", "tracker"),
     "evaluate": ("keep-float",),
     "latency": ("runtime", "keep-float"),
 }
@@ -203,6 +203,7 @@ class _Reader:
         dataset.locate(given["data_root"])
         for unused in ("seeds", "checkpoint"):
             given.pop(unused)
+        given["trackers"] = tuple(map(self.registry.tracker, given["trackers"]))
         given |= {"weights": weights, "results": self.results, "resume": True, "argv": argv}
         return RunOptions(network, dataset, recipe, **given)
 

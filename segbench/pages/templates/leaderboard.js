@@ -20,7 +20,21 @@ const width = new ResizeObserver((entries) => {
     target.classList.toggle("fits", target.scrollWidth <= target.clientWidth);
   }
 });
-for (const box of document.querySelectorAll(".scroll")) width.observe(box);
+const boxes = document.querySelectorAll(".scroll");
+for (const box of boxes) width.observe(box);
+addEventListener("scroll", keepHeaders, { passive: true });
+
+// The header of a wide table goes with its window, so it is moved below the filter.
+function keepHeaders() {
+  const bar = document.querySelector(".controls").getBoundingClientRect().bottom;
+  for (const box of boxes) {
+    const head = box.querySelector("thead");
+    if (!head) continue;
+    const { top, height } = box.getBoundingClientRect();
+    const below = Math.min(bar - top, height - head.offsetHeight);
+    box.style.setProperty("--below", `${Math.max(0, below)}px`);
+  }
+}
 
 function sortBy(head) {
   const descending = head.getAttribute("aria-sort") === "ascending";
