@@ -17,6 +17,7 @@ from segbench.cli.run import HUGE_PAGES, run
 from segbench.cli.terminal import Console, echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
+from segbench.jobs.suite.cluster import check_address
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
@@ -31,8 +32,16 @@ if TYPE_CHECKING:
 @click.option(
     "--init", is_flag=True, help="Write a commented example to FILE, which must not exist."
 )
+@click.option(
+    "--on",
+    "address",
+    metavar="ray|ray://HOST:PORT",
+    help="Do the jobs on the hosts of a Ray cluster; ray is that of $RAY_ADDRESS or this machine.",
+)
 @click.pass_context
-def suite(context: click.Context, file: Path, dry_run: bool, init: bool) -> None:
+def suite(
+    context: click.Context, file: Path, dry_run: bool, init: bool, address: str | None
+) -> None:
     """Train, score, export, time and rank what a TOML FILE (default: suite.toml) names.
 
     Each network is trained as by segbench run, or is a checkpoint that exists; each checkpoint is
@@ -43,6 +52,8 @@ def suite(context: click.Context, file: Path, dry_run: bool, init: bool) -> None
     if init:
         _write_example(file)
         return
+    if address is not None:
+        check_address(address)
     unset = () if HUGE_PAGES in os.environ or "torch" in sys.modules else (HUGE_PAGES,)
     for name in unset:
         os.environ[name] = "1"
@@ -56,12 +67,23 @@ def suite(context: click.Context, file: Path, dry_run: bool, init: bool) -> None
     if not dry_run:
         check_writable(asked.results, "results")
     reporter = Reporter()
+    shop = Shop(asked.results, registry, reporter, unset)
     rows: list[Row] = []
     try:
-        for row in work(asked, Shop(asked.results, registry, reporter, unset), dry_run):
-            rows.append(row)
-            if row.state in ("done", "failed"):
-                reporter.say(f"{row.entry}: {row.job}: {row.state}, {row.detail}")
+        if address is not None and not dry_run:
+            from segbench.jobs.suite.board import Board
+            from segbench.jobs.suite.on_ray import work_on_ray
+
+            board = Board([entry.label for entry in asked.entries], reporter)
+            try:
+                work_on_ray(asked, shop, address, board)
+            finally:
+                rows = board.rows
+        else:
+            for row in work(asked, shop, dry_run):
+                rows.append(row)
+                if row.state in ("done", "failed"):
+                    reporter.say(f"{row.entry}: {row.job}: {row.state}, {row.detail}")
     except (InterruptedRun, KeyboardInterrupt):
         _print_rows(rows)
         raise InterruptedRun("Interrupted; the same command goes on.") from None

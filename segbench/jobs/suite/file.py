@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from segbench.jobs.latency import (
 )
 from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
 from segbench.jobs.suite.jobs import Training
+from segbench.jobs.suite.resources import KEYS, Resources
 from segbench.jobs.suite.shop import Subject
 from segbench.latency.group import REFERENCE
 from segbench.plugins import Registry
@@ -66,13 +67,15 @@ VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
 class Entry:
     """A checkpoint, to be trained or there already, and how it is scored and timed.
 
-    The strings tell each evaluation and latency from its fellows.
+    The strings tell each evaluation and latency from its fellows. ``resources`` are what each
+    command asks of a host, where the suite has several.
     """
 
     label: str
     source: Training | Subject
     evaluations: Sequence[tuple[EvaluateOptions, str]]
     latencies: Sequence[tuple[LatencyOptions, str]]
+    resources: Mapping[str, Resources] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,13 @@ class _Reader:
     def suite(self, tables: Table) -> Suite:
         """What the tables ask for; whole where there are no faults."""
         known = {key for options in self.options.values() for key in options}
-        top = self._table(tables, {*OWN, *self.commands, "train", "checkpoint", *known}, "top")
+        top = self._table(
+            tables, {*OWN, *KEYS, *self.commands, "train", "checkpoint", *known}, "top"
+        )
         own = {key: Path(str(top[key])) for key in OWN if key in top}
         self.results = own.get("results", Path("results"))
         for name in self.commands:
-            default = self._table(top.get(name, {}), self.options[name], f"[{name}]")
+            default = self._table(top.get(name, {}), {*self.options[name], *KEYS}, f"[{name}]")
             self.layers[name] = [top, default]
         entries = [
             entry
@@ -139,13 +144,15 @@ class _Reader:
         return Suite(entries, **own)
 
     def _trained(self, table: Table, where: str) -> Iterator[Entry]:
-        entry = self._table(table, {"name", "evaluate", "latency", *self.options["run"]}, where)
+        known = {"name", "evaluate", "latency", *self.options["run"], *KEYS}
+        entry = self._table(table, known, where)
         named = [entry.get(key) for key in ("name", "network", "backbone")]
         name = next((each for each in named if isinstance(each, str)), "")
         for argv, given, swept in self._lines("run", entry, where):
             label = ", ".join(filter(None, (name, swept))) or where
             uses = self._uses(entry, given["datasets"][0], where)
             with self._noting(where):
+                uses[-1]["run"] = self._resources("run", entry)
                 yield Entry(label, Training(self._run_options(argv, given)), *uses)
 
     def _there(self, table: Table, where: str) -> Iterator[Entry]:
@@ -157,17 +164,24 @@ class _Reader:
             label = str(entry.get("name", entry["path"]))
             yield Entry(label, subject, *self._uses(entry, subject.config["dataset"], where))
 
-    def _uses(self, entry: Table, dataset: str, where: str) -> tuple[Any, Any]:
-        """How a checkpoint that was trained on ``dataset`` is scored and timed."""
+    def _uses(self, entry: Table, dataset: str, where: str) -> tuple[Any, Any, dict[str, Any]]:
+        """How a checkpoint that was trained on ``dataset`` is scored and timed, and with what."""
         made: dict[str, list[Any]] = {}
+        resources = {}
         for name, read in (("evaluate", self._evaluation), ("latency", self._latency)):
             inside = f"{where} {name}"
-            own = self._table(entry.get(name, {}), self.options[name], inside)
+            own = self._table(entry.get(name, {}), {*self.options[name], *KEYS}, inside)
             made[name] = []
+            with self._noting(inside):
+                resources[name] = self._resources(name, own)
             for argv, given, swept in self._lines(name, own, inside, dataset):
                 with self._noting(inside):
                     made[name].append((read(argv, given), swept))
-        return made["evaluate"], made["latency"]
+        return made["evaluate"], made["latency"], resources
+
+    def _resources(self, name: str, own: Table) -> Resources:
+        """What a command asks of a host, each key from the nearest table that has it."""
+        return Resources.read({k: layer[k] for layer in (*self.layers[name], own) for k in layer})
 
     def _lines(
         self, name: str, own: Table, where: str, dataset: str | None = None

@@ -10,7 +10,6 @@ from typing import Any
 
 from segbench.analysis.rank import score_name
 from segbench.data.layouts import available
-from segbench.device import resolve_device
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.inference.calibration import COUNT, HELD_BACK, SPLIT
 from segbench.inference.checkpoint import BEST
@@ -55,7 +54,11 @@ class Training:
     def found(self, shop: Shop) -> str | None:
         """Its score."""
         record = self.record(shop)
-        return _score(record) if record else None
+        return self.found_in(record) if record else None
+
+    def found_in(self, record: Record) -> str:
+        """The score in its record."""
+        return _score(record)
 
     def seconds(self, shop: Shop) -> float | None:
         """From the epochs of a like training."""
@@ -74,8 +77,10 @@ class Training:
     def subject(self, shop: Shop) -> Subject:
         """What came of it, or will; SegbenchError where there is a record and no checkpoint."""
         record = self.record(shop)
-        if record is None:
-            return Subject(self.config)
+        return self.subject_of(record) if record else Subject(self.config)
+
+    def subject_of(self, record: Record) -> Subject:
+        """The checkpoint of its record; SegbenchError where that is not in its place."""
         path = (self.options.output or default_output(record.config)) / BEST
         subject = Subject.read(path) if path.is_file() else None
         if subject is None or subject.sha256 != record.config.get("checkpoint_sha256"):
@@ -152,12 +157,16 @@ class Evaluation:
         like = shop.newest(["evaluate"], asked, shop.measured_here)
         return like.provenance.get("duration_s") if like else None
 
-    def do(self, shop: Shop) -> str:
-        """Score the checkpoint."""
+    @property
+    def ready(self) -> EvaluateOptions:
+        """Its options, once there is a checkpoint."""
         path = self.subject.file
         argv = (*self.options.argv, "--checkpoint", str(path))
-        options = replace(self.options, checkpoint=path, argv=argv)
-        return _score(shop.add(evaluate_checkpoint(options, shop.registry, shop.reporter)))
+        return replace(self.options, checkpoint=path, argv=argv)
+
+    def do(self, shop: Shop) -> str:
+        """Score the checkpoint."""
+        return _score(shop.add(evaluate_checkpoint(self.ready, shop.registry, shop.reporter)))
 
 
 @dataclass(frozen=True)
@@ -172,6 +181,11 @@ class Timing:
     def name(self) -> str:
         """As the summary calls it."""
         return f"latency {self.swept}".strip()
+
+    def with_threads(self, threads: int) -> "Timing":
+        """The same on so many threads."""
+        protocol = replace(self.options.protocol, threads=threads)
+        return replace(self, options=replace(self.options, protocol=protocol))
 
     def _asked(self, runtime: str) -> dict[str, Any]:
         height, width = self.options.sizes[0] or self.subject.size
@@ -190,7 +204,7 @@ class Timing:
             "checkpoint_sha256": self.subject.sha256,
             "scope": protocol.scope,
             "threads": protocol.threads,
-            "device": resolve_device(protocol.device).type,
+            "device": shop.device(protocol.device),
             "isolated": None,
         }
 
@@ -228,36 +242,46 @@ class Timing:
             total += like.provenance["duration_s"] / len(group)
         return total
 
-    def do(self, shop: Shop) -> str:
-        """Measure what is missing beside the first runtime, over which speed-ups are.
-
-        It has a process of its own, so that nothing of a training is in it.
-        """
-        path, missing, there = self.subject.file, self.missing(shop), self.records(shop)
-        options = replace(
+    def ready(self, missing: Sequence[str]) -> LatencyOptions:
+        """Options for what is missing beside the first runtime, over which speed-ups are."""
+        path = self.subject.file
+        return replace(
             self.options,
             runtimes=tuple(dict.fromkeys((self.options.runtimes[0], *missing))),
             checkpoint=path,
             argv=(*self.options.argv, "--checkpoint", str(path)),
         )
+
+    def do(self, shop: Shop) -> str:
+        """Measure what is missing.
+
+        It has a process of its own, so that nothing of a training is in it.
+        """
+        missing, there = self.missing(shop), self.records(shop)
+        options = self.ready(missing)
         measure = partial(_measure, shop.unset)
         outcome = in_own_process(measure, options, f"The process of {self.name}", options.shape)
         measured = [shop.add(path) for path in outcome.records]
-        there |= {record.config["runtime"]: record for record in measured}
         if outcome.interrupted:
             raise InterruptedRun("Interrupted.")
-        if failed := [name for name in missing if name not in there]:
+        return self.told(there, measured)
+
+    def told(self, there: Mapping[str, Record], measured: Sequence[Record]) -> str:
+        """The median of each runtime; SegbenchError where one was not measured."""
+        found = {**there, **{record.config["runtime"]: record for record in measured}}
+        if failed := [name for name in self.options.runtimes if name not in found]:
             raise SegbenchError(f"{', '.join(failed)} was not measured, as said above.")
-        return _medians({name: there[name] for name in self.options.runtimes})
+        return _medians({name: found[name] for name in self.options.runtimes})
 
 
 @dataclass(frozen=True)
 class Writing:
-    """A file, an export or a report, that is done where it exists."""
+    """A file, an export (with ``options``) or a report, that is done where it exists."""
 
     name: str
     path: Path
     write: Callable[[], object]
+    options: ExportOptions | None = None
 
     def found(self, shop: Shop) -> str | None:
         """The file."""
@@ -283,7 +307,10 @@ def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> W
     given |= {"checkpoint": subject.path or Path(), "output": path}
     options = ExportOptions(**given)
     return Writing(
-        f"export {runtime.name}", path, lambda: export(options, shop.registry, shop.reporter)
+        f"export {runtime.name}",
+        path,
+        lambda: export(options, shop.registry, shop.reporter),
+        options,
     )
 
 

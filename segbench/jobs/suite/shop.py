@@ -1,11 +1,13 @@
 """What the jobs of a suite work with: checkpoints, and the records there are."""
 
 from collections.abc import Callable, Collection, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from segbench.device import resolve_device
 from segbench.errors import SegbenchError
 from segbench.inference.described import described
 from segbench.inference.weights import file_sha256
@@ -67,12 +69,23 @@ class Shop:
     ) -> None:
         self.records, _ = read_records(results)
         self.registry, self.reporter, self.unset = registry, reporter, tuple(unset)
-        self._origin = provenance(datetime.now(UTC), (), registry, (), "")
+        self.origin: Mapping[str, Any] = provenance(datetime.now(UTC), (), registry, (), "")
+        self._device: str | None = None
+
+    def on(self, origin: Mapping[str, Any], device: str) -> "Shop":
+        """The same of another host: its hardware is here, and "auto" is its ``device``."""
+        there = copy(self)
+        there.origin, there._device = origin, device
+        return there
+
+    def device(self, asked: str) -> str:
+        """The kind of device that a job runs on, "cpu" or "cuda"."""
+        return self._device or resolve_device(asked).type
 
     def add(self, path: Path) -> Record:
         """The record in a file, which is the newest from now on."""
         record = read_record(path)
-        self.records = [each for each in self.records if each.path != path] + [record]
+        self.records[:] = [each for each in self.records if each.path != path] + [record]
         return record
 
     def newest(
@@ -97,4 +110,5 @@ class Shop:
         return record.device_kind == self._here(record).device_kind
 
     def _here(self, record: Record) -> Record:
-        return Record(record.kind, {"device": record.config.get("device")}, {}, self._origin)
+        config = {"device": record.config.get("device")}
+        return Record(record.kind, config, {}, dict(self.origin))

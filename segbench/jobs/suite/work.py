@@ -15,7 +15,7 @@ from segbench.jobs.suite.jobs import (
     exporting,
     reporting,
 )
-from segbench.jobs.suite.shop import Shop
+from segbench.jobs.suite.shop import Shop, Subject
 
 Job = Training | Evaluation | Timing | Writing
 EXISTS, MISSING, DONE, FAILED = "exists", "missing", "done", "failed"
@@ -61,6 +61,11 @@ def _jobs(suite: Suite, entry: Entry, shop: Shop) -> Iterator[Job]:
     if isinstance(subject, Training):
         yield subject
         subject = subject.subject(shop)
+    yield from following(suite, entry, subject, shop)
+
+
+def following(suite: Suite, entry: Entry, subject: Subject, shop: Shop) -> Iterator[Job]:
+    """What is done with a checkpoint; each job is made when those before it are done."""
     evaluations = [Evaluation(options, subject, swept) for options, swept in entry.evaluations]
     yield from evaluations
     for evaluation in evaluations:

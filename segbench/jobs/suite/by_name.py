@@ -1,0 +1,55 @@
+"""Options sent to another process: plugins' items go by name, and are looked up where they arrive.
+
+So a host uses its own plugins, which can be compared with the sender's.
+"""
+
+import pickle
+from io import BytesIO
+from typing import Any
+
+from segbench.inference.networks import chosen_network
+from segbench.plugins import Item, Registry
+from segbench.types import Dataset, Network, Runtime
+
+
+def dumped(options: object) -> bytes:
+    """The options, to be read by ``loaded``."""
+    file = BytesIO()
+    _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(options)
+    return file.getvalue()
+
+
+def loaded(data: bytes, registry: Registry) -> tuple[Any, tuple[Item, ...]]:
+    """The options with the items of this ``registry``, and these items.
+
+    PluginError where one is not installed.
+    """
+    reader = _Unpickler(data, registry)
+    return reader.load(), tuple(reader.items)
+
+
+class _Pickler(pickle.Pickler):
+    def persistent_id(self, item: object) -> tuple[str, Any] | None:
+        if isinstance(item, Network):
+            return "network", item.config
+        if isinstance(item, Dataset):
+            return "dataset", item.name
+        return ("runtime", item.name) if isinstance(item, Runtime) else None
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, registry: Registry) -> None:
+        super().__init__(BytesIO(data))
+        self.registry = registry
+        self.items: list[Item] = []
+
+    def persistent_load(self, named: tuple[str, Any]) -> Network | Dataset | Runtime:
+        kind, name = named
+        if kind == "network":
+            network = chosen_network(self.registry, **name)
+            self.items.append(network.plugin)
+            return network
+        found = getattr(self.registry, kind)(name)
+        assert isinstance(found, Dataset | Runtime)
+        self.items.append(found)
+        return found
