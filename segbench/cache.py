@@ -9,7 +9,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from segbench.errors import SegbenchError
-from segbench.files import draft_of, locked, sweep
+from segbench.files import draft_of, locked
 from segbench.progress import Reporter
 
 
@@ -40,7 +40,6 @@ def cached(path: Path, make: Callable[[Path], object], reporter: Reporter | None
             return path
         if path.exists():
             (reporter or Reporter()).say(f"{path} is damaged and is made again.")
-        sweep(path)
         with draft_of(path) as draft:
             make(draft)
             with draft_of(_beside(path)) as note:

@@ -1,21 +1,26 @@
 """Files that are whole or not there, and locks on what one process at a time may write."""
 
 import errno
+import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
 
 import click
 from filelock import FileLock, Timeout
 
 from segbench.errors import SegbenchError
 
+SECOND = 1.0
+"""Whoever makes a scratch folder has taken its lock by then."""
 DAY = 24 * 60 * 60.0
 PROBE = 2**20
+HELD, ENDING = ".held", ".draft"
 LONGEST = 50
 """Of a name, in a draft's: 50 characters of four bytes each, and what is added, fit a folder."""
 
@@ -29,23 +34,54 @@ def draft_of(path: Path) -> Iterator[Path]:
     """
     try:
         _make_folder(path.parent)
-        sweep(path, DAY)
-        with TemporaryDirectory(".draft", _prefix(path), path.parent) as folder:
-            draft = Path(folder) / path.name
+        with scratch_folder(path.parent, _prefix(path)) as folder:
+            draft = folder / path.name
             yield draft
             draft.replace(path)
     except OSError as error:
         raise SegbenchError(f"{path} cannot be written ({error.strerror}).") from error
 
 
-def sweep(path: Path, older_than: float = 0) -> None:
-    """Remove drafts of ``path`` that killed processes left, ``older_than`` in seconds.
+@contextmanager
+def scratch_folder(parent: Path | None = None, prefix: str = "segbench.") -> Iterator[Path]:
+    """A folder that only this user can enter, and that goes when the block ends.
 
-    Only who holds a lock on ``path`` knows that none is in use, and takes all.
+    It lies in ``parent``, else where the system keeps temporary files. Those of the same prefix
+    that killed processes left there are removed.
     """
-    for left in path.parent.glob(f"{escape(_prefix(path))}*.draft"):
-        if time.time() - left.lstat().st_mtime >= older_than:
-            shutil.rmtree(left, ignore_errors=True)
+    parent = parent or Path(gettempdir())
+    sweep(parent, prefix)
+    with TemporaryDirectory(ENDING, prefix, parent) as name:
+        folder = Path(name)
+        with FileLock(folder / HELD):
+            yield folder
+
+
+def sweep(parent: Path, prefix: str) -> None:
+    """Remove the scratch folders of this user in ``parent`` whose processes have ended."""
+    for folder in parent.glob(f"{escape(prefix)}*{ENDING}"):
+        if _is_left(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody holds its lock any more, or, where that cannot be told, it is a day old."""
+    try:
+        about = folder.lstat()
+        mine = os.name != "posix" or about.st_uid == os.geteuid()
+        age = time.time() - about.st_mtime
+        if not stat.S_ISDIR(about.st_mode) or not mine or age < SECOND:
+            return False
+        if (folder / HELD).exists():
+            with FileLock(folder / HELD, timeout=0):
+                return True
+    except Timeout:
+        return False
+    except FileNotFoundError:
+        return False
+    except (OSError, NotImplementedError):
+        pass
+    return age > DAY
 
 
 def write_or_print(path: Path, text: str) -> None:

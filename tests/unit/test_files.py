@@ -2,13 +2,15 @@
 
 import errno
 import os
+import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.files import DAY, check_writable, draft_of, locked, write_or_print
+from segbench.files import DAY, HELD, SECOND, check_writable, draft_of, locked, write_or_print
 
 
 def test_a_planted_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
@@ -51,15 +53,51 @@ def test_files_and_folders_follow_the_umask(tmp_path: Path) -> None:
     assert modes == {"file": 0o664, "folder": 0o775, "lock": 0o664}
 
 
-def test_a_killed_process_leaves_drafts_that_are_swept_after_a_day(tmp_path: Path) -> None:
-    for name, age in (("old", 2 * DAY), ("young", 0)):
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_what_a_killed_process_left_is_swept_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    killed = os.fork()
+    if killed == 0:
+        with draft_of(tmp_path / "a") as draft:
+            draft.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(killed, 0)
+    (left,) = tmp_path.iterdir()
+    with draft_of(tmp_path / "a") as first, draft_of(tmp_path / "a") as second:
+        for draft in (first, second):
+            draft.write_text("whole")
+        for folder in tmp_path.iterdir():
+            make_older(folder, 2 * SECOND)
+        with suppress(SegbenchError), draft_of(tmp_path / "a"):
+            assert first.exists()
+            assert second.exists()
+            assert not left.exists()
+            raise SegbenchError("not written")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_draft_that_was_never_locked_is_swept_after_a_day(tmp_path: Path) -> None:
+    for name, age in (("old", 2 * DAY), ("young", 2 * SECOND)):
         left = tmp_path / f".a.{name}.draft"
         left.mkdir()
-        (left / "a").write_text("half")
-        os.utime(left, (left.stat().st_mtime - age,) * 2)
+        make_older(left, age)
     with draft_of(tmp_path / "a") as draft:
         draft.write_text("whole")
     assert {path.name for path in tmp_path.iterdir()} == {".a.young.draft", "a"}
+
+
+def test_no_link_is_followed_while_sweeping(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / HELD).write_text("mine")
+    make_older(precious, 2 * DAY)
+    (tmp_path / ".a.planted.draft").symlink_to(precious)
+    with draft_of(tmp_path / "a") as draft:
+        draft.write_text("whole")
+    assert (precious / HELD).read_text() == "mine"
+
+
+def make_older(path: Path, seconds: float) -> None:
+    os.utime(path, (path.stat().st_mtime - seconds,) * 2)
 
 
 def test_long_and_odd_names(tmp_path: Path) -> None:
