@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_cache_path
+from xxhash import xxh3_128
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of, locked
@@ -70,15 +71,18 @@ def _whole(path: Path) -> bool:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
+    return path.with_name(f"{path.name}.xxh3")
 
 
 def _digest(path: Path) -> str:
-    """Of a file's content, or of the names and contents of the files in a folder."""
-    whole = hashlib.sha256()
+    """Of a file's content, or of the names and contents of the files in a folder.
+
+    It finds damage, not intent, and takes a sixth of SHA-256's time.
+    """
+    whole = xxh3_128()
     for part in sorted(path.iterdir()) if path.is_dir() else [path]:
         with part.open("rb") as file:
-            whole.update(os.fsencode(part.name) + hashlib.file_digest(file, "sha256").digest())
+            whole.update(os.fsencode(part.name) + hashlib.file_digest(file, xxh3_128).digest())
     return whole.hexdigest()
 
 

@@ -1,11 +1,11 @@
 """Calls of the command line without the seconds that torch takes to import.
 
-``Forks`` starts this file as a process that imports what a command needs and then only forks: each
-call runs in a child, as the command line runs it, in a process group of its own.
+``Forks`` starts this file as a process that does a command once, so that all it needs is imported,
+and then only forks: each call runs in a child, as the command line runs it, in a process group of
+its own.
 """
 
-import atexit
-import importlib
+import gc
 import json
 import os
 import select
@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Self
 
 ONE_THREAD = {
-    **{name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")},
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's, which pandas imports
 }
-"""A thread that an import starts would not be in the children."""
+"""Threads that go on after a command would not be in the children."""
 LONGEST = 600.0
 """Seconds after which an undisturbed call hangs."""
 END = 10.0
@@ -34,15 +34,13 @@ END = 10.0
 class Call:
     """A command, and after how many seconds which signal ends it; without one it runs on.
 
-    The terminal sends SIGINT to all processes of a call. ``imported`` is a file for the names of
-    the modules that it imported.
+    SIGINT goes to all its processes, as a terminal sends it.
     """
 
     arguments: Sequence[str]
     folder: str
     signal: int | None = None
     after: float = LONGEST
-    imported: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,12 @@ class Ended:
 
 
 class Forks:
-    """A process that forks; ``modules`` are imported before the first call.
+    """A process that has done ``first`` and forks.
 
-    Its children have their ``cache`` and their temporary files in these folders.
+    It and its children have their ``cache`` and their temporary files in these folders.
     """
 
-    def __init__(self, cache: Path, scratch: Path, modules: Sequence[str] = ()) -> None:
+    def __init__(self, cache: Path, scratch: Path, first: Call) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.long.forks"],
             env=os.environ | ONE_THREAD | {"SEGBENCH_CACHE": str(cache), "TMPDIR": str(scratch)},
@@ -74,7 +72,7 @@ class Forks:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._ask(list(modules))
+        self._ask(asdict(first))
 
     def call(self, call: Call) -> Ended:
         """Run it to its end."""
@@ -100,12 +98,15 @@ class Forks:
 
 def serve() -> Call | None:
     """Fork a child for each call; returns in the child, with its call, and at the end."""
-    for name in json.loads(sys.stdin.readline()):
-        with suppress(Exception):
-            importlib.import_module(name)
-    threads = len(os.listdir("/proc/self/task"))
-    assert threads == 1, f"{threads} threads run after the imports"
-    print("ready", flush=True)
+    first = Call(**json.loads(sys.stdin.readline()))
+    answers = os.fdopen(os.dup(1), "w")
+    redirect(first)
+    do(first, standalone_mode=False)
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy all memory
+    threads = len(list(Path("/proc/self/task").iterdir()))
+    assert threads == 1, f"{threads} threads run after {first.arguments}"
+    print("ready", file=answers, flush=True)
     for line in sys.stdin:
         call = Call(**json.loads(line))
         started = time.monotonic()
@@ -114,7 +115,7 @@ def serve() -> Call | None:
             return call
         with suppress(OSError):
             os.setpgid(child, child)
-        print(json.dumps(asdict(watch(child, call, started))), flush=True)
+        print(json.dumps(asdict(watch(child, call, started))), file=answers, flush=True)
     return None
 
 
@@ -150,25 +151,31 @@ def become(call: Call) -> None:
     """Make this child what a shell would have started, and run its command to the end."""
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    redirect(call)
+    do(call)
+
+
+def redirect(call: Call) -> None:
+    """Into its folder, with nothing to read, and with what it says as an error in a file there."""
     os.chdir(call.folder)
-    for number, path in enumerate((os.devnull, os.devnull, "errors.txt")):
-        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        file = os.open(path, flags, 0o600)
+    for number, path in ((1, os.devnull), (2, "errors.txt")):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, number)
         os.close(file)
-    if call.imported:
-        atexit.register(
-            lambda path: Path(path).write_text(json.dumps([*sys.modules])), call.imported
-        )
-    command, *arguments = call.arguments
-    if command == "streets":
+
+
+def do(call: Call, standalone_mode: bool = True) -> None:
+    """The command, as the command line does it."""
+    name, *arguments = call.arguments
+    if name == "streets":
         from segbench_plugins.datasets.streets.__main__ import make_streets
 
-        make_streets(arguments)
-    from segbench.cli import main
+        make_streets(arguments, standalone_mode=standalone_mode)
+    else:
+        from segbench.cli import main
 
-    sys.argv = ["segbench", *call.arguments]
-    main(prog_name="segbench")
+        sys.argv = ["segbench", *call.arguments]
+        main(call.arguments, "segbench", standalone_mode=standalone_mode)
 
 
 if __name__ == "__main__" and (mine := serve()):

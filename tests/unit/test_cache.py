@@ -51,8 +51,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "renamed": lambda folder: (folder / "a").rename(folder / "c"),
     "empty": lambda folder: [path.unlink() for path in folder.iterdir()],
     "a file instead": lambda folder: (shutil.rmtree(folder), folder.write_text("{}")),
-    "no digest": lambda folder: folder.with_name("entry.sha256").unlink(),
-    "digest damaged": lambda folder: folder.with_name("entry.sha256").write_bytes(b"\xff"),
+    "no digest": lambda folder: folder.with_name("entry.xxh3").unlink(),
+    "digest damaged": lambda folder: folder.with_name("entry.xxh3").write_bytes(b"\xff"),
 }
 
 
