@@ -16,8 +16,11 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Self
+
+from segbench.plugins import Registry
 
 ONE_THREAD = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -175,7 +178,13 @@ def do(call: Call, standalone_mode: bool = True) -> None:
         from segbench.cli import main
 
         sys.argv = ["segbench", *call.arguments]
-        main(call.arguments, "segbench", standalone_mode=standalone_mode)
+        main(call.arguments, "segbench", standalone_mode=standalone_mode, obj=installed())
+
+
+@cache
+def installed() -> Registry:
+    """Reading what is installed takes most of a small command's time."""
+    return Registry.load()
 
 
 if __name__ == "__main__" and (mine := serve()):

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import count
@@ -72,12 +73,18 @@ epochs = 3
 output = "out/run"
 """
 COMMANDS = {
-    "run": TRAIN,
-    "evaluate": ("evaluate", *TRAINED, "--dataset", "streets", "--limit", "4"),
-    "latency": LATENCY,
-    "latency --isolate": (*LATENCY, "--isolate"),
+    "score": (*SCORE, "--results", "results", "--name", "a", "--json", "out/score.json"),
+    "leaderboard": (
+        *("leaderboard", "--results", "made/results", "--format", "html"),
+        *("--output", "out/a.html"),
+    ),
+    "streets": ("streets", "out/drawn", "--frames", "24", "--size", "64x128"),
     "predict": ("predict", "made/pictures", *TRAINED, "--output", "out"),
     "video": ("video", "made/a.mp4", *TRAINED, "--output", "out/a.mp4"),
+    "evaluate": ("evaluate", *TRAINED, "--dataset", "streets", "--limit", "4"),
+    "run": TRAIN,
+    "submit": ("submit", *TRAINED, "--dataset", "streets", "--output", "out/upload.zip"),
+    "report": ("report", "made/out/best.safetensors", "--limit", "4", "--output", "out/a.html"),
     "export": ("export", *TRAINED, "--output", "out/a.onnx"),
     "export of INT8": (
         *("export", *TRAINED, "--runtime", "onnx-int8", "--calibration-frames", "4"),
@@ -87,15 +94,9 @@ COMMANDS = {
         *("quantize-report", *TRAINED, "--calibration-frames", "4", "--frames", "1"),
         *("--output", "out"),
     ),
-    "report": ("report", "made/out/best.safetensors", "--limit", "4", "--output", "out/a.html"),
-    "score": (*SCORE, "--results", "results", "--name", "a", "--json", "out/score.json"),
-    "submit": ("submit", *TRAINED, "--dataset", "streets", "--output", "out/upload.zip"),
-    "leaderboard": (
-        *("leaderboard", "--results", "made/results", "--format", "html"),
-        *("--output", "out/a.html"),
-    ),
+    "latency": LATENCY,
     "suite": ("suite", "made/suite.toml"),
-    "streets": ("streets", "out/drawn", "--frames", "24", "--size", "64x128"),
+    "latency --isolate": (*LATENCY, "--isolate"),
 }
 DRAW = ("evaluate", "streets")
 """Commands for which no frames are drawn beforehand."""
@@ -192,7 +193,7 @@ def kill(name: str, kills: int, folder: Path, drawn: Path | None) -> list[str]:
                 break
             if number in done:
                 continue
-            rng = np.random.default_rng([list(COMMANDS).index(name), number])
+            rng = np.random.default_rng([zlib.crc32(name.encode()), number])
             start_over(folder, drawn)
             after = second.seconds * rng.uniform()
             trial = one_trial(name, number, after, folder, forks, expected)
