@@ -6,8 +6,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from glob import escape
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
 
@@ -18,9 +17,8 @@ from segbench.errors import SegbenchError
 
 SECOND = 1.0
 """Whoever makes a scratch folder has taken its lock by then."""
-DAY = 24 * 60 * 60.0
 PROBE = 2**20
-HELD, ENDING = ".held", ".draft"
+HELD, ENDING = ".held", ".segbench-draft"
 LONGEST = 50
 """Of a name, in a draft's: 50 characters of four bytes each, and what is added, fit a folder."""
 
@@ -34,7 +32,7 @@ def draft_of(path: Path) -> Iterator[Path]:
     """
     try:
         _make_folder(path.parent)
-        with scratch_folder(path.parent, _prefix(path)) as folder:
+        with scratch_folder(path.parent, path.name) as folder:
             draft = folder / path.name
             yield draft
             draft.replace(path)
@@ -43,45 +41,37 @@ def draft_of(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch_folder(parent: Path | None = None, prefix: str = "segbench.") -> Iterator[Path]:
+def scratch_folder(parent: Path | None = None, name: str = "") -> Iterator[Path]:
     """A folder that only this user can enter, and that goes when the block ends.
 
-    It lies in ``parent``, else where the system keeps temporary files. Those of the same prefix
-    that killed processes left there are removed.
+    It lies in ``parent``, else where the system keeps temporary files, and ``name`` is for who
+    lists the files there. Those that killed processes left in ``parent`` are removed.
     """
     parent = parent or Path(gettempdir())
-    sweep(parent, prefix)
-    with TemporaryDirectory(ENDING, prefix, parent) as name:
-        folder = Path(name)
+    sweep(parent)
+    with TemporaryDirectory(ENDING, f".{name[:LONGEST]}.", parent) as made:
+        folder = Path(made)
         with FileLock(folder / HELD):
             yield folder
 
 
-def sweep(parent: Path, prefix: str) -> None:
-    """Remove the scratch folders of this user in ``parent`` whose processes have ended."""
-    for folder in parent.glob(f"{escape(prefix)}*{ENDING}"):
+def sweep(parent: Path) -> None:
+    """Remove this user's scratch folders in ``parent`` whose processes have ended."""
+    for folder in parent.glob(f".*{ENDING}"):
         if _is_left(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_left(folder: Path) -> bool:
-    """Whether nobody holds its lock any more, or, where that cannot be told, it is a day old."""
-    try:
+    """Whether nobody holds its lock any more."""
+    with suppress(OSError, NotImplementedError, Timeout):
         about = folder.lstat()
         mine = os.name != "posix" or about.st_uid == os.geteuid()
-        age = time.time() - about.st_mtime
-        if not stat.S_ISDIR(about.st_mode) or not mine or age < SECOND:
-            return False
-        if (folder / HELD).exists():
+        settled = time.time() - about.st_mtime > SECOND
+        if stat.S_ISDIR(about.st_mode) and mine and settled and (folder / HELD).exists():
             with FileLock(folder / HELD, timeout=0):
                 return True
-    except Timeout:
-        return False
-    except FileNotFoundError:
-        return False
-    except (OSError, NotImplementedError):
-        pass
-    return age > DAY
+    return False
 
 
 def write_or_print(path: Path, text: str) -> None:
@@ -134,10 +124,6 @@ def check_writable(folder: Path, option: str = "--output", needed: int = PROBE) 
             f"{folder} needs {needed / 1e6:,.0f} MB of space and has {free / 1e6:,.0f}; make room, "
             f"or name another {option}."
         )
-
-
-def _prefix(path: Path) -> str:
-    return f".{path.name[:LONGEST]}."
 
 
 def _make_folder(folder: Path) -> None:

@@ -113,6 +113,7 @@ WHOLE: dict[str, Callable[[Path], object]] = {
     ".zip": shutil.unpack_archive,
 }
 """By the ending of a file what fails where it is not whole."""
+RECORD = r"\d{8}T\d{6}Z-(\w+)(-\d+)?"
 PLACES = ("out", "results", "cache", "tmp")
 
 
@@ -273,9 +274,7 @@ def broken(folder: Path) -> list[str]:
     """Files that are not whole; drafts lie in folders whose names start with a dot."""
     faults = []
     for path in own_files(folder):
-        drafted = any(
-            part.startswith((".", "segbench.")) for part in path.relative_to(folder).parts
-        )
+        drafted = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not drafted and path.suffix in WHOLE:
             try:
                 if path.suffix == ".zip":
@@ -288,9 +287,12 @@ def broken(folder: Path) -> list[str]:
 
 
 def files_in(folder: Path) -> dict[str, str]:
-    """A digest of each file by its name, in which a record's time is left out."""
+    """A digest of each file by its name; records of one configuration have one name here.
+
+    Where a call is killed after it wrote its record, the next one writes another.
+    """
     return {
-        re.sub(r"\d{8}T\d{6}Z", "TIME", str(path.relative_to(folder))): digest(path)
+        re.sub(RECORD, r"TIME-\1", str(path.relative_to(folder))): digest(path)
         for path in own_files(folder)
     }
 

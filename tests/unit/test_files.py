@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.files import DAY, HELD, SECOND, check_writable, draft_of, locked, write_or_print
+from segbench.files import ENDING, HELD, SECOND, check_writable, draft_of, locked, write_or_print
 
 
 def test_a_planted_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_what_a_killed_process_left_is_swept_and_what_another_writes_is_not(tmp_
             draft.write_text("whole")
         for folder in tmp_path.iterdir():
             make_older(folder, 2 * SECOND)
-        with suppress(SegbenchError), draft_of(tmp_path / "a"):
+        with suppress(SegbenchError), draft_of(tmp_path / "b"):
             assert first.exists()
             assert second.exists()
             assert not left.exists()
@@ -75,22 +75,22 @@ def test_what_a_killed_process_left_is_swept_and_what_another_writes_is_not(tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_a_draft_that_was_never_locked_is_swept_after_a_day(tmp_path: Path) -> None:
-    for name, age in (("old", 2 * DAY), ("young", 2 * SECOND)):
-        left = tmp_path / f".a.{name}.draft"
-        left.mkdir()
-        make_older(left, age)
+def test_a_folder_of_somebody_else_is_not_swept(tmp_path: Path) -> None:
+    for name in ("mine.draft", f".mine{ENDING}"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "precious").touch()
+        make_older(tmp_path / name, 1e6)
     with draft_of(tmp_path / "a") as draft:
         draft.write_text("whole")
-    assert {path.name for path in tmp_path.iterdir()} == {".a.young.draft", "a"}
+    assert len(list(tmp_path.glob("*mine*/precious"))) == 2
 
 
 def test_no_link_is_followed_while_sweeping(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / HELD).write_text("mine")
-    make_older(precious, 2 * DAY)
-    (tmp_path / ".a.planted.draft").symlink_to(precious)
+    make_older(precious, 1e6)
+    (tmp_path / f".a.planted{ENDING}").symlink_to(precious)
     with draft_of(tmp_path / "a") as draft:
         draft.write_text("whole")
     assert (precious / HELD).read_text() == "mine"

@@ -66,7 +66,7 @@ def draw_missing(
 def draw_frames(folder: Path, numbers: Iterable[int], size: Size, seed: int) -> None:
     """Draw the frames one after the other; each file appears whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    with scratch_folder(folder.parent, f".{folder.name}.") as draft:
+    with scratch_folder(folder.parent, folder.name) as draft:
         for number in numbers:
             write_cityscapes(draft, draw_scene(seed, number, size), seed, number)
             for source, target in zip(
