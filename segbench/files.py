@@ -23,6 +23,13 @@ LONGEST = 50
 """Of a name, in a draft's: 50 characters of four bytes each, and what is added, fit a folder."""
 
 
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a regular file; OSError for others, which might block or never end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return path.read_text(encoding="utf-8")
+
+
 @contextmanager
 def draft_of(path: Path) -> Iterator[Path]:
     """A path to write to; when the block ends well the file or folder there is moved to ``path``.

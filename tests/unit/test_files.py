@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.files import ENDING, HELD, SECOND, check_writable, draft_of, locked, write_or_print
+from segbench.files import (
+    ENDING,
+    HELD,
+    SECOND,
+    check_writable,
+    draft_of,
+    locked,
+    read_text,
+    write_or_print,
+)
 
 
 def test_a_planted_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
@@ -137,3 +146,12 @@ def test_a_lack_of_space_is_said_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(SegbenchError, match="make room"):
         check_writable(tmp_path, needed=10**18)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a FIFO")
+def test_what_might_block_or_never_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    (tmp_path / "b").symlink_to("/dev/zero")
+    for name in "ab":
+        with pytest.raises(OSError, match="not a regular file"):
+            read_text(tmp_path / name)
