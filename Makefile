@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
-.PHONY: demo test test-long bench gpu results docs install lint clean
+.PHONY: demo test test-long bench gpu audit results docs install lint clean
 
 # Two processes of one thread each: small networks gain little from a second thread.
 test: lint
@@ -43,6 +43,10 @@ DEVICE ?= cuda
 WEIGHTS ?= none
 gpu: install
 	$(BIN)/python -m tools.gpu --device $(DEVICE) --weights $(WEIGHTS) $(if $(QUICK),--quick)
+
+audit: install
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/python -m tools.audit
 
 results: install
 	$(BIN)/python -m tools.make_results

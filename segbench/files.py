@@ -1,23 +1,33 @@
 """Files that are whole or not there, and locks on what one process at a time may write."""
 
 import errno
+import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from glob import escape
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
 
 import click
 from filelock import FileLock, Timeout
 
 from segbench.errors import SegbenchError
 
-DAY = 24 * 60 * 60.0
+SECOND = 1.0
+"""Whoever makes a scratch folder has taken its lock by then."""
 PROBE = 2**20
+HELD, ENDING = ".held", ".segbench-draft"
 LONGEST = 50
 """Of a name, in a draft's: 50 characters of four bytes each, and what is added, fit a folder."""
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a regular file; OSError for others, which might block or never end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return path.read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -29,23 +39,46 @@ def draft_of(path: Path) -> Iterator[Path]:
     """
     try:
         _make_folder(path.parent)
-        sweep(path, DAY)
-        with TemporaryDirectory(".draft", _prefix(path), path.parent) as folder:
-            draft = Path(folder) / path.name
+        with scratch_folder(path.parent, path.name) as folder:
+            draft = folder / path.name
             yield draft
             draft.replace(path)
     except OSError as error:
         raise SegbenchError(f"{path} cannot be written ({error.strerror}).") from error
 
 
-def sweep(path: Path, older_than: float = 0) -> None:
-    """Remove drafts of ``path`` that killed processes left, ``older_than`` in seconds.
+@contextmanager
+def scratch_folder(parent: Path | None = None, name: str = "") -> Iterator[Path]:
+    """A folder that only this user can enter, and that goes when the block ends.
 
-    Only who holds a lock on ``path`` knows that none is in use, and takes all.
+    It lies in ``parent``, else where the system keeps temporary files, and ``name`` is for who
+    lists the files there. Those that killed processes left in ``parent`` are removed.
     """
-    for left in path.parent.glob(f"{escape(_prefix(path))}*.draft"):
-        if time.time() - left.lstat().st_mtime >= older_than:
-            shutil.rmtree(left, ignore_errors=True)
+    parent = parent or Path(gettempdir())
+    sweep(parent)
+    with TemporaryDirectory(ENDING, f".{name[:LONGEST]}.", parent) as made:
+        folder = Path(made)
+        with FileLock(folder / HELD):
+            yield folder
+
+
+def sweep(parent: Path) -> None:
+    """Remove this user's scratch folders in ``parent`` whose processes have ended."""
+    for folder in parent.glob(f".*{ENDING}"):
+        if _is_left(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody holds its lock any more."""
+    with suppress(OSError, NotImplementedError, Timeout):
+        about = folder.lstat()
+        mine = os.name != "posix" or about.st_uid == os.geteuid()
+        settled = time.time() - about.st_mtime > SECOND
+        if stat.S_ISDIR(about.st_mode) and mine and settled and (folder / HELD).exists():
+            with FileLock(folder / HELD, timeout=0):
+                return True
+    return False
 
 
 def write_or_print(path: Path, text: str) -> None:
@@ -98,10 +131,6 @@ def check_writable(folder: Path, option: str = "--output", needed: int = PROBE) 
             f"{folder} needs {needed / 1e6:,.0f} MB of space and has {free / 1e6:,.0f}; make room, "
             f"or name another {option}."
         )
-
-
-def _prefix(path: Path) -> str:
-    return f".{path.name[:LONGEST]}."
 
 
 def _make_folder(folder: Path) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from segbench.files import scratch_folder
 from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
@@ -44,8 +44,8 @@ def open_session(precision: "Precision", model: "SegmentationModel", setup: Setu
     """Export to a file that lives as long as loading takes."""
     from segbench.onnx.session import OnnxSession
 
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
+    with scratch_folder() as folder:
+        path = folder / "network.onnx"
         export(precision, model, setup, path)
         return OnnxSession(path, setup, precision)
 
@@ -65,8 +65,8 @@ def open_int8(profile: "Profile | None", model: "SegmentationModel", setup: Setu
     from segbench.int8.network import quantize_onnx
     from segbench.onnx.session import OnnxSession
 
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
+    with scratch_folder() as folder:
+        path = folder / "network.onnx"
         details = quantize_onnx(model, path, setup, profile or _suiting(setup))
         session = OnnxSession(path, setup, "int8", {"quantization": details})
         return with_arithmetic(session, path, setup)
@@ -103,8 +103,8 @@ def _computed_in(form: "Form", setup: Setup) -> str:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    with TemporaryDirectory() as folder:
-        path, optimised = Path(folder) / "peak.onnx", Path(folder) / "optimised.onnx"
+    with scratch_folder() as folder:
+        path, optimised = folder / "peak.onnx", folder / "optimised.onnx"
         write_convolutions(Convolution(64, 3, (8, 8)), path, form)
         options.optimized_model_filepath = str(optimised)
         provider = PROVIDERS[resolve_device(setup.device).type]

@@ -25,6 +25,7 @@ from segbench.analysis.compare import (
 )
 from segbench.analysis.rank import NETWORK, Row, leaderboard
 from segbench.errors import SegbenchError
+from segbench.files import read_text
 from segbench.records.record import Record, network_title
 
 RUNS_AS = (*NETWORK, "height", "width", "runtime", "keep_float")
@@ -103,7 +104,7 @@ def match_latencies(a: Sequence[Row], b: Sequence[Row]) -> Matched:
 def read_leaderboard(path: Path) -> list[Row]:
     """The rows of a CSV or JSON leaderboard; SegbenchError where the file is none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         if path.suffix == ".csv":
             rows = [_typed(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
         else:

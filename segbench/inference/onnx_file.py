@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from segbench.errors import SegbenchError, first_line, unknown_name
+from segbench.files import read_text
 from segbench.inference.networks import FileNetwork, LoadedNetwork
 from segbench.text import by
 from segbench.types import Dataset, InputConvention, Size
@@ -328,7 +329,7 @@ def _plain(name: str) -> str:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text("utf-8").splitlines()
+        return read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SegbenchError(
             f"--class-order {path} is neither a file of names nor one of {', '.join(ORDERS)}."

@@ -7,7 +7,6 @@ after the user's, so that every engine that loads ONNX runs the whole.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from segbench.errors import SegbenchError, first_line, out_of_memory
+from segbench.files import scratch_folder
 from segbench.types import InputConvention, Size
 
 PREFIX = "file/"
@@ -140,8 +140,8 @@ def simplified(graph: onnx.ModelProto) -> onnx.ModelProto:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "simple.onnx"
+    with scratch_folder() as folder:
+        path = folder / "simple.onnx"
         options.optimized_model_filepath = str(path)
         onnxruntime.InferenceSession(
             graph.SerializeToString(), options, providers=["CPUExecutionProvider"]

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from segbench.cache import cache_dir, cached
 from segbench.errors import SegbenchError
-from segbench.files import draft_of
+from segbench.files import draft_of, scratch_folder
 from segbench.inference.calibration import digest
 from segbench.int8.layer_costs import Costing, choose_method, costly_layers, held_back_confusions
 from segbench.int8.profiles import (
@@ -153,8 +152,7 @@ def calibration_of(setup: Setup) -> Calibration:
 def _build(model: SegmentationModel, path: Path, setup: Setup, profile: Profile) -> dict[str, Any]:
     calibration = calibration_of(setup)
     counted: dict[str, NDArray[np.int64] | None] = {}
-    with TemporaryDirectory(prefix=".", dir=path.parent) as name:
-        folder = Path(name)
+    with scratch_folder(path.parent) as folder:
         source = folder / "fp32.onnx"
         export_onnx(model, source, setup)
         graph = onnx.load(source).graph

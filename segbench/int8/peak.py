@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal, cast
 
 import numpy as np
@@ -13,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from segbench.device import resolve_device
+from segbench.files import scratch_folder
 from segbench.int8.profiles import Profile, write_quantized
 from segbench.latency.peaks import Convolution, best_rate
 from segbench.onnx.graph import INPUT, OPSET
@@ -37,8 +37,8 @@ def onnx_rate(open_session: Open, setup: Setup, form: Form) -> float:
     """
 
     def prepared(each: Convolution, form: Form) -> Callable[[], object]:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "peak.onnx"
+        with scratch_folder() as folder:
+            path = folder / "peak.onnx"
             write_convolutions(each, path, form)
             session = open_session(
                 path, replace(setup, size=each.size, batch_size=1, output="logits")

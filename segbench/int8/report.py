@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import SegbenchError
-from segbench.files import draft_of
+from segbench.files import draft_of, read_text
 from segbench.int8.layer_costs import LayerCost
 from segbench.text import csv_cell
 
@@ -53,12 +53,12 @@ def write_json(report: Report, path: Path) -> None:
 def read_json(path: Path) -> Report | None:
     """The report at ``path``; None where there is none. SegbenchError for any other file."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_text(path))
         costs = tuple(LayerCost(**cost) for cost in found["costs"])
         return Report(**found | {"costs": costs, "kept_float": tuple(found["kept_float"])})
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise SegbenchError(
             f"{path} is not a report of segbench quantize-report; give another --output."
         ) from error

@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import segbench
 from segbench.errors import SegbenchError, memory_may_be_short
+from segbench.files import draft_of
+from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import EngineOptions, calibration_for, check_machine, load_to_export
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Dataset, Setup
+
+if TYPE_CHECKING:
+    from segbench.onnx.metadata import Description
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,30 +78,38 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         compute_capability=options.compute_capability,
         reporter=reporter,
     )
-    exporting = reporter.working(f"export for {runtime.name}")
-    with exporting, memory_may_be_short(options.batch_size, network.size):
-        told = runtime.export(network.model, setup, options.output)
     takes, gives = _interface(setup, network.model.classes)
-    if options.output.suffix == ".onnx":
-        from segbench.onnx.metadata import Description, write_description
+    exporting = reporter.working(f"export for {runtime.name}")
+    with exporting, draft_of(options.output) as draft:
+        with memory_may_be_short(options.batch_size, network.size):
+            told = runtime.export(network.model, setup, draft)
+        if draft.suffix == ".onnx":
+            from segbench.onnx.metadata import write_description
 
-        known = _known(network.config["dataset"], registry)
-        description = Description(
-            segbench_version=segbench.__version__,
-            dataset=network.config["dataset"],
-            classes=known.classes if known else (),
-            palette=known.palette if known else (),
-            checkpoint_sha256=network.sha256 or "",
-            input=takes,
-            output=gives,
-        )
-        write_description(options.output, description)
+            write_description(draft, _description(network, registry, takes, gives))
     agreement = told.get("quantization", {}).get("agreement")
     return Exported(
         options.output.stat().st_size,
         4 * network.model.count_parameters(),
         agreement,
         f"takes {takes}; gives {gives}",
+    )
+
+
+def _description(
+    network: LoadedNetwork, registry: Registry, takes: str, gives: str
+) -> "Description":
+    from segbench.onnx.metadata import Description
+
+    known = _known(network.config["dataset"], registry)
+    return Description(
+        segbench_version=segbench.__version__,
+        dataset=network.config["dataset"],
+        classes=known.classes if known else (),
+        palette=known.palette if known else (),
+        checkpoint_sha256=network.sha256 or "",
+        input=takes,
+        output=gives,
     )
 
 

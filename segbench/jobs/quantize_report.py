@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from segbench.errors import InterruptedRun, SegbenchError
+from segbench.files import scratch_folder
 from segbench.inference.calibration import gather
 from segbench.inference.sources import Source, check_source, load_source
 from segbench.plugins import Registry
@@ -56,8 +56,8 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
     setup = Setup(size, device="cpu", calibration=calibration, keep_float=(), reporter=reporter)
     try:
         network = quantized(checkpoint.model, setup, profile)
-        with TemporaryDirectory() as folder:
-            source, classes = Path(folder) / "fp32.onnx", checkpoint.model.classes
+        with scratch_folder() as folder:
+            source, classes = folder / "fp32.onnx", checkpoint.model.classes
             export_onnx(checkpoint.model, source, setup)
             ranges = cached_ranges(checkpoint.model, source, setup)[network.details["method"]]
             costing = Costing(source, ranges, profile, setup, scored, classes)

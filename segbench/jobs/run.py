@@ -18,7 +18,7 @@ from segbench.data.frames import (
 )
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
-from segbench.files import check_writable, locked, sweep
+from segbench.files import check_writable, locked
 from segbench.inference.checkpoint import BEST, fine_tuned
 from segbench.inference.downloads import check_weights
 from segbench.inference.opened import EngineOptions, load_network, open_network
@@ -247,7 +247,7 @@ def score_and_record(
 
 def claim_output(output: Path, options: RunOptions) -> bool:
     """Clear the locked output folder and say whether to resume; a run begun there is kept."""
-    from segbench.training.state import LAST, STATE
+    from segbench.training.state import STATE
 
     state, log = output / STATE, output / "train.log"
     if state.exists() and not (options.resume or options.force):
@@ -255,8 +255,6 @@ def claim_output(output: Path, options: RunOptions) -> bool:
             f"{output} holds a run that was begun; go on with --resume, repeat it with --force, "
             "or name another --output."
         )
-    for name in (BEST, LAST, STATE):
-        sweep(output / name)
     if not options.resume:
         state.unlink(missing_ok=True)
     if log.is_symlink() or not options.resume:

@@ -101,6 +101,8 @@ def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
 def load_state(job: Job, learner: Learner) -> list[Epoch]:
     """Put the learner where ``save_state`` left it; SegbenchError if it was another training."""
     try:
+        if not (job.output / STATE).is_file():
+            raise OSError("it is not a regular file")
         state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
         changed = training_changes(job.config, state["config"])
         if not changed:

@@ -2,13 +2,24 @@
 
 import errno
 import os
+import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.files import DAY, check_writable, draft_of, locked, write_or_print
+from segbench.files import (
+    ENDING,
+    HELD,
+    SECOND,
+    check_writable,
+    draft_of,
+    locked,
+    read_text,
+    write_or_print,
+)
 
 
 def test_a_planted_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
@@ -51,15 +62,51 @@ def test_files_and_folders_follow_the_umask(tmp_path: Path) -> None:
     assert modes == {"file": 0o664, "folder": 0o775, "lock": 0o664}
 
 
-def test_a_killed_process_leaves_drafts_that_are_swept_after_a_day(tmp_path: Path) -> None:
-    for name, age in (("old", 2 * DAY), ("young", 0)):
-        left = tmp_path / f".a.{name}.draft"
-        left.mkdir()
-        (left / "a").write_text("half")
-        os.utime(left, (left.stat().st_mtime - age,) * 2)
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_what_a_killed_process_left_is_swept_and_what_another_writes_is_not(tmp_path: Path) -> None:
+    killed = os.fork()
+    if killed == 0:
+        with draft_of(tmp_path / "a") as draft:
+            draft.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(killed, 0)
+    (left,) = tmp_path.iterdir()
+    with draft_of(tmp_path / "a") as first, draft_of(tmp_path / "a") as second:
+        for draft in (first, second):
+            draft.write_text("whole")
+        for folder in tmp_path.iterdir():
+            make_older(folder, 2 * SECOND)
+        with suppress(SegbenchError), draft_of(tmp_path / "b"):
+            assert first.exists()
+            assert second.exists()
+            assert not left.exists()
+            raise SegbenchError("not written")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_of_somebody_else_is_not_swept(tmp_path: Path) -> None:
+    for name in ("mine.draft", f".mine{ENDING}"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "precious").touch()
+        make_older(tmp_path / name, 1e6)
     with draft_of(tmp_path / "a") as draft:
         draft.write_text("whole")
-    assert {path.name for path in tmp_path.iterdir()} == {".a.young.draft", "a"}
+    assert len(list(tmp_path.glob("*mine*/precious"))) == 2
+
+
+def test_no_link_is_followed_while_sweeping(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / HELD).write_text("mine")
+    make_older(precious, 1e6)
+    (tmp_path / f".a.planted{ENDING}").symlink_to(precious)
+    with draft_of(tmp_path / "a") as draft:
+        draft.write_text("whole")
+    assert (precious / HELD).read_text() == "mine"
+
+
+def make_older(path: Path, seconds: float) -> None:
+    os.utime(path, (path.stat().st_mtime - seconds,) * 2)
 
 
 def test_long_and_odd_names(tmp_path: Path) -> None:
@@ -99,3 +146,12 @@ def test_a_lack_of_space_is_said_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(SegbenchError, match="make room"):
         check_writable(tmp_path, needed=10**18)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a FIFO")
+def test_what_might_block_or_never_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    (tmp_path / "b").symlink_to("/dev/zero")
+    for name in "ab":
+        with pytest.raises(OSError, match="not a regular file"):
+            read_text(tmp_path / name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from segbench import IGNORED, Color, DataError, Size
 from segbench.errors import unknown_name
+from segbench.files import read_text
 
 FILE = "classes.json"
 KEYS = ("name", "classes", "ignored", "size")
@@ -35,7 +36,7 @@ def read_description(folder: Path) -> Description:
     """The description in ``folder``; DataError says in one sentence what is wrong with it."""
     path = folder / FILE
     try:
-        return _description(json.loads(path.read_text("utf-8")), folder.resolve().name)
+        return _description(json.loads(read_text(path)), folder.resolve().name)
     except OSError as error:
         raise DataError(
             f"There is no {path} that can be read; --dataset folder needs it in --data-root, "

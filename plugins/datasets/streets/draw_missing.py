@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from segbench.device.cpu import usable_cores
 from segbench.errors import DataError
+from segbench.files import scratch_folder
 from segbench.progress import Reporter
 from segbench.types import Size
 
@@ -66,8 +66,7 @@ def draw_missing(
 def draw_frames(folder: Path, numbers: Iterable[int], size: Size, seed: int) -> None:
     """Draw the frames one after the other; each file appears whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as outside:
-        draft = Path(outside)
+    with scratch_folder(folder.parent, folder.name) as draft:
         for number in numbers:
             write_cityscapes(draft, draw_scene(seed, number, size), seed, number)
             for source, target in zip(

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
 from segbench.errors import DataError
+from segbench.files import draft_of
 from segbench.progress import Reporter
 from segbench.types import Size
 
@@ -39,18 +39,10 @@ def write_streets(
         raise DataError(f"Streets of {size[0]}x{size[1]} are too small; draw at least 64x128.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is there and not empty; name a new or an empty folder.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as outside:
-            draft = Path(outside) / folder.name
-            draft.mkdir()
-            for number in reporter.track(range(frames), frames, "draw streets"):
-                LAYOUTS[layout](draft, draw_scene(seed, number, size), seed, number)
-            if folder.is_dir():
-                folder.rmdir()
-            draft.rename(folder)
-    except OSError as error:
-        raise DataError(f"Cannot write {folder} ({error}); name another folder.") from None
+    with draft_of(folder) as draft:
+        draft.mkdir()
+        for number in reporter.track(range(frames), frames, "draw streets"):
+            LAYOUTS[layout](draft, draw_scene(seed, number, size), seed, number)
 
 
 def cityscapes_files(folder: Path, seed: int, number: int) -> tuple[Path, Path, Path]:

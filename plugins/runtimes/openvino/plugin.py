@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from segbench.files import scratch_folder
 from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
@@ -23,8 +22,8 @@ def open_fp32(model: "SegmentationModel", setup: Setup) -> Session:
 
     from .session import OpenVinoSession
 
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
+    with scratch_folder() as folder:
+        path = folder / "network.onnx"
         export_onnx(model, path, setup)
         return OpenVinoSession(path, setup, "fp32")
 
@@ -37,8 +36,8 @@ def open_int8(model: "SegmentationModel", setup: Setup) -> Session:
 
     from .session import OpenVinoSession
 
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
+    with scratch_folder() as folder:
+        path = folder / "network.onnx"
         profile: Profile = "unsaturated" if int8_saturates() else "unsigned"
         details = {"quantization": quantize_onnx(model, path, setup, profile)}
         session = OpenVinoSession(path, setup, "int8", details)

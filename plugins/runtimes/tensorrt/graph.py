@@ -1,10 +1,9 @@
 """A network -> the bytes of the ONNX graph that TensorRT builds from."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+from segbench.files import scratch_folder
 from segbench.types import Setup
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ def onnx_graph(
     import onnx
 
     details: Mapping[str, Any] = {}
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
+    with scratch_folder() as folder:
+        path = folder / "network.onnx"
         if precision == "int8":
             from segbench.int8.network import export_quantized, quantize_onnx
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from segbench.device import nvidia_driver_is_here
+from segbench.files import draft_of, scratch_folder
 from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
@@ -51,8 +51,8 @@ def open_session(precision: Precision, model: "SegmentationModel", setup: Setup)
 
     from segbench.int8.arithmetic import with_arithmetic
 
-    with TemporaryDirectory() as folder:
-        graph = Path(folder) / "network.onnx"
+    with scratch_folder() as folder:
+        graph = folder / "network.onnx"
         graph.write_bytes(onnx)
         return with_arithmetic(session, graph, setup)
 
@@ -64,8 +64,6 @@ def export(
 
     What is compared with eager is the graph that it is built from.
     """
-    from segbench.files import draft_of
-
     from .target import target_to_export
 
     target = target_to_export(setup)

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from segbench.errors import SegbenchError, unknown_name
+from segbench.files import read_text
 from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.downloads import check_weights
 from segbench.inference.networks import chosen_network
@@ -95,7 +96,7 @@ def read_suite(path: Path, commands: Mapping[str, click.Command], registry: Regi
     SegbenchError names every fault: unknown keys and plugins, wrong values, missing files.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_text(path))
     except OSError as error:
         raise SegbenchError(
             f"{path} cannot be read ({error.strerror}); segbench suite {path} --init writes an "
