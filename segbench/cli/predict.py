@@ -6,12 +6,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
-from segbench.cli.sources import (
-    dataset_option,
-    runtime_option,
-    source_options,
-    take_source,
-)
+from segbench.cli.sources import engine_options, take_engine
 from segbench.cli.terminal import echo
 from segbench.data.draw import DRAWINGS
 from segbench.plugins import Registry
@@ -21,9 +16,7 @@ from segbench.text import counted
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@source_options
-@dataset_option
-@runtime_option
+@engine_options
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Output folder.")
 @click.option(
     "--as",
@@ -35,14 +28,8 @@ from segbench.text import counted
     help="What to write (repeatable).",
 )
 @options.opacity
-@options.device
-@options.data_root
-@options.calibration_frames
-@options.keep_float
 @click.pass_obj
-def predict(
-    registry: Registry, runtime_name: str | None, dataset_name: str | None, **given: Any
-) -> None:
+def predict(registry: Registry, **given: Any) -> None:
     """Draw the classes that a checkpoint sees in pictures.
 
     An INPUT is a picture, a folder of them, or a quoted glob such as 'drive/**/*.jpg'. Each gives
@@ -54,12 +41,9 @@ def predict(
 
     A picture that cannot be read is skipped, and the exit code is 1.
     """
-    from segbench.inference.sources import default_runtime
     from segbench.jobs.predict import PredictOptions
     from segbench.jobs.predict import predict as do_predict
 
-    runtime = registry.runtime(runtime_name or default_runtime(given["model"]))
-    source = take_source(given, registry, dataset_name)
-    chosen = PredictOptions(checkpoint=source, runtime=runtime, **given)
+    chosen = PredictOptions(**take_engine(given, registry), **given)
     count = do_predict(chosen, registry, Reporter())
     echo(f"{counted(count, 'picture')} in {chosen.output}")

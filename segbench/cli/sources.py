@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from segbench.cli.options import FC
+from segbench.cli.options import FC, calibration_frames, data_root, device, keep_float
 from segbench.inference.onnx_file import ORDERS, Numbers, OnnxOptions
 from segbench.plugins import Registry
 
@@ -77,11 +77,22 @@ def take_source(given: dict[str, Any], registry: Registry, dataset: str | None) 
     return chosen_source(registry, dataset, onnx=onnx, **named)
 
 
+def engine_options(command: FC) -> FC:
+    """A network and what it runs on."""
+    return _with(source_options(command), ENGINE_OPTIONS)
+
+
+def take_engine(given: dict[str, Any], registry: Registry) -> dict[str, Any]:
+    """The runtime and the network that ``given`` names, which loses these options."""
+    from segbench.inference.sources import default_runtime
+
+    runtime = registry.runtime(given.pop("runtime_name") or default_runtime(given["model"]))
+    source = take_source(given, registry, given.pop("dataset_name"))
+    return {"runtime": runtime, "checkpoint": source}
+
+
 dataset_option = click.option(
     "--dataset", "dataset_name", help="With --weights or --model: the dataset of its classes."
-)
-runtime_option = click.option(
-    "--runtime", "runtime_name", help="Default: eager, or onnx for an ONNX file."
 )
 
 
@@ -108,6 +119,14 @@ NETWORK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--weights", type=FILE, metavar="FILE", help="Weights of --network for the classes."
     ),
+)
+ENGINE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    dataset_option,
+    click.option("--runtime", "runtime_name", help="Default: eager, or onnx for an ONNX file."),
+    device,
+    data_root,
+    calibration_frames,
+    keep_float,
 )
 ONNX_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--model", type=FILE, metavar="FILE.onnx", help="An ONNX file of your own."),

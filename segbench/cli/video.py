@@ -7,12 +7,7 @@ from typing import Any
 import click
 
 from segbench.cli import options
-from segbench.cli.sources import (
-    dataset_option,
-    runtime_option,
-    source_options,
-    take_source,
-)
+from segbench.cli.sources import engine_options, take_engine
 from segbench.cli.terminal import echo
 from segbench.errors import DataError, InterruptedRun
 from segbench.plugins import Registry
@@ -40,9 +35,7 @@ class RateType(click.ParamType):
 
 @click.command()
 @click.argument("input", type=click.Path(path_type=Path))
-@source_options
-@dataset_option
-@runtime_option
+@engine_options
 @click.option("--output", type=click.Path(path_type=Path), required=True, metavar="OUT.mp4")
 @click.option("--fps", type=RateType(), help="Frame rate of a folder of frames.")
 @click.option(
@@ -55,14 +48,8 @@ class RateType(click.ParamType):
 )
 @click.option("--max-frames", type=options.COUNT, help="Stop after this many frames.")
 @options.opacity
-@options.device
-@options.data_root
-@options.calibration_frames
-@options.keep_float
 @click.pass_obj
-def video(
-    registry: Registry, runtime_name: str | None, dataset_name: str | None, **given: Any
-) -> None:
+def video(registry: Registry, **given: Any) -> None:
     """Draw the classes that a checkpoint sees over a video, or over a folder of numbered frames.
 
     The MP4 has the input's frames, times, size and rotation, and no sound. The measured frame rate,
@@ -73,12 +60,9 @@ def video(
 
     Ctrl-C ends the video at that frame; it can be played. A second one drops it.
     """
-    from segbench.inference.sources import default_runtime
     from segbench.jobs.video import VideoOptions, make_video
 
-    runtime = registry.runtime(runtime_name or default_runtime(given["model"]))
-    source = take_source(given, registry, dataset_name)
-    chosen = VideoOptions(checkpoint=source, runtime=runtime, **given)
+    chosen = VideoOptions(**take_engine(given, registry), **given)
     made = make_video(chosen, registry, Reporter())
     frames = counted(made.frames, "frame")
     work = sum(made.seconds.values())

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,9 +22,9 @@ from segbench.errors import DataError
 from segbench.files import check_writable
 from segbench.progress import Reporter
 from segbench.text import by
+from segbench.threads import Threads
 from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 
-CHUNK = 64
 FORMAT = 3
 """Goes up when decoding, resizing or a label mapping changes."""
 
@@ -157,12 +156,11 @@ def _decode(
     with (
         (folder / "images.npy").open("wb") as images,
         (folder / "labels.npy").open("wb") as labels,
-        ThreadPoolExecutor() as pool,
+        Threads() as threads,
     ):
         _write_header(images, (count, *size, 3))
         _write_header(labels, (count, *size))
-        chunks = (frames[start : start + CHUNK] for start in range(0, count, CHUNK))
-        pairs = chain.from_iterable(pool.map(decode, chunk) for chunk in chunks)
+        pairs = threads.map(decode, frames)
         for image, label in reporter.track(pairs, count, f"decode {dataset.name}"):
             images.write(image.tobytes())
             labels.write(label.tobytes())

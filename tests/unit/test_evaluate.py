@@ -1,5 +1,7 @@
 """Evaluation: logits at label size, one matrix over the split, official predictions."""
 
+import re
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 import torch
 
 from segbench.data.frames import labelled_frames, read_image
-from segbench.errors import DataError
+from segbench.errors import DataError, SegbenchError
 from segbench.inference.evaluate import (
     evaluate,
     network_logits,
@@ -161,3 +163,34 @@ def test_a_label_of_another_size_is_named(frames: tuple) -> None:
     PIL.Image.fromarray(np.zeros((4, 4), np.uint8)).save(frames[0].label)
     with pytest.raises(DataError, match="4x4"):
         evaluate(ColourSession(), TINY, frames, SIZE)
+
+
+class OneBadFrame(ColourSession):
+    """Its logits are not finite for the third frame that it is given."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def run(self, inputs: np.ndarray) -> np.ndarray:
+        self.runs += 1
+        return super().run(inputs) * (np.nan if self.runs == 3 else 1)
+
+
+def test_an_error_of_the_network_names_the_frame_and_no_thread_stays(frames: tuple) -> None:
+    before = threading.active_count()
+    with pytest.raises(SegbenchError, match=re.escape(f"{frames[2].image}: ")):
+        evaluate(OneBadFrame(), TINY, frames, SIZE)
+    assert threading.active_count() == before
+
+
+def test_the_network_runs_in_the_thread_that_opened_it(frames: tuple) -> None:
+    threads = set()
+
+    class Watched(ColourSession):
+        def run(self, inputs: np.ndarray) -> np.ndarray:
+            threads.add(threading.current_thread())
+            return super().run(inputs)
+
+    result = evaluate(Watched(), TINY, frames, SIZE)
+    assert threads == {threading.current_thread()}
+    assert result.frame_ids == tuple(frame.id for frame in frames)
