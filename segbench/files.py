@@ -1,11 +1,11 @@
 """Files that are whole or not there, and locks on what one process at a time may write."""
 
 import errno
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from glob import escape
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
@@ -43,9 +43,13 @@ def sweep(path: Path, older_than: float = 0) -> None:
 
     Only who holds a lock on ``path`` knows that none is in use, and takes all.
     """
-    for left in path.parent.glob(f"{escape(_prefix(path))}*.draft"):
-        if time.time() - left.lstat().st_mtime >= older_than:
-            shutil.rmtree(left, ignore_errors=True)
+    # Not by globbing, which takes twice as long in a folder of many records.
+    prefix = _prefix(path)
+    with suppress(FileNotFoundError), os.scandir(path.parent) as entries:
+        for left in entries:
+            ours = left.name.startswith(prefix) and left.name.endswith(".draft")
+            if ours and time.time() - left.stat(follow_symlinks=False).st_mtime >= older_than:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def write_or_print(path: Path, text: str) -> None:
