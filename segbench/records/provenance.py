@@ -81,8 +81,10 @@ def devices_here() -> set[str]:
     for line in (
         output_of("nvidia-smi", query, "--format=csv,noheader,nounits") or ""
     ).splitlines():
-        name, driver, watts = line.rsplit(", ", 2)
-        devices.append(("cuda", {"gpu": name, "driver": driver, "power_limit_w": _watts(watts)}))
+        match line.rsplit(", ", 2):
+            case [name, driver, watts]:
+                gpu = {"gpu": name, "driver": driver, "power_limit_w": _watts(watts)}
+                devices.append(("cuda", gpu))
     return {Record("latency", {"device": d}, {}, origin).device_name for d, origin in devices}
 
 
