@@ -64,9 +64,12 @@ def scratch_folder(parent: Path | None = None, name: str = "") -> Iterator[Path]
 
 def sweep(parent: Path) -> None:
     """Remove this user's scratch folders in ``parent`` whose processes have ended."""
-    for folder in parent.glob(f".*{ENDING}"):
-        if _is_left(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+    # Not by globbing, which takes twice as long in a folder of many records.
+    with suppress(FileNotFoundError), os.scandir(parent) as entries:
+        for entry in entries:
+            ours = entry.name.startswith(".") and entry.name.endswith(ENDING)
+            if ours and _is_left(Path(entry)):
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 def _is_left(folder: Path) -> bool:

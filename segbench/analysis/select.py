@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segbench.analysis.columns import COLUMNS as SHOWN
@@ -40,14 +40,18 @@ def select(
     sort: str | None = None,
     pareto: bool = False,
     best: bool = False,
+    devices: Collection[str] | None = None,
 ) -> "DataFrame":
     """Some of ``rank.ranking``'s rows; SegbenchError for a column that does not exist.
 
     ``where`` are conditions such as "runtime=onnx-int8" or "height>=352"; all must hold.
     ``sort`` names a column, best first. ``pareto`` leaves the rows of each table that no other
     beats in both score and latency, among those timed alike; ``best`` the first row of each table.
-    Neither takes a latency that is INVALID or a row without a rank.
+    Neither takes a latency that is INVALID or a row without a rank. ``devices`` are those whose
+    latencies are taken.
     """
+    if devices is not None:
+        rows = rows[rows["device"].isin(devices)]
     for condition in where:
         rows = rows[_holds(rows, condition)]
     if max_ms is not None:

@@ -16,6 +16,7 @@ from segbench.files import draft_of
 from segbench.pages.leaderboard import leaderboard_page
 from segbench.plugins import Registry
 from segbench.records.frame import read_frame
+from segbench.records.provenance import devices_here
 from segbench.records.record import Record, read_record
 from segbench.text import printable
 
@@ -42,6 +43,7 @@ from segbench.text import printable
     help="Show only rows where a column has a value, such as 'runtime=onnx-int8'; "
     "also !=, <, <=, >, >=. Repeatable: all must hold.",
 )
+@click.option("--here", is_flag=True, help="Show only latencies of this machine's devices.")
 @click.option("--max-ms", type=options.FiniteRange(min=0), help="Show rows with p50 up to this.")
 @click.option(
     "--min-score", type=options.FiniteRange(0, 1), help="Show rows with at least this score."
@@ -49,11 +51,20 @@ from segbench.text import printable
 @click.option(
     "--pareto", is_flag=True, help="Show rows that no other beats in both score and latency."
 )
-@click.option("--best", is_flag=True, help="Show the first row of each table only.")
+@click.option(
+    "--best",
+    is_flag=True,
+    help="Show the first row of each table only: the best score, or the first by --sort.",
+)
 @click.option("--sort", metavar="COLUMN", help="Sort each table by a column, best first.")
 @click.pass_obj
 def leaderboard(
-    registry: Registry, results: Path, form: str, output: Path | None, **selection: Any
+    registry: Registry,
+    results: Path,
+    form: str,
+    output: Path | None,
+    here: bool,
+    **selection: Any,
 ) -> None:
     """Rank the records of a results folder, best score first for each dataset.
 
@@ -61,6 +72,11 @@ def leaderboard(
     another split or label scale, networks trained on another dataset, and latencies of another
     device stand in tables of their own. Records made with --limit are shown without a rank. A file
     that is not a record is named and left out, and the exit code is 1 then.
+
+    The most accurate network within 20 ms on this machine, for each dataset:
+
+    \b
+        segbench leaderboard --here --where runtime=onnx-int8 --max-ms 20 --best
 
     Columns for --where and --sort are those of the CSV, or the headers of the table.
     """
@@ -73,7 +89,7 @@ def leaderboard(
             f"{registry.default_backbone().name} --dataset {registry.self_made_dataset().name}`, "
             "or name another --results."
         )
-    rows = api.leaderboard(frame, **selection)
+    rows = api.leaderboard(frame, devices=devices_here() if here else None, **selection)
     if rows.empty:
         raise SegbenchError("No row fits these conditions; see all rows without them.")
     if form == "html":

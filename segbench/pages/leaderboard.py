@@ -179,7 +179,7 @@ def _table(
         "shared": [f"{header} {text}" for header, text in shared(rows).items()],
         # One point alone says no more than its row.
         "plots": [
-            (f"{name} against latency: {timed}", pareto_plot(drawn, key, name))
+            (f"{name} against latency: {timed}".rstrip(": "), pareto_plot(drawn, key, name))
             for timed, drawn in points(rows).items()
             if len(drawn) > 1
         ],

@@ -20,6 +20,7 @@ from segbench.device.cpu import cpu_model, usable_cores
 from segbench.device.microarchitecture import microarchitecture
 from segbench.plugins import Item, Registry, installed_version, required_versions
 from segbench.progress import Reporter
+from segbench.records.record import Record
 from segbench.types import Backbone, Network, Runtime, Session
 
 SOURCE = Path(__file__).parents[2]
@@ -57,10 +58,7 @@ def provenance(
         "dirty": dirty,
         "os": platform.platform(),
         "python": platform.python_version(),
-        "cpu": cpu_model(),
-        "microarchitecture": microarchitecture(),
-        "extensions": list(cpu_extensions()),
-        "cores": usable_cores(),
+        **_cpu(),
         **_gpu(),
         "engine": engine,
         "title": next(
@@ -74,6 +72,20 @@ def provenance(
         "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
         "dataset_fingerprint": dataset_fingerprint,
     }
+
+
+def devices_here() -> set[str]:
+    """This machine's CPU and CUDA GPUs, named as ``Record.device_name`` names them."""
+    devices: list[tuple[str, dict[str, Any]]] = [("cpu", _cpu())]
+    query = "--query-gpu=name,driver_version,power.limit"
+    for line in (
+        output_of("nvidia-smi", query, "--format=csv,noheader,nounits") or ""
+    ).splitlines():
+        match line.rsplit(", ", 2):
+            case [name, driver, watts]:
+                gpu = {"gpu": name, "driver": driver, "power_limit_w": _watts(watts)}
+                devices.append(("cuda", gpu))
+    return {Record("latency", {"device": d}, {}, origin).device_name for d, origin in devices}
 
 
 def session_details(session: Session, names: Sequence[str] = SESSION_DETAILS) -> dict[str, Any]:
@@ -140,6 +152,19 @@ def tuning_variables(
     }
 
 
+def _cpu() -> dict[str, Any]:
+    return {
+        "cpu": cpu_model(),
+        "microarchitecture": microarchitecture(),
+        "extensions": list(cpu_extensions()),
+        "cores": usable_cores(),
+    }
+
+
+def _watts(told: str) -> float | None:
+    return float(told) if re.fullmatch(r"\d+(\.\d+)?", told) else None
+
+
 def _gpu() -> dict[str, Any]:
     """The CUDA device, if this process has used torch; torch is not imported to find out."""
     torch = sys.modules.get("torch")
@@ -155,6 +180,6 @@ def _gpu() -> dict[str, Any]:
     return {
         "gpu": torch.cuda.get_device_name(),
         "driver": driver or None,
-        "power_limit_w": float(watts) if re.fullmatch(r"\d+(\.\d+)?", watts) else None,
+        "power_limit_w": _watts(watts),
         "cuda": torch.version.cuda,
     }

@@ -11,6 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
+from segbench.device import cpu_extensions
+from segbench.device.cpu import cpu_model, usable_cores
+from segbench.device.microarchitecture import microarchitecture
+from segbench.records.provenance import devices_here
 from segbench.records.record import Record, write_record
 
 CONFIG: dict[str, Any] = {
@@ -154,6 +158,28 @@ def test_rows_are_chosen_and_sorted_by_their_columns(results: Path) -> None:
     assert shown("--pareto") == ["onnx", "eager"][::-1]
     assert shown("--best") == ["eager"]
     assert shown("--best", "--sort", "p50 ms") == ["onnx"]
+
+
+def test_the_most_accurate_network_in_time_on_this_machine(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("--format", "json", "--here", "--where", "runtime=eager", "--where", "width=480")
+    asked = (*arguments, "--max-ms", "20", "--min-score", "0.6", "--best")
+    assert "No row fits" in invoke("--results", results, *asked).stderr
+    origin = {
+        "cpu": cpu_model(),
+        "microarchitecture": microarchitecture(),
+        "extensions": list(cpu_extensions()),
+        "cores": usable_cores(),
+    }
+    for ms, checkpoint, score in ((15.0, "cd", 0.7), (12.0, "ef", 0.65), (25.0, "01", 0.9)):
+        config = CONFIG | {"checkpoint_sha256": checkpoint * 32, "device": "cpu"}
+        write_record(Record("run", config, {"score": score, "score_name": "miou"}, {}), results)
+        timed = {"p50_ms": ms, "verdict": "VALID"}
+        write_record(Record("latency", config, timed, origin), results)
+    (row,) = json.loads(invoke("--results", results, *asked).stdout)
+    assert (row["score"], row["p50_ms"]) == (0.7, 15.0)
+    assert row["device"] in devices_here()
 
 
 @pytest.mark.parametrize(
