@@ -251,6 +251,8 @@ def test_without_ray_it_is_refused_before_torch_is_imported() -> None:
     )
     Path("suite.toml").write_text(TINY)
     script = f"try:\n  {'; '.join(lines)}\nfinally:\n  print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    command = [sys.executable, "-c", script]
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, env=own, capture_output=True, text=True)
     assert "segbench[ray]" in done.stderr
     assert done.stdout == "False\n"

@@ -214,7 +214,7 @@ class _Work:
         node = self.cluster.able(resources)[0]
         whole = replace(resources, cpus=node.cpus, gpus=node.gpus)
         runtimes = [self.shop.registry.runtime(name) for name in job.options.runtimes]
-        items = [*self._network(job.subject), *runtimes]
+        items: list[Network | Dataset | Runtime] = [*self._network(job.subject), *runtimes]
         async with self._host(job.ready(()), items, whole, line, alone_on=node) as there:
             shop = self.shop.on(there.here.origin, there.here.device)
             if "--threads" not in job.options.argv:
