@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
-.PHONY: demo test test-long bench gpu audit results docs install lint clean
+.PHONY: demo test test-long bench gpu audit results tables docs install lint clean
 
 # Two processes of one thread each: small networks gain little from a second thread.
 test: lint
@@ -48,7 +48,12 @@ audit: install
 	$(BIN)/pip install --quiet pip-audit
 	$(BIN)/python -m tools.audit
 
+# Days on two cores: what suites/results.toml names and has no record. It needs SEGBENCH_DATA and SEGBENCH_WEIGHTS.
 results: install
+	$(BIN)/segbench suite suites/results.toml
+	$(BIN)/python -m tools.make_results
+
+tables: install
 	$(BIN)/python -m tools.make_results
 
 docs: install

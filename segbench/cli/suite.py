@@ -52,7 +52,7 @@ def suite(
     if init:
         _write_example(file)
         return
-    if address is not None:
+    if address is not None and not dry_run:
         check_address(address)
     unset = () if HUGE_PAGES in os.environ or "torch" in sys.modules else (HUGE_PAGES,)
     for name in unset:

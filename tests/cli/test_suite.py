@@ -20,6 +20,7 @@ from segbench.jobs.latency import latency as measure
 from segbench.jobs.suite import jobs
 from segbench.jobs.suite.file import Suite, read_suite
 from segbench.jobs.suite.jobs import Training
+from segbench.jobs.suite.resources import Resources
 from segbench.jobs.suite.shop import Shop
 from segbench.jobs.suite.work import Row, work
 from segbench.latency import group, peaks
@@ -269,6 +270,16 @@ def test_what_is_nearer_to_an_entry_counts(monkeypatch: pytest.MonkeyPatch) -> N
     assert (timed.runtimes, timed.protocol.min_seconds) == (("eager", "again"), 0.05)
 
 
+def test_resources_are_those_of_the_nearest_table() -> None:
+    text = TINY.replace("[run]", "cpus = 2\n[run]\ngpus = 0.5\nmemory = 8")
+    (entry,) = read(text + "cpus = 4\nlatency.cpus = 1\n").entries
+    assert entry.resources == {
+        "run": Resources(4, 0.5, 8),
+        "evaluate": Resources(2),
+        "latency": Resources(1),
+    }
+
+
 def test_all_faults_are_named_before_anything_runs() -> None:
     result = suite(
         """
@@ -313,6 +324,11 @@ def test_all_faults_are_named_before_anything_runs() -> None:
         (TINY + "seed = []\n", "empty"),
         (TINY.replace('"data"', '"elsewhere"'), "No tiny data"),
         (TINY + "train-splits = ['test']\n", "test"),
+        (TINY + "cpu = 2\n", "Did you mean 'cpus'?"),
+        (TINY + "cpus = 0\n", "cpus is 0"),
+        (TINY + "gpus = 1.5\n", "gpus is 1.5"),
+        (TINY + 'memory = "16 GB"\n', "number of GB"),
+        (TINY + "latency.cpus = [1, 2]\n", "cpus is [1, 2]"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused(text: str, said: str) -> None:

@@ -158,7 +158,7 @@ def test_a_training_whose_node_is_killed_goes_on_elsewhere(
     hosts: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = hosts.add_node(**NODE)
-    fetch = on_ray._fetch_state
+    fetch = on_ray.fetch_state
     before: list[dict[str, Any]] = []
 
     async def fetch_then_kill(there: Any, output: Path, *more: Any) -> None:
@@ -167,7 +167,7 @@ def test_a_training_whose_node_is_killed_goes_on_elsewhere(
             before.extend(epochs_in(output / "state.pt"))
             hosts.remove_node(second, allow_graceful=False)
 
-    monkeypatch.setattr(on_ray, "_fetch_state", fetch_then_kill)
+    monkeypatch.setattr(on_ray, "fetch_state", fetch_then_kill)
     monkeypatch.setattr(on_ray, "following", lambda *what: [])
     result = suite(SLOW)
     assert result.exit_code == 0, result.output
@@ -183,14 +183,14 @@ def test_a_training_whose_node_is_killed_goes_on_elsewhere(
 def test_cancelling_ends_the_processes_and_keeps_the_last_epoch(
     hosts: Cluster, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetch = on_ray._fetch_state
+    fetch = on_ray.fetch_state
 
     async def fetch_then_stop(there: Any, output: Path, *more: Any) -> None:
         await fetch(there, output, *more)
         assert processes_on_hosts()
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(on_ray, "_fetch_state", fetch_then_stop)
+    monkeypatch.setattr(on_ray, "fetch_state", fetch_then_stop)
     result = suite(SLOW.replace("[0, 1]", "0"))
     assert result.exit_code == 1
     assert "the same command goes on" in result.output
@@ -251,6 +251,8 @@ def test_without_ray_it_is_refused_before_torch_is_imported() -> None:
     )
     Path("suite.toml").write_text(TINY)
     script = f"try:\n  {'; '.join(lines)}\nfinally:\n  print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    command = [sys.executable, "-c", script]
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, env=own, capture_output=True, text=True)
     assert "segbench[ray]" in done.stderr
     assert done.stdout == "False\n"

@@ -21,7 +21,7 @@ def test_what_shows_the_records_is_made_from_them() -> None:
     assert problems == []
     for name, text in make_results.texts(records).items():
         shown = (ROOT / name).read_text(encoding="utf-8")
-        assert shown == text, f"{name} is out of date: make results"
+        assert shown == text, f"{name} is out of date: make tables"
 
 
 def test_the_readmes_picture_is_a_street() -> None:

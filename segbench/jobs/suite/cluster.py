@@ -80,7 +80,7 @@ def connected(address: str) -> Iterator["Cluster"]:
             ray.init("local", include_dashboard=False, object_store_memory=STORE, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = os.environ.get("RAY_ADDRESS", address) if address == "ray" else address
-        raise _unreachable(where, first_line(error)) from error
+        raise _unreachable(where, first_line(error).rstrip(":")) from error
     try:
         yield Cluster()
     finally:

@@ -9,8 +9,8 @@ import os
 import signal
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from segbench.errors import InterruptedRun, SegbenchError, kept, sentence
-from segbench.files import check_writable, draft_of, locked
+from segbench.files import check_writable, locked
 from segbench.inference.checkpoint import BEST
 from segbench.inference.networks import chosen_network
 from segbench.jobs.latency import LatencyOptions
@@ -30,10 +30,11 @@ from segbench.jobs.suite.by_name import dumped, loaded
 from segbench.jobs.suite.cluster import Cluster, LostHostError, Node, Process, connected
 from segbench.jobs.suite.code import code_of
 from segbench.jobs.suite.file import Entry, Suite
-from segbench.jobs.suite.host import OUTPUT, PIECE, RESULTS, Here, Host
+from segbench.jobs.suite.host import OUTPUT, RESULTS, Here, Host
 from segbench.jobs.suite.jobs import Evaluation, Timing, Training, Writing
 from segbench.jobs.suite.resources import Resources
 from segbench.jobs.suite.shop import Shop, Subject
+from segbench.jobs.suite.travel import Reached, fetch, fetch_state, send
 from segbench.jobs.suite.work import DONE, EXISTS, FAILED, Job, following
 from segbench.records.record import Record, config_hash, find_record, read_record, write_record
 from segbench.types import Dataset, Network, Runtime
@@ -66,18 +67,11 @@ def work_on_ray(suite: Suite, shop: Shop, address: str, board: Board) -> None:
 async def _until_told_to_end(work: "_Work") -> None:
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with suppress(NotImplementedError):  # on Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     await work.check_hosts()
     with work.board:
         await asyncio.gather(*map(work.entry, work.suite.entries))
-
-
-@dataclass(frozen=True)
-class _Reached:
-    """A process on a host that has the options of a job."""
-
-    process: Process
-    here: Here
 
 
 class _Work:
@@ -87,7 +81,7 @@ class _Work:
         self.data: dict[tuple[Any, ...], tuple[str, str]] = {}
 
     async def check_hosts(self) -> None:
-        """Raise SegbenchError for every host whose code is not this one."""
+        """Raise SegbenchError for every host that may do a job and whose code is not this one."""
         items: list[Network | Dataset | Runtime] = []
         for entry in self.suite.entries:
             items += [options.dataset for options, _ in entry.evaluations]
@@ -104,7 +98,8 @@ class _Work:
             except LostHostError as error:
                 raise SegbenchError(f"Host {node.address} cannot be used: {error}") from error
 
-        answers = await asyncio.gather(*map(check, self.cluster.nodes()), return_exceptions=True)
+        nodes = [node for node in self.cluster.nodes() if node.cpus]
+        answers = await asyncio.gather(*map(check, nodes), return_exceptions=True)
         if faults := [answer for answer in answers if isinstance(answer, BaseException)]:
             told = [fault for fault in faults if isinstance(fault, SegbenchError)]
             if len(told) < len(faults):
@@ -182,7 +177,7 @@ class _Work:
         options = job.options
         async with self._host(options, (), resources, line) as there:
             if Path(options.weights).is_file():
-                await _send(there, Path(options.weights), Path(options.weights).name)
+                await send(there, Path(options.weights), Path(options.weights).name)
             config = await there.process.call("configuration")
             self._check_data(job, config["data"], there.here)
             done = find_record(options.results, "run", config_hash(config))
@@ -194,11 +189,11 @@ class _Work:
                 if claim_output(output, options):
                     for name in (STATE, BEST, "train.log"):
                         if (output / name).is_file():
-                            await _send(there, output / name, f"{OUTPUT}/{name}")
+                            await send(there, output / name, f"{OUTPUT}/{name}")
                 names = await self._follow(there, line, {}, keep_state_in=output)
                 for name in sorted(names, key=lambda name: name.endswith(STATE)):
                     if name.startswith(OUTPUT):
-                        await _fetch(there, name, output / Path(name).relative_to(OUTPUT))
+                        await fetch(there, name, output / Path(name).relative_to(OUTPUT))
                 (record,) = await self._records(there, names, once=True)
                 return record, DONE
 
@@ -209,7 +204,7 @@ class _Work:
             shop = self.shop.on(there.here.origin, there.here.device)
             if found := job.found(shop):
                 return EXISTS, found
-            await _send(there, job.subject.file, BEST)
+            await send(there, job.subject.file, BEST)
             names = await self._follow(there, line, {})
             await self._records(there, names)
             return DONE, job.found(shop) or ""
@@ -219,14 +214,14 @@ class _Work:
         node = self.cluster.able(resources)[0]
         whole = replace(resources, cpus=node.cpus, gpus=node.gpus)
         runtimes = [self.shop.registry.runtime(name) for name in job.options.runtimes]
-        items = [*self._network(job.subject), *runtimes]
+        items: list[Network | Dataset | Runtime] = [*self._network(job.subject), *runtimes]
         async with self._host(job.ready(()), items, whole, line, alone_on=node) as there:
             shop = self.shop.on(there.here.origin, there.here.device)
             if "--threads" not in job.options.argv:
                 job = job.with_threads(there.here.threads)
             if found := job.found(shop):
                 return EXISTS, found
-            await _send(there, job.subject.file, BEST)
+            await send(there, job.subject.file, BEST)
             known, asked = job.records(shop), job.ready(job.missing(shop))
             changes = {"runtimes": asked.runtimes, "protocol": asked.protocol}
             every = SECONDS_BETWEEN_NEWS_OF_A_LATENCY
@@ -236,10 +231,10 @@ class _Work:
     async def _export(self, job: Writing, resources: Resources, line: Line) -> Ended:
         assert job.options is not None
         async with self._host(job.options, (), resources, line) as there:
-            await _send(there, Path(str(job.options.checkpoint)), BEST)
+            await send(there, Path(str(job.options.checkpoint)), BEST)
             names = await self._follow(there, line, {})
             for name in sorted(names, key=lambda name: Path(name).name == job.path.name):
-                await _fetch(there, name, job.path.parent / Path(name).relative_to(OUTPUT))
+                await fetch(there, name, job.path.parent / Path(name).relative_to(OUTPUT))
             return DONE, str(job.path)
 
     @asynccontextmanager
@@ -250,7 +245,7 @@ class _Work:
         resources: Resources,
         line: Line,
         alone_on: Node | None = None,
-    ) -> AsyncIterator[_Reached]:
+    ) -> AsyncIterator[Reached]:
         """A process with the options, once a host has room for it and has the caller's code."""
         self.cluster.able(resources)
         environment = {} if alone_on else self.environment
@@ -259,7 +254,7 @@ class _Work:
             here: Here = await process.call("here")
             line.host = f"{here.address} ({here.node})"
             line.say("begun")
-            yield _Reached(process, here)
+            yield Reached(process, here)
 
     async def _check(
         self, process: Process, options: Any, items: Sequence[Network | Dataset | Runtime]
@@ -270,7 +265,7 @@ class _Work:
 
     async def _follow(
         self,
-        there: _Reached,
+        there: Reached,
         line: Line,
         changes: Mapping[str, Any],
         seconds: float = SECONDS_BETWEEN_NEWS,
@@ -290,7 +285,7 @@ class _Work:
                     line.say(text)
                 line.note = news.note or line.note
                 if keep_state_in is not None and news.written != seen and not ended:
-                    await _fetch_state(there, keep_state_in, seen, news.written)
+                    await fetch_state(there, keep_state_in, seen, news.written)
                     seen = news.written
             names: list[str] = await doing
             return names
@@ -299,14 +294,14 @@ class _Work:
             await asyncio.gather(doing, return_exceptions=True)
 
     async def _records(
-        self, there: _Reached, names: Sequence[str], once: bool = False
+        self, there: Reached, names: Sequence[str], once: bool = False
     ) -> list[Record]:
         """The records among the files, which are kept and say on which host they were made."""
         found = []
         with TemporaryDirectory() as folder:
             for name in names:
                 if name.startswith(RESULTS) and name.endswith((".json", ".npz")):
-                    await _fetch(there, name, Path(folder) / name)
+                    await fetch(there, name, Path(folder) / name)
             for path in sorted(Path(folder).rglob("*.json")):
                 record, beside = read_record(path), path.with_suffix(".npz")
                 origin = {**record.provenance, "host": there.here.node}
@@ -339,42 +334,3 @@ def _absolute(options: Any) -> Any:
         root = protocol.data_root.absolute()
         return replace(options, protocol=replace(protocol, data_root=root))
     return options and replace(options, data_root=options.data_root.absolute())
-
-
-async def _send(there: _Reached, path: Path, name: str) -> None:
-    """A file, to the folder of the host's job."""
-    with path.open("rb") as file:
-        more = False
-        while piece := file.read(PIECE):
-            await there.process.call("put", name, piece, more)
-            more = True
-
-
-async def _fetch(there: _Reached, name: str, path: Path) -> None:
-    """A file of the host's job, which is whole at ``path`` or not there."""
-    await there.process.call("open", [name])
-    await _read(there, name, path)
-
-
-async def _read(there: _Reached, name: str, path: Path) -> None:
-    with draft_of(path) as draft, draft.open("wb") as file:
-        while piece := await there.process.call("read", name):
-            file.write(piece)
-
-
-async def _fetch_state(
-    there: _Reached, output: Path, seen: Mapping[str, int], written: Mapping[str, int]
-) -> None:
-    """What a training that goes on elsewhere needs, to the caller's folder; the state last.
-
-    The host opens the state first, and it is written there last: so the checkpoint may be newer
-    than the state, as after a kill, but not older.
-    """
-    from segbench.training.state import STATE
-
-    if STATE not in written:
-        return
-    names = [STATE, *([BEST] if written.get(BEST) != seen.get(BEST) else []), "train.log"]
-    await there.process.call("open", [f"{OUTPUT}/{name}" for name in names])
-    for name in reversed(names):
-        await _read(there, f"{OUTPUT}/{name}", output / name)

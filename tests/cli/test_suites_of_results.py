@@ -1,0 +1,76 @@
+"""The files in ``suites/`` name the rows that are committed in ``results/``."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segbench.cli.evaluate import evaluate
+from segbench.cli.latency import latency
+from segbench.cli.run import run
+from segbench.jobs.plan import configuration
+from segbench.jobs.suite.file import Entry, read_suite
+from segbench.jobs.suite.jobs import Training
+from segbench.plugins import Registry
+from segbench.records.record import Record, read_records
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = {"run": run, "evaluate": evaluate, "latency": latency}
+ASKED = ("dataset", "backbone", "network", "weights", "recipe", "height", "width", "limit")
+TRAINED = (*ASKED, "epochs", "train_splits", "crop", "precision", "seed")
+
+
+def not_in_a_suite(record: Record) -> bool:
+    """The rows that suites/results.toml says no suite repeats."""
+    config = record.config
+    published = config.get("network") == "enet" and config.get("epochs") is None
+    former = (config["dataset"], config.get("backbone"), record.kind) == ("streets", "vgg16", "run")
+    return published or former or (config.get("weights") == "none" and record.kind == "latency")
+
+
+def configuration_of(entry: Entry) -> dict[str, Any]:
+    assert isinstance(entry.source, Training)
+    return configuration(replace(entry.source.options, device="cpu"), {})
+
+
+def names(entry: Entry, asked: Mapping[str, Any], record: Record) -> bool:
+    """Whether an entry trains, scores or times what the record is of, as far as that says."""
+    keys = ASKED if record.kind == "latency" else TRAINED
+    if not agree(record.config, asked, keys):
+        return False
+    if record.kind == "run":
+        return agree(record.config["training"], asked["training"], record.config["training"])
+    runtimes = {options.runtime.name for options, _ in entry.evaluations}
+    if record.kind == "latency":
+        runtimes = {name for options, _ in entry.latencies for name in options.runtimes}
+    return record.config["runtime"] in runtimes
+
+
+def agree(config: Mapping[str, Any], asked: Mapping[str, Any], keys: Any) -> bool:
+    """Older records lack some keys, and have lists for tuples."""
+    told = {key: config[key] for key in keys if config.get(key) is not None}
+    return all(plain(asked.get(key)) == value for key, value in told.items())
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+def test_every_committed_row_is_named_by_a_suite_or_said_to_be_in_none(
+    data_root: Path, weights_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGBENCH_DATA", str(data_root))
+    monkeypatch.setenv("SEGBENCH_WEIGHTS", str(weights_root))
+    registry = Registry.load()
+    files = sorted((ROOT / "suites").glob("*.toml"))
+    suites = [read_suite(file, COMMANDS, registry) for file in files]
+    entries = [entry for suite in suites for entry in suite.entries]
+    records, problems = read_records(ROOT / "results")
+    assert not problems
+    asked = [(entry, configuration_of(entry)) for entry in entries]
+    left = [each for each in records if not any(names(*entry, each) for entry in asked)]
+    assert [each.name for each in left] == [each.name for each in records if not_in_a_suite(each)]
