@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,20 @@ def cache_dir(*parts: str) -> Path:
             f"The cache {folder} cannot be made ({error.strerror}); name another with "
             "SEGBENCH_CACHE."
         ) from error
+    return folder
+
+
+def private_dir(name: str) -> Path:
+    """A folder of the cache for code: the user's own, which nobody else may write to."""
+    folder = cache_dir() / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.lstat()
+    mine = os.name != "posix" or (about.st_uid == os.geteuid() and not about.st_mode & 0o022)
+    if not (mine and stat.S_ISDIR(about.st_mode)):
+        raise SegbenchError(
+            f"{folder} holds code, but others can write to it; remove it, or name a cache of your "
+            "own with SEGBENCH_CACHE."
+        )
     return folder
 
 
