@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segbench.cache import private_dir
+from segbench.cache import is_private, private_dir
 from segbench.device import nvidia_driver_is_here
 from segbench.errors import SegbenchError
 from segbench.hookspecs import hookimpl
@@ -50,10 +50,19 @@ def open_session(model: "SegmentationModel", setup: Setup) -> Session:
 
 
 def keep_kernels_private() -> None:
-    """Kernels are code, and torch's own choice lies where anybody could have put some before."""
+    """Kernels are code, and torch's own choice lies where anybody could have put some before.
+
+    It always keeps precompiled headers there, so that these are used only where nobody could.
+    """
     chosen = os.environ.get(KERNELS)
     if chosen is None or Path(chosen).parent == Path(gettempdir()):
         os.environ[KERNELS] = str(private_dir("inductor"))
+    from torch._inductor import config
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    headers = Path(default_cache_dir())
+    headers.mkdir(mode=0o700, exist_ok=True)
+    config.cpp_cache_precompile_headers = is_private(headers)
 
 
 @hookimpl
