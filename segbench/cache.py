@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,23 +29,42 @@ def cache_dir(*parts: str) -> Path:
     return folder
 
 
+def private_dir(name: str) -> Path:
+    """A folder of the cache for code: the user's own, which nobody else may write to."""
+    folder = cache_dir() / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if not is_private(folder):
+        raise SegbenchError(
+            f"{folder} holds code, but others can write to it; remove it, or name a cache of your "
+            "own with SEGBENCH_CACHE."
+        )
+    return folder
+
+
+def is_private(folder: Path) -> bool:
+    """Whether it is a folder, no link, that only this user can write to."""
+    about = folder.lstat()
+    mine = os.name != "posix" or (about.st_uid == os.geteuid() and not about.st_mode & 0o022)
+    return mine and stat.S_ISDIR(about.st_mode)
+
+
 def cached(path: Path, make: Callable[[Path], object], reporter: Reporter | None = None) -> Path:
     """``path``, a file or folder in the cache, as ``make`` wrote it to the draft it is given.
 
     It is made where it is missing, and again where its content is not that of the digest beside
     it, which ``reporter`` then says. Whoever asks meanwhile waits.
     """
-    if _whole(path):
+    if _is_whole(path):
         return path
     with locked(cache_dir("locks") / path.name):
-        if _whole(path):
+        if _is_whole(path):
             return path
         if path.exists():
             (reporter or Reporter()).say(f"{path} is damaged and is made again.")
         with draft_of(path) as draft:
             make(draft)
             with draft_of(_beside(path)) as note:
-                note.write_text(_digest(draft), encoding="ascii")
+                note.write_text(digest(_files(draft)), encoding="ascii")
             with suppress(FileNotFoundError):
                 path.rename(draft.with_name("damaged"))
     return path
@@ -55,35 +75,45 @@ def keep(path: Path, content: bytes) -> None:
     with draft_of(path) as draft:
         draft.write_bytes(content)
         with draft_of(_beside(path)) as note:
-            note.write_text(_digest(draft), encoding="ascii")
+            note.write_text(digest([draft]), encoding="ascii")
 
 
 def kept(path: Path) -> bytes:
     """What ``keep`` wrote; nothing where it is missing or damaged."""
-    return path.read_bytes() if _whole(path) else b""
+    return path.read_bytes() if _is_whole(path) else b""
 
 
-def _whole(path: Path) -> bool:
+def digest(files: Iterable[Path]) -> str:
+    """Of the names and contents of files: it finds damage, not intent."""
+    whole = xxh3_128()
+    for path in files:
+        with path.open("rb") as file:
+            whole.update(os.fsencode(path.name) + hashlib.file_digest(file, xxh3_128).digest())
+    return whole.hexdigest()
+
+
+def noted(note: Path, files: Iterable[Path]) -> bool:
+    """Whether the file ``note`` holds the digest of ``files``."""
     try:
-        return _beside(path).read_text(encoding="ascii") == _digest(path)
+        return note.read_text(encoding="ascii") == digest(files)
     except (OSError, ValueError):
         return False
 
 
+def _is_whole(path: Path) -> bool:
+    try:
+        return noted(_beside(path), _files(path))
+    except OSError:
+        return False
+
+
+def _files(path: Path) -> list[Path]:
+    """It, or what lies in it."""
+    return sorted(path.iterdir()) if path.is_dir() else [path]
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.xxh3")
-
-
-def _digest(path: Path) -> str:
-    """Of a file's content, or of the names and contents of the files in a folder.
-
-    It finds damage, not intent, and takes a sixth of SHA-256's time.
-    """
-    whole = xxh3_128()
-    for part in sorted(path.iterdir()) if path.is_dir() else [path]:
-        with part.open("rb") as file:
-            whole.update(os.fsencode(part.name) + hashlib.file_digest(file, xxh3_128).digest())
-    return whole.hexdigest()
 
 
 def _user_cache() -> Path:

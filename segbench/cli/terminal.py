@@ -6,6 +6,7 @@ File names and records come from anybody: commands print through ``Console`` and
 import atexit
 import gc
 import io
+import signal
 import sys
 from collections import Counter
 from typing import Any
@@ -27,11 +28,13 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """As click's; it is where every call of the command line begins."""
-        atexit.register(gc.freeze)  # torch's modules take seconds to collect when Python ends
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        finally:
+            atexit.register(_end)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -52,6 +55,15 @@ class Commands(click.Group):
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _end() -> None:
+    """Let Python end soon: torch's modules take seconds to collect, and an interrupt now is of no use.
+
+    What is registered last is done first.
+    """
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from segbench.data.check import check
 from segbench.data.frames import labelled_frames
 from segbench.errors import DataError
+from segbench.progress import Reporter
 from segbench.records.record import read_records
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Dataset
@@ -55,6 +56,20 @@ def test_a_file_that_was_deleted_is_drawn_again(dataset: Dataset) -> None:
     for path in list(before)[::4]:
         path.unlink()
     assert {path: path.read_bytes() for path in draw(dataset, "train")} == before
+
+
+def test_a_file_that_was_damaged_or_exchanged_is_drawn_again_and_said(
+    dataset: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = dataset.locate(Path("anywhere"))
+    frames = labelled_frames(dataset, folder, "train", 2)
+    label, other = (Path(str(frame.label)) for frame in frames)
+    whole = label.read_bytes()
+    for damaged in (b"", whole[:100], other.read_bytes()):
+        label.write_bytes(damaged)
+        labelled_frames(dataset, folder, "train", 2, Reporter())
+        assert label.read_bytes() == whole
+        assert "1 frame in" in " ".join(capsys.readouterr().err.split())
 
 
 def test_many_frames_are_drawn_by_several_processes_alike(

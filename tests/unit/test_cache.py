@@ -5,16 +5,18 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segbench.cache import cache_dir, cached, keep, kept
+from segbench.cache import cache_dir, cached, keep, kept, private_dir
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.progress import Reporter
+from segbench_plugins.runtimes.pytorch.compile import KERNELS, keep_kernels_private
 from tests.tiny import SIZE, tiny_dataset, write_tiny
 
 TINY = tiny_dataset()
@@ -155,3 +157,31 @@ def test_what_was_kept_comes_back_whole_or_not_at_all(tmp_path: Path) -> None:
     assert kept(path) == b"measured"
     path.write_bytes(b"Measured")
     assert kept(path) == b""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_code_is_kept_where_nobody_else_can_write(tmp_path: Path) -> None:
+    folder = private_dir("code")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o770)
+    with pytest.raises(SegbenchError, match="others can write to it"):
+        private_dir("code")
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(SegbenchError, match="others can write to it"):
+        private_dir("code")
+
+
+def test_what_torch_compiles_is_kept_there_and_not_in_the_common_folder(
+    own_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for torchs_own in (None, str(Path(gettempdir()) / "torchinductor_me")):
+        if torchs_own is None:
+            monkeypatch.delenv(KERNELS, raising=False)
+        else:
+            monkeypatch.setenv(KERNELS, torchs_own)
+        keep_kernels_private()
+        assert os.environ[KERNELS] == str(own_cache / "inductor")
+    monkeypatch.setenv(KERNELS, str(tmp_path / "mine"))
+    keep_kernels_private()
+    assert os.environ[KERNELS] == str(tmp_path / "mine")

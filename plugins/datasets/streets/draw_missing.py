@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from segbench.cache import digest, noted
 from segbench.device.cpu import usable_cores
 from segbench.errors import DataError
 from segbench.files import scratch_folder
 from segbench.progress import Reporter
+from segbench.text import counted
 from segbench.types import Size
 
 from .scene import draw_scene
@@ -26,16 +28,18 @@ CHUNK = 40
 def draw_missing(
     folder: Path, numbers: Sequence[int], size: Size, seed: int, reporter: Reporter
 ) -> None:
-    """Draw the frames ``numbers`` of which ``folder``, in Cityscapes' layout, lacks a file.
+    """Draw the frames ``numbers`` that ``folder``, in Cityscapes' layout, lacks or has damaged.
 
-    Other processes may draw the same frames meanwhile: they write the same bytes. DataError where
-    the folder cannot be written.
+    Each has a note of its digest there. Other processes may draw the same frames meanwhile: they
+    write the same bytes. DataError where the folder cannot be written.
     """
     missing = [
         number
         for number in numbers
-        if not all(path.is_file() for path in cityscapes_files(folder, seed, number))
+        if not noted(note_of(folder, number), cityscapes_files(folder, seed, number))
     ]
+    if damaged := sum(note_of(folder, number).exists() for number in missing):
+        reporter.say(f"{counted(damaged, 'frame')} in {folder} damaged: drawn again.")
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
 
     def draw(chunk: Sequence[int]) -> None:
@@ -69,13 +73,19 @@ def draw_frames(folder: Path, numbers: Iterable[int], size: Size, seed: int) -> 
     with scratch_folder(folder.parent, folder.name) as draft:
         for number in numbers:
             write_cityscapes(draft, draw_scene(seed, number, size), seed, number)
+            note_of(draft, number).write_text(digest(cityscapes_files(draft, seed, number)))
             for source, target in zip(
-                cityscapes_files(draft, seed, number),
-                cityscapes_files(folder, seed, number),
+                (*cityscapes_files(draft, seed, number), note_of(draft, number)),
+                (*cityscapes_files(folder, seed, number), note_of(folder, number)),
                 strict=True,
             ):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 source.replace(target)
+
+
+def note_of(folder: Path, number: int) -> Path:
+    """Where the digest of a frame's files lies."""
+    return folder / f"{number:06d}.xxh3"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """torch.compile in FP32; the compilation is done when the session is opened."""
 
+import os
 import shutil
 from collections.abc import Iterable
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segbench.cache import is_private, private_dir
 from segbench.device import nvidia_driver_is_here
 from segbench.errors import SegbenchError
 from segbench.hookspecs import hookimpl
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from segbench.model import SegmentationModel
 
 
+KERNELS = "TORCHINDUCTOR_CACHE_DIR"
 NO_COMPILER = "The runtime 'compile' needs a C++ compiler on the CPU: install g++ or clang."
 
 
@@ -34,6 +39,7 @@ def open_session(model: "SegmentationModel", setup: Setup) -> Session:
 
     from .session import TorchSession
 
+    keep_kernels_private()
     session = TorchSession(model, setup, torch.float32)
     if session.device.type == "cpu" and not compiler_is_here():
         raise SegbenchError(NO_COMPILER)
@@ -41,6 +47,22 @@ def open_session(model: "SegmentationModel", setup: Setup) -> Session:
     session.engine = session.engine.replace("eager", "torch.compile (inductor)")
     session.run(session.prepare(np.zeros((setup.batch_size, *setup.size, 3), np.uint8)))
     return session
+
+
+def keep_kernels_private() -> None:
+    """Kernels are code, and torch's own choice lies where anybody could have put some before.
+
+    It always keeps precompiled headers there, so that these are used only where nobody could.
+    """
+    chosen = os.environ.get(KERNELS)
+    if chosen is None or Path(chosen).parent == Path(gettempdir()):
+        os.environ[KERNELS] = str(private_dir("inductor"))
+    from torch._inductor import config
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    headers = Path(default_cache_dir())
+    headers.mkdir(mode=0o700, exist_ok=True)
+    config.cpp_cache_precompile_headers = is_private(headers)
 
 
 @hookimpl

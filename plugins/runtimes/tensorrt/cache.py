@@ -5,12 +5,10 @@ A file is a line of JSON with the convolutions' types, then the engine.
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from segbench.cache import cache_dir, cached, keep, kept
-from segbench.errors import SegbenchError
+from segbench.cache import cached, keep, kept, private_dir
 
 from .build import OPTIONS, Engine, build_engine
 from .target import Target
@@ -32,7 +30,7 @@ class Cached:
 
 def cached_engine(target: Target, onnx: bytes) -> Cached:
     """The engine of ``onnx`` on this machine's GPU, built unless the cache has it."""
-    folder = private_folder()
+    folder = private_dir("engines")
     timing = folder / f"{_digest(_machine(target))}.timing"
     built = False
 
@@ -47,19 +45,6 @@ def cached_engine(target: Target, onnx: bytes) -> Cached:
     path = cached(folder / f"{engine_key(target, onnx)}.engine", build)
     types, _, plan = path.read_bytes().partition(b"\n")
     return Cached(Engine(plan, json.loads(types)), path, was_there=not built)
-
-
-def private_folder() -> Path:
-    """The cache's folder for code: the user's own, which nobody else may write to."""
-    folder = cache_dir() / "engines"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    about = folder.stat()
-    if os.name == "posix" and (about.st_uid != os.geteuid() or about.st_mode & 0o022):
-        raise SegbenchError(
-            f"{folder} holds code, but others can write to it; remove it, or name a cache of your "
-            "own with SEGBENCH_CACHE."
-        )
-    return folder
 
 
 def engine_key(target: Target, onnx: bytes) -> str:
