@@ -180,7 +180,7 @@ def train(
     }
     job = Job(recipe, options.seed, device, output, config)
     logger = None
-    if options.trackers:
+    if tracked.runs:
         sample = cached.get("val", cached["train"]).images
         logger = partial(tracked.log_epoch, dataset, sample)
     validate = None
