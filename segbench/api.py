@@ -40,7 +40,6 @@ def train(
     decoder: str | None = None,
     weights: str | None = None,
     changes: Mapping[str, Any] | None = None,
-    trackers: Iterable[str] = (),
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
@@ -52,9 +51,8 @@ def train(
     ``network`` is the name of a whole network, such as "enet", or of a backbone for FCN8s.
     ``weights`` None is "imagenet", or "none" for a network without such weights.
     ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96, 128)}``.
-    ``trackers`` are names of experiment trackers, such as "mlflow".
     ``options`` are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output,
-    resume, force and others.
+    trackers (names), resume, force and others.
     """
     from segbench.inference.networks import chosen_network
     from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
@@ -71,7 +69,6 @@ def train(
         scenes,
         choose_recipe(chosen, scenes, recipe, changes or {}),
         weights=weights or default_weights(chosen),
-        trackers=tuple(map(plugins.tracker, trackers)),
         data_root=data_root,
         results=results,
         **options,

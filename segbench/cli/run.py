@@ -140,11 +140,9 @@ def run(
     early_stop: bool | None,
     seed: int,
     seeds: int,
-    trackers: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Train a network, score it, write overlays and a record; once for each combination."""
-    given["trackers"] = tuple(map(registry.tracker, trackers))
     if "torch" not in sys.modules:
         os.environ.setdefault(HUGE_PAGES, "1")
     from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
