@@ -43,7 +43,6 @@ def train(
     weights: str | None = None,
     changes: Mapping[str, Any] | None = None,
     early_stop: bool | None = None,
-    trackers: Iterable[str] = (),
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
@@ -56,9 +55,8 @@ def train(
     named, or is the very object. ``weights`` None is "imagenet", or "none" for a network without
     such weights. ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96,
     128)}``; ``early_stop`` stops when mIoU stops improving, None is as the recipe says.
-    ``trackers`` are names of experiment trackers, such as "mlflow".
     ``options`` are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output,
-    resume, force and others.
+    trackers (names), resume, force and others.
     """
     from segbench.inference.networks import chosen_network
     from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
@@ -77,7 +75,6 @@ def train(
         dataset,
         choose_recipe(network, dataset, recipe, changes or {}, early_stop),
         weights=weights or default_weights(network),
-        trackers=tuple(map(plugins.tracker, trackers)),
         data_root=data_root,
         results=results,
         **options,

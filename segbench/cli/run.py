@@ -140,12 +140,9 @@ def run(
     early_stop: bool | None,
     seed: int,
     seeds: int,
-    trackers: tuple[str, ...],
     **given: Any,
 ) -> None:
     """Train a network, score it, write overlays and a record; once for each combination."""
-    for name in trackers:
-        registry.tracker(name)  # an unknown one is refused before torch is loaded
     if "torch" not in sys.modules:
         os.environ.setdefault(HUGE_PAGES, "1")
     from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
@@ -184,7 +181,6 @@ def run(
                 weights=weights,
                 changes=changes,
                 early_stop=early_stop,
-                trackers=trackers,
                 plugins=registry,
                 reporter=reporter,
                 seed=number,

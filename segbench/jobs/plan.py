@@ -9,7 +9,7 @@ from typing import Any
 from segbench.errors import SegbenchError, unknown_name
 from segbench.inference.weights import weights_label
 from segbench.records.record import config_hash
-from segbench.types import Dataset, Network, Recipe, Tracker
+from segbench.types import Dataset, Network, Recipe
 
 RUNTIME = "eager"
 DEFAULT_PATIENCE = 3
@@ -35,7 +35,7 @@ class RunOptions:
     limit: int | None = None
     results: Path = Path("results")
     output: Path | None = None
-    trackers: tuple[Tracker, ...] = ()
+    trackers: Sequence[str] = ()
     resume: bool = False
     force: bool = False
     argv: Sequence[str] = ()

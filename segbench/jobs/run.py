@@ -54,9 +54,10 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
     Whatever can be refused is refused before the training.
     """
     started = datetime.now(UTC)
+    trackers = tuple(map(registry.tracker, options.trackers))
+    check_trackers(trackers, reporter)
     check_splits(options.dataset, options.train_splits, options.recipe)
     check_weights(options.weights, options.network.weights)
-    check_trackers(options.trackers, reporter)
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
@@ -88,7 +89,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         if weights.source != "none" and not resume:
             reporter.say(weights.summary())
         try:
-            with tracking(options.trackers, config, output, resume, reporter) as tracked:
+            with tracking(trackers, config, output, resume, reporter) as tracked:
                 curve = train(
                     model, options, config, splits, prints, output, reporter, resume, tracked
                 )
@@ -180,7 +181,7 @@ def train(
     }
     job = Job(recipe, options.seed, device, output, config)
     logger = None
-    if options.trackers:
+    if tracked.runs:
         sample = cached.get("val", cached["train"]).images
         logger = partial(tracked.log_epoch, dataset, sample)
     validate = None

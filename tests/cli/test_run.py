@@ -17,6 +17,7 @@ from segbench.cli import main
 from segbench.files import locked
 from segbench.jobs.run import train
 from segbench.plugins import Registry
+from segbench.progress import Reporter
 from segbench.records.arrays import read_arrays
 from segbench.records.record import read_record
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
@@ -68,6 +69,25 @@ def test_a_run_leaves_a_record_checkpoints_and_overlays() -> None:
     }
     assert len(list(Path("out/overlays").glob("*.png"))) == 2
     assert "epoch 2/2: train loss" in Path("out/train.log").read_text()
+
+
+def test_every_long_part_of_a_run_has_a_name_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+    working = Reporter.working
+
+    def note(self: Reporter, what: str) -> Any:
+        seen.append(what)
+        return working(self, what)
+
+    monkeypatch.setattr(Reporter, "working", note)
+    assert run("--epochs", "1").exit_code == 0
+    assert [name for name in seen if name in ("load the network", "train", "score")][:3] == [
+        "load the network",
+        "train",
+        "score",
+    ]
 
 
 def test_a_skipped_run_says_that_the_output_lacks_its_checkpoint() -> None:

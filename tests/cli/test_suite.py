@@ -137,7 +137,7 @@ def test_a_suite_trains_scores_times_and_makes_pages() -> None:
 
 def test_a_training_reports_to_all_its_trackers() -> None:
     (asked,) = options_of(TINY + 'tracker = ["here", "there"]\n')
-    assert [tracker.name for tracker in asked.trackers] == ["here", "there"]
+    assert asked.trackers == ("here", "there")
     with pytest.raises(SegbenchError, match="'here'"):
         options_of(TINY + 'tracker = "her"\n')
 

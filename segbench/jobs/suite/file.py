@@ -218,7 +218,8 @@ class _Reader:
         dataset.locate(given["data_root"])
         for unused in ("seeds", "checkpoint"):
             given.pop(unused)
-        given["trackers"] = tuple(map(self.registry.tracker, given["trackers"]))
+        for name in given["trackers"]:
+            self.registry.tracker(name)
         given |= {"weights": weights, "results": self.results, "resume": True, "argv": argv}
         return RunOptions(network, dataset, recipe, **given)
 

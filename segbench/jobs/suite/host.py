@@ -7,19 +7,18 @@ files of the job's own folder, and what the job writes is left there to be read.
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from segbench.cache import cache_dir
 from segbench.data.frames import fingerprint
 from segbench.device import cpu_threads, resolve_device
 from segbench.errors import InterruptedRun, PluginError, SegbenchError
-from segbench.files import DAY, sweep
+from segbench.files import scratch_folder
 from segbench.inference.checkpoint import BEST
 from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
 from segbench.jobs.export import ExportOptions, export
@@ -70,9 +69,8 @@ class Host:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         os.environ.update(environment)
-        sweep(cache_dir("jobs") / "job", DAY)
-        self.temporary = TemporaryDirectory(".draft", ".job.", cache_dir("jobs"))
-        self.folder = Path(self.temporary.name)
+        self.held = ExitStack()
+        self.folder = self.held.enter_context(scratch_folder(cache_dir("jobs"), "job"))
         self.told = threading.Event()
         self.lines: list[str] = []
         self.note = ""
@@ -159,7 +157,7 @@ class Host:
     def close(self) -> None:
         """Remove the job's folder."""
         with suppress(OSError):
-            self.temporary.cleanup()
+            self.held.close()
 
     def _do(self, reporter: Reporter) -> None:
         options, results = self.options, self.folder / RESULTS
