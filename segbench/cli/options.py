@@ -43,8 +43,20 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class CountOrAuto(click.IntRange):
+    """A number above zero, or "auto"."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse "8" to 8."""
+        return value if value == "auto" else super().convert(value, param, ctx)
+
+
 SIZE = SizeType()
 COUNT = click.IntRange(min=1)
+BATCH_SIZE = CountOrAuto()
 
 
 def sweep(

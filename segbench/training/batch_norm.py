@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.distributed
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -16,7 +16,7 @@ from segbench.model import SegmentationModel
 
 
 def over_all_ranks(model: SegmentationModel) -> nn.Module:
-    """``model`` to be trained, its batch norms over all ranks; its weights are those of ``model``."""
+    """What to train ``model`` by, so that its batch norms are over all ranks."""
     if next(model.parameters()).is_cuda:
         from timm.layers import convert_sync_batchnorm
 
@@ -34,6 +34,27 @@ class _OnCpu(nn.Module):
         with _BatchNormOverRanks():
             logits: Tensor = self.model(images)
         return logits
+
+
+class _Sum(torch.autograd.Function):
+    """Each rank's loss depends on every rank's values, so gradients are added up as they are."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous().clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+
+def _sum_over_ranks(values: Tensor) -> Tensor:
+    total: Tensor = _Sum.apply(values)
+    return total
 
 
 class _BatchNormOverRanks(TorchFunctionMode):
@@ -69,11 +90,11 @@ def batch_norm(
     values = images.float()
     shape = (1, -1, 1, 1)
     pixels = torch.tensor([values.numel() / values.shape[1]], device=values.device)
-    sums = all_reduce(torch.cat([values.sum((0, 2, 3)), pixels]))
+    sums = _sum_over_ranks(torch.cat([values.sum((0, 2, 3)), pixels]))
     count = sums[-1].detach()
     mean = sums[:-1] / count
     centred = values - mean.view(shape)
-    variance = all_reduce(centred.square().sum((0, 2, 3))) / count
+    variance = _sum_over_ranks(centred.square().sum((0, 2, 3))) / count
     if running_mean is not None and running_var is not None:
         unbiased = variance.detach() * count / (count - 1)
         running_mean.lerp_(mean.detach(), momentum)

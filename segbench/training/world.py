@@ -2,13 +2,13 @@
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from click import ClickException
+import click
 
 from segbench.device import resolve_device
 from segbench.errors import InterruptedRun, OptionError, SegbenchError
@@ -50,9 +50,10 @@ class World:
         """For a record, which names no host."""
         return {"ranks": self.size, "hosts": self.hosts, "backend": self.backend}
 
-    def share(self, items: Sequence[T]) -> Sequence[T]:
-        """Every ``size``-th of ``items``: each has one rank."""
-        return items[self.rank :: self.size]
+    @property
+    def share(self) -> slice:
+        """This rank's frames of a split: every ``size``-th, so that each frame has one rank."""
+        return slice(self.rank, None, self.size)
 
     def rows(self, count: int) -> slice:
         """This rank's part of a batch of ``count``."""
@@ -99,9 +100,7 @@ class World:
         from segbench.training.batch_norm import over_all_ranks
 
         trained = over_all_ranks(model) if images < SMALL else model
-        return DistributedDataParallel(
-            trained, broadcast_buffers=False, gradient_as_bucket_view=True
-        )
+        return DistributedDataParallel(trained, gradient_as_bucket_view=True)
 
     def align(self, *modules: "nn.Module | None") -> None:
         """Give all ranks the first one's buffers: without a shared batch norm each has its own."""
@@ -189,10 +188,10 @@ def _end(error: BaseException, rank: int, words: "Store") -> NoReturn:
             "Another rank has ended, or cannot be reached; go on with the same options and "
             "--resume, also with another number of ranks."
         )
-    if not isinstance(error, ClickException):
+    if not isinstance(error, click.ClickException):
         raise error
     if rank > 0 and not isinstance(error, InterruptedRun):
-        error.message = f"Rank {rank} on {socket.gethostname()}: {error.message}"
+        click.echo(f"Rank {rank} on {socket.gethostname()}:", err=True)
     error.show()
     words.set("said", "")
     raise SystemExit(error.exit_code) from error
