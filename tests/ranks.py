@@ -11,19 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
 from segbench.cli import main
-from segbench.data.frames import cached_split, labelled_frames
+from segbench.data.frames import Split, cached_split, labelled_frames
+from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.training.fit import fit
 from segbench.training.state import Epoch, Job
 from segbench.training.validation import Validator
-from segbench.training.world import ALONE, World, joined
-from segbench.types import InputConvention, Recipe
+from segbench.training.world import ALONE, SMALL, World, joined
+from segbench.types import Frame, InputConvention, Recipe
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import (
     CLASSES,
@@ -33,7 +35,6 @@ from tests.tiny import (
     fcn8s_over,
     tiny_backbone,
     tiny_dataset,
-    write_tiny,
 )
 
 QUIET = Reporter(quiet=True)
@@ -46,6 +47,7 @@ RECIPES = {
     "uneven": replace(BATCH_OF_FOUR, batch_size=3),
     "averaged": replace(BATCH_OF_FOUR, ema=0.5, lovasz=1.0, optimizer="adamw", lr=0.01),
     "interrupted": BATCH_OF_FOUR,
+    "own norms": BATCH_OF_FOUR,
 }
 
 
@@ -63,6 +65,20 @@ class SureEncoder(TinyEncoder):
             self.to8[1], self.to16[1] = nn.Identity(), nn.Identity()
 
 
+def tiny_split(root: Path, name: str) -> tuple[tuple[Frame, ...], Split]:
+    """Its frames, and what is cached of them."""
+    dataset = tiny_dataset()
+    frames = labelled_frames(dataset, dataset.locate(root), name)
+    return frames, cached_split(dataset, frames, SIZE, name, QUIET)
+
+
+def tiny_validator(root: Path, world: World = ALONE) -> Validator:
+    """On this rank's frames."""
+    (frames, split), share = tiny_split(root, "val"), world.share
+    cpu = torch.device("cpu")
+    return Validator(tiny_dataset(), frames[share], split.images[share], cpu, "fp32", QUIET, world)
+
+
 def fit_tiny(
     root: Path,
     name: str,
@@ -74,24 +90,13 @@ def fit_tiny(
     resume: bool = False,
 ) -> list[Epoch]:
     """Train into ``root/name``; ``stop_in`` ends it in the validation of that epoch."""
-    dataset = tiny_dataset()
-    frames = {s: labelled_frames(dataset, dataset.locate(root), s) for s in ("train", "val")}
-    splits = {s: cached_split(dataset, f, SIZE, s, QUIET) for s, f in frames.items()}
     torch.manual_seed(0)
     model = fcn8s_over(SureEncoder(normalised), len(CLASSES), InputConvention())
     config = {"backbone": "tiny", "dataset": "tiny"}
     output = root / name
     output.mkdir(exist_ok=True)
     job = Job(recipe, 0, torch.device("cpu"), output, config, world, micro_batch)
-    validator = Validator(
-        dataset,
-        frames["val"][world.share],
-        splits["val"].images[world.share],
-        job.device,
-        "fp32",
-        QUIET,
-        world,
-    )
+    validator = tiny_validator(root, world)
     done = []
 
     def validate(model: Any) -> Any:
@@ -100,7 +105,7 @@ def fit_tiny(
             raise KilledError
         return validator(model)
 
-    return fit(model, splits["train"], validate, job, QUIET, resume)
+    return fit(model, tiny_split(root, "train")[1], validate, job, QUIET, resume)
 
 
 @dataclass(frozen=True)
@@ -142,16 +147,33 @@ def run_ranks(commands: Sequence[Sequence[str]], folder: Path) -> list[Ended]:
     return [Ended(rank.returncode, output) for rank, output in zip(ranks, outputs, strict=True)]
 
 
+def fail_in_the_second_epoch() -> None:
+    """``segbench`` with the other arguments, on whose rank 1 the second validation fails."""
+    score, done = Validator.__call__, []
+
+    def scored_once(validator: Validator, model: Any) -> Any:
+        done.append(model)
+        if validator.world.rank == 1 and len(done) == 2:
+            raise SegbenchError("The disk of rank 1 is full.")
+        return score(validator, model)
+
+    with patch.object(Validator, "__call__", scored_once):
+        main(sys.argv[2:], obj=REGISTRY, prog_name="segbench")
+
+
 def train_all(root: Path) -> None:
     """Each of ``RECIPES``; what the ranks have in common goes into a file."""
     with joined("cpu") as world:
         told: dict[str, Any] = {}
         for name, recipe in RECIPES.items():
+            small = 0 if name == "own norms" else SMALL
             try:
-                curve = fit_tiny(root, name, recipe, world, stop_in=2 * (name == "interrupted"))
+                with patch("segbench.training.world.SMALL", small):
+                    curve = fit_tiny(root, name, recipe, world, stop_in=2 * (name == "interrupted"))
             except KilledError:
                 continue
             told[name] = [entry.train_loss for entry in curve]
+            told["validation"] = curve[-1].val_loss
         told["two rounds"] = [
             entry.train_loss
             for entry in fit_tiny(root, "rounds", BATCH_OF_FOUR, world, 1, normalised=False)
@@ -170,5 +192,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if sys.argv[1] == "train":
         train_all(Path(sys.argv[2]))
+    elif sys.argv[1] == "full disk":
+        fail_in_the_second_epoch()
     else:
         main(obj=REGISTRY, prog_name="segbench")

@@ -1,7 +1,9 @@
 """Several ranks train one network: what each computes is its part of what one would."""
 
 import json
+import socket
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +13,32 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from torch.distributed import HashStore
 
+from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import BEST
 from segbench.scoring.score import Tally, add_scores
 from segbench.training.augment import augment
 from segbench.training.loss import Loss
 from segbench.training.state import LAST, Epoch, Job, worlds
-from segbench.training.world import ALONE, World, even_parts
-from segbench.types import IGNORED, Augmentation
-from tests.ranks import BATCH_OF_FOUR, RECIPES, fit_tiny, run_ranks
-from tests.tiny import locate, tiny_dataset, write_tiny
+from segbench.training.world import ALONE, World, _end, even_parts
+from segbench.types import IGNORED, Augmentation, InputConvention
+from tests.ranks import (
+    BATCH_OF_FOUR,
+    RECIPES,
+    SureEncoder,
+    fit_tiny,
+    run_ranks,
+    tiny_validator,
+)
+from tests.tiny import CLASSES, fcn8s_over, locate, tiny_dataset, write_tiny
 from tests.tiny import frames as tiny_frames
 
 
 @given(st.integers(0, 100), st.integers(1, 9))
 def test_even_parts_have_each_row_once(count: int, parts: int) -> None:
     rows = [list(range(count)[part]) for part in even_parts(count, parts)]
-    assert sum(rows, []) == list(range(count))
+    assert list(chain.from_iterable(rows)) == list(range(count))
     assert max(map(len, rows)) - min(map(len, rows)) <= 1
 
 
@@ -134,6 +145,10 @@ def test_two_ranks_train_as_one(tmp_path: Path) -> None:
     for file in (BEST, LAST):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "again" / file).read_bytes()
 
+    model = fcn8s_over(SureEncoder(), len(CLASSES), InputConvention())
+    model.net.load_state_dict(load_file(tmp_path / "own norms" / LAST))
+    assert tiny_validator(tmp_path)(model).loss == pytest.approx(told["validation"], rel=1e-5)
+
     resumed = fit_tiny(tmp_path, "interrupted", BATCH_OF_FOUR, resume=True)
     _check_close(tmp_path / "interrupted", tmp_path / "whole")
     first = {"epochs": 1, "ranks": 2, "hosts": 1, "backend": "gloo", "images_at_once": 2}
@@ -144,6 +159,26 @@ def _check_close(one: Path, other: Path) -> None:
     weights, others = load_file(one / LAST), load_file(other / LAST)
     for name, tensor in weights.items():
         torch.testing.assert_close(tensor, others[name], rtol=1e-3, atol=1e-5)
+
+
+def test_an_error_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the rank that fails first; another one says where it was."""
+    store = HashStore()
+    for rank in (1, 0):
+        with pytest.raises(SystemExit) as ended:
+            _end(SegbenchError("No data."), rank, store)
+        assert ended.value.code == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"Rank 1 on {socket.gethostname()}:", "Error: No data."]
+
+
+def test_a_lost_rank_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    lost = RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+    with pytest.raises(SystemExit):
+        _end(lost, 0, HashStore())
+    assert "Another rank has ended, or cannot be reached; go on" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        _end(ZeroDivisionError(), 0, HashStore())
 
 
 def test_a_world_of_one_is_not_named() -> None:
