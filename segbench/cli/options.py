@@ -51,7 +51,11 @@ class CountOrAuto(click.IntRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Parse "8" to 8."""
-        return value if value == "auto" else super().convert(value, param, ctx)
+        if value == "auto":
+            return value
+        if not str(value).lstrip("-").isdecimal():
+            self.fail(f"{value!r} is not a number, nor auto.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 SIZE = SizeType()

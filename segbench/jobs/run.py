@@ -194,9 +194,10 @@ def train(
     advice = "make --size or --crop smaller"
     if recipe.accumulate:
         job = replace(job, micro_batch=largest_micro_batch(model, cached["train"], job))
+        at_once, rounds = job.images_at_once(batch_size), job.rounds(batch_size)
         reporter.say(
-            f"{job.images_at_once(batch_size)} images at once fit the memory; gradients of "
-            f"{job.rounds(batch_size)} such parts are accumulated"
+            f"{at_once} image{'s' * (at_once > 1)} at once fit{'s' * (at_once == 1)} the memory: "
+            f"a step is {rounds} round{'s' * (rounds > 1)}"
         )
     else:
         advice = f"give --batch-size auto, or {advice}"
