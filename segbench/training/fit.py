@@ -36,6 +36,8 @@ from segbench.training.world import World, even_parts
 
 SCORE_STRIDE = 4
 """Training is scored on every 4th pixel each way."""
+WITHOUT_GRADIENTS = 2
+"""So many times the images of a training step have room in a pass that keeps nothing for them."""
 STEPS_BETWEEN_LOSSES = 10
 """Reading the loss waits for the device, so it is read now and then."""
 
@@ -74,14 +76,16 @@ def fit(
     model.to(job.device).to(memory_format=weight_format(model, dtype, job.device))
     scaler = torch.amp.GradScaler(job.device.type, enabled=dtype == torch.float16)
     curve: list[Epoch] = []
+    at_once = job.images_at_once(batch_size)
     if not resume:
-        model.prepare_training(to_device(split.images[: recipe.batch_size], job.device, dtype))
+        first = split.images[: min(batch_size, WITHOUT_GRADIENTS * at_once)]
+        model.prepare_training(to_device(first, job.device, dtype))
     learner = Learner(
         model,
         make_optimizer(model, recipe),
         scaler,
         moving_average(model, recipe),
-        world.parallel(model, job.images_at_once(batch_size)),
+        world.parallel(model, at_once),
     )
     if resume:
         curve = load_state(job, learner)
