@@ -56,11 +56,15 @@ class KilledError(Exception):
 
 
 class SureEncoder(TinyEncoder):
-    """Without dropout; ``normalised`` False leaves out the batch norms too."""
+    """Without dropout, and with a layer that nothing uses.
+
+    ``normalised`` False leaves out the batch norms too.
+    """
 
     def __init__(self, normalised: bool = True) -> None:
         super().__init__()
         self.to32 = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), nn.ReLU())
+        self.unused = nn.Linear(2, 2)
         if not normalised:
             self.to8[1], self.to16[1] = nn.Identity(), nn.Identity()
 

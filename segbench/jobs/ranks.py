@@ -13,7 +13,7 @@ from segbench.training.world import World
 
 
 def check_ranks(
-    world: World, options: RunOptions, config: Mapping[str, Any], registry: Registry
+    world: World, options: RunOptions, config: Mapping[str, Any], frames: int, registry: Registry
 ) -> None:
     """Raise SegbenchError where they cannot train together.
 
@@ -21,11 +21,11 @@ def check_ranks(
     """
     if world.size == 1:
         return
-    batch_size = options.recipe.batch_size
+    batch_size = min(options.recipe.batch_size, frames)
     if batch_size < world.size:
         raise SegbenchError(
-            f"A batch of {batch_size} has no image for each of {world.size} ranks; start at most "
-            f"{batch_size}, or make --batch-size larger."
+            f"A batch of {batch_size} images cannot be shared by {world.size} ranks; start at most "
+            f"{batch_size} of them, or train on larger batches and more frames."
         )
     commit, dirty = source_state()
     item = options.network.plugin

@@ -73,7 +73,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
     model, weights = new_network(options)
     prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
     config = configuration(options, prints)
-    check_ranks(world, options, config, registry)
+    check_ranks(world, options, config, len(splits["train"]), registry)
     done = world.tell(find_record(options.results, "run", config_hash(config)))
     if done is not None and not options.force:
         reporter.say(_skipped(done, options.output))

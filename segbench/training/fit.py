@@ -85,7 +85,7 @@ def fit(
         make_optimizer(model, recipe),
         scaler,
         moving_average(model, recipe),
-        world.parallel(model, at_once),
+        world.parallel(model, at_once, recipe.crop or recipe.size),
     )
     if resume:
         curve = load_state(job, learner)

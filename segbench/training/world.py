@@ -12,6 +12,7 @@ import click
 
 from segbench.device import resolve_device
 from segbench.errors import InterruptedRun, OptionError, SegbenchError
+from segbench.types import Size
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -87,11 +88,13 @@ class World:
         torch.distributed.broadcast_object_list(values)
         return values[0]
 
-    def parallel(self, model: "SegmentationModel", images: int) -> "DistributedDataParallel | None":
+    def parallel(
+        self, model: "SegmentationModel", images: int, size: Size
+    ) -> "DistributedDataParallel | None":
         """What adds up the gradients over the ranks while it trains ``model``; None alone.
 
-        ``images`` are those that a rank sees at once. Where they are few the model's batch norms
-        take their statistics over all ranks.
+        ``images`` of ``size`` are those that a rank sees at once. Where they are few the model's
+        batch norms take their statistics over all ranks.
         """
         if self.size == 1:
             return None
@@ -100,7 +103,11 @@ class World:
         from segbench.training.batch_norm import over_all_ranks
 
         trained = over_all_ranks(model) if images < SMALL else model
-        return DistributedDataParallel(trained, gradient_as_bucket_view=True)
+        return DistributedDataParallel(
+            trained,
+            gradient_as_bucket_view=True,
+            find_unused_parameters=has_unused_weights(model, size),
+        )
 
     def align(self, *modules: "nn.Module | None") -> None:
         """Give all ranks the first one's buffers: without a shared batch norm each has its own."""
@@ -119,6 +126,17 @@ ALONE = World()
 def even_parts(count: int, parts: int) -> list[slice]:
     """``count`` rows in so many parts, whose sizes differ by one at most."""
     return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
+
+
+def has_unused_weights(model: "SegmentationModel", size: Size) -> bool:
+    """Whether some weights have no part in the logits of an image, as in timm's HRNet."""
+    import torch
+
+    model.eval()
+    weights = list(model.parameters())
+    logits = model(torch.zeros(1, 3, *size, device=weights[0].device))
+    gradients = torch.autograd.grad(logits.sum(), weights, allow_unused=True)
+    return any(gradient is None for gradient in gradients)
 
 
 def started_by_torchrun() -> bool:
