@@ -29,6 +29,7 @@ def segbench(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, obj=REGISTRY)
 
 
+@pytest.mark.slow
 def test_two_ranks_leave_one_record_that_names_their_world(tmp_path: Path) -> None:
     ranks = run_ranks([[*RUN, "--epochs", "2", "--output", "out"]] * 2, tmp_path)
     assert [rank.code for rank in ranks] == [0, 0], ranks
@@ -48,6 +49,7 @@ def test_two_ranks_leave_one_record_that_names_their_world(tmp_path: Path) -> No
     assert "skipped" in segbench(*RUN, "--epochs", "2", "--output", "out").output
 
 
+@pytest.mark.slow
 def test_ranks_with_other_options_are_refused_in_one_sentence(tmp_path: Path) -> None:
     commands = [[*RUN, "--lr", "0.01"], [*RUN, "--lr", "0.5"]]
     first, second = run_ranks(commands, tmp_path)
@@ -57,6 +59,7 @@ def test_ranks_with_other_options_are_refused_in_one_sentence(tmp_path: Path) ->
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_a_failing_rank_ends_the_job_and_another_number_resumes(tmp_path: Path) -> None:
     """Under torchrun itself."""
     root = Path(__file__).parents[2]

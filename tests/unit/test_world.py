@@ -125,6 +125,7 @@ def test_accumulated_gradients_are_those_of_one_batch(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_two_ranks_train_as_one(tmp_path: Path) -> None:
     """Batch norm, ignored pixels and validation included; the same again gives the same bits."""
     write_tiny(tmp_path)
