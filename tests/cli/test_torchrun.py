@@ -9,10 +9,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
+from segbench.errors import SegbenchError
+from segbench.inference.networks import chosen_network
+from segbench.jobs.plan import RunOptions
+from segbench.jobs.ranks import check_ranks
 from segbench.records.arrays import read_arrays
 from segbench.records.record import read_record
+from segbench.training.world import World
 from tests.ranks import REGISTRY, run_ranks
-from tests.tiny import write_tiny
+from tests.tiny import MODERN, tiny_dataset, write_tiny
 
 RUN = ("run", "--backbone", "tiny", "--dataset", "tiny", "--weights", "none")
 
@@ -83,6 +88,13 @@ def test_a_failing_rank_ends_the_job_and_another_number_resumes(tmp_path: Path) 
     (path,) = Path("results/run").glob("*.json")
     first = {"epochs": 1, "ranks": 2, "hosts": 1, "backend": "gloo", "images_at_once": 1}
     assert read_record(path).provenance["world"] == [first, {"epochs": 2, "ranks": 1}]
+
+
+def test_more_ranks_than_images_of_a_batch_are_refused() -> None:
+    options = RunOptions(chosen_network(REGISTRY, None, "tiny"), tiny_dataset(), MODERN, Path())
+    for frames, size in ((6, 3), (1, 2)):
+        with pytest.raises(SegbenchError, match=f"cannot be shared by {size} ranks"):
+            check_ranks(World(0, size), options, {}, frames, REGISTRY)
 
 
 def test_torchrun_is_for_training_only(monkeypatch: pytest.MonkeyPatch) -> None:
