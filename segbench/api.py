@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segbench.jobs.export import Exported
     from segbench.records.record import Record
     from segbench.scoring.score import Score
+    from segbench.training.world import World
 
 DATA = Path(os.environ.get("SEGBENCH_DATA", "data"))
 RESULTS = Path("results")
@@ -47,6 +48,7 @@ def train(
     results: Path = RESULTS,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
+    world: "World | None" = None,
     **options: Any,
 ) -> "Record":
     """Train a network, score the best epoch and write a record, as ``segbench run`` does.
@@ -55,6 +57,7 @@ def train(
     named, or is the very object. ``weights`` None is "imagenet", or "none" for a network without
     such weights. ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96,
     128)}``; ``early_stop`` stops when mIoU stops improving, None is as the recipe says.
+    ``world`` are the ranks that train together, by default this process alone.
     ``options`` are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output,
     trackers (names), resume, force and others.
     """
@@ -62,6 +65,7 @@ def train(
     from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
     from segbench.jobs.run import run
     from segbench.records.record import read_record
+    from segbench.training.world import ALONE
 
     plugins = (plugins or registry()).at(data_root)
     if isinstance(network, str):
@@ -79,7 +83,11 @@ def train(
         results=results,
         **options,
     )
-    return read_record(run(asked, plugins, reporter or Reporter(quiet=True)))
+    world = world or ALONE
+    path = run(asked, plugins, reporter or Reporter(quiet=True), world)
+    record = world.tell(read_record(path) if world.first else None)
+    assert record is not None
+    return record
 
 
 def evaluate(

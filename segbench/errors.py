@@ -99,20 +99,23 @@ def out_of_memory(error: Exception) -> bool:
     return short and not isinstance(error, SegbenchError)
 
 
-def too_large(batch_size: int, size: tuple[int, int]) -> SegbenchError:
+def too_large(
+    batch_size: int, size: tuple[int, int], advice: str = "make one of them smaller"
+) -> SegbenchError:
     """What to say when memory is out."""
     return SegbenchError(
-        f"Out of memory with a batch of {batch_size} at {size[0]}x{size[1]}; "
-        "make one of them smaller."
+        f"Out of memory with a batch of {batch_size} at {size[0]}x{size[1]}; {advice}."
     )
 
 
 @contextmanager
-def memory_may_be_short(batch_size: int, size: tuple[int, int]) -> Iterator[None]:
+def memory_may_be_short(
+    batch_size: int, size: tuple[int, int], advice: str = "make one of them smaller"
+) -> Iterator[None]:
     """Turn an engine's out-of-memory error into a SegbenchError that names batch and size."""
     try:
         yield
     except Exception as error:
         if not out_of_memory(error):
             raise
-        raise too_large(batch_size, size) from error
+        raise too_large(batch_size, size, advice) from error

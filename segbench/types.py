@@ -181,7 +181,9 @@ class Recipe:
     ``class_weights`` weights class c by 1 / ln(``class_weight_offset`` + its share of the pixels).
     ``lovasz`` is the weight of the Lovász softmax loss beside the cross-entropy. ``ema`` is the
     decay, a step, of the moving average of the weights that is validated and kept; None keeps the
-    weights themselves. ``source`` says where the settings come from, for ``segbench recipes``.
+    weights themselves. ``accumulate`` passes as many images of a batch at once as fit the memory,
+    and adds up their gradients. ``source`` says where the settings come from, for ``segbench
+    recipes``.
     """
 
     name: str
@@ -201,6 +203,7 @@ class Recipe:
     precision: Literal["fp32", "fp16", "bf16", "auto"] = "fp32"
     augmentation: Augmentation = field(default_factory=Augmentation)
     crop: Size | None = None
+    accumulate: bool = False
     source: str = ""
 
 

@@ -20,7 +20,9 @@ from segbench.cli.submit import submit
 from segbench.cli.suite import suite
 from segbench.cli.terminal import Commands
 from segbench.cli.video import video
+from segbench.errors import SegbenchError
 from segbench.plugins import Registry
+from segbench.training.world import started_by_torchrun
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +30,10 @@ from segbench.plugins import Registry
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Which backbone, on which runtime, gives which accuracy at which latency?"""
+    if started_by_torchrun() and ctx.invoked_subcommand != "run":
+        raise SegbenchError(
+            f"torchrun is for segbench run; start segbench {ctx.invoked_subcommand} without it."
+        )
     ctx.obj = ctx.obj or Registry.load()
 
 

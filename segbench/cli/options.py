@@ -43,8 +43,24 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class CountOrAuto(click.IntRange):
+    """A number above zero, or "auto"."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse "8" to 8."""
+        if value == "auto":
+            return value
+        if not str(value).lstrip("-").isdecimal():
+            self.fail(f"{value!r} is not a number, nor auto.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 SIZE = SizeType()
 COUNT = click.IntRange(min=1)
+BATCH_SIZE = CountOrAuto()
 
 
 def sweep(

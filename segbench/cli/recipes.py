@@ -11,7 +11,7 @@ from rich.table import Table
 from segbench.plugins import Registry
 from segbench.types import Dataset, Recipe
 
-HEADINGS = ("name", "source")
+HEADINGS = ("name", "source", "accumulate")
 
 
 @click.command()

@@ -73,7 +73,13 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 @click.option("--epochs", type=options.COUNT, help="Default: the recipe's, as for all below.")
 @click.option("--size", type=options.SIZE, help="Network input size.")
 @click.option("--crop", type=options.SIZE, help="Train on random windows of this size.")
-@click.option("--batch-size", type=options.COUNT)
+@click.option(
+    "--batch-size",
+    type=options.BATCH_SIZE,
+    metavar="N|auto",
+    help="Images a step, over all ranks. auto: the recipe's, with gradients accumulated over as "
+    "many images at once as fit the memory.",
+)
 @click.option("--lr", type=options.FiniteRange(min=0, min_open=True), help="Learning rate.")
 @click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd", "rmsprop"]))
 @click.option("--early-stop/--no-early-stop", default=None, help="Stop when mIoU stops improving.")
@@ -147,8 +153,8 @@ def run(
         os.environ.setdefault(HUGE_PAGES, "1")
     from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
     from segbench.inference.networks import chosen_network
+    from segbench.training.world import joined
 
-    reporter = Reporter()
     changes = {name: given.pop(name) for name in RECIPE_OPTIONS}
     if networks and (backbones or decoder):
         raise click.UsageError("--backbone and --decoder are FCN8s's; leave them or --network out.")
@@ -172,28 +178,34 @@ def run(
     if len(combinations) > 1 and given["output"] is not None:
         raise click.UsageError("--output takes one run; leave it out to run several.")
     failed = 0
-    for network, dataset, number in combinations:
-        try:
-            record = api.train(
-                network,
-                dataset,
-                recipe,
-                weights=weights,
-                changes=changes,
-                early_stop=early_stop,
-                plugins=registry,
-                reporter=reporter,
-                seed=number,
-                argv=sys.argv,
-                **given,
-            )
-        except SegbenchError as error:
-            if len(combinations) == 1 or isinstance(error, InterruptedRun):
-                raise
-            reporter.say(f"{network.plugin.name} on {dataset.name}, seed {number}: {error.message}")
-            failed += 1
-            continue
-        print_record(record, dataset.benchmark)
-        echo(record.path)
+    with joined(given["device"]) as world:
+        reporter = Reporter(quiet=not world.first)
+        for network, dataset, number in combinations:
+            try:
+                record = api.train(
+                    network,
+                    dataset,
+                    recipe,
+                    weights=weights,
+                    changes=changes,
+                    early_stop=early_stop,
+                    plugins=registry,
+                    reporter=reporter,
+                    world=world,
+                    seed=number,
+                    argv=sys.argv,
+                    **given,
+                )
+            except SegbenchError as error:
+                if len(combinations) == 1 or world.size > 1 or isinstance(error, InterruptedRun):
+                    raise
+                reporter.say(
+                    f"{network.plugin.name} on {dataset.name}, seed {number}: {error.message}"
+                )
+                failed += 1
+                continue
+            if world.first:
+                print_record(record, dataset.benchmark)
+                echo(record.path)
     if failed:
         raise SegbenchError(f"{failed} of {len(combinations)} runs failed, as said above.")

@@ -35,12 +35,17 @@ def cpu_quota(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> float | Non
 
     Both versions of control groups are read. None where no quota is set.
     """
-    quotas = [quota for folder in _folders(own_groups, mount) for quota in _quotas(folder)]
+    quotas = [
+        quota for folder in group_folders("cpu", own_groups, mount) for quota in _quotas(folder)
+    ]
     return min(quotas, default=None)
 
 
-def _folders(own_groups: Path, mount: Path) -> Iterator[Path]:
-    """The groups' folders up to the roots; inside a container only the roots may be there."""
+def group_folders(controller: str, own_groups: Path, mount: Path) -> Iterator[Path]:
+    """The folders of the groups that limit ``controller``, "cpu" or "memory", up to the roots.
+
+    Inside a container only the roots may be there.
+    """
     try:
         lines = own_groups.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -49,8 +54,8 @@ def _folders(own_groups: Path, mount: Path) -> Iterator[Path]:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             roots = [mount, mount / "unified"]
-        elif "cpu" in controllers.split(","):
-            roots = [mount / controllers, mount / "cpu"]
+        elif controller in controllers.split(","):
+            roots = [mount / controllers, mount / controller]
         else:
             continue
         group = PurePosixPath(path.lstrip("/"))

@@ -56,6 +56,7 @@ def choose_recipe(
     """The dataset's recipe of that name with the user's ``changes``; None changes nothing.
 
     A network may change the modern recipe, whose rate suits encoders with batch normalisation.
+    The ``batch_size`` "auto" is the recipe's, as many images at once as fit the memory.
     ``early_stop`` switches the stop on (with the recipe's patience or 3) or off.
     """
     if name not in dataset.recipes:
@@ -65,6 +66,8 @@ def choose_recipe(
         scale = recipe.encoder_lr_scale * network.modern_lr_scale
         recipe = dataclasses.replace(recipe, encoder_lr_scale=scale, **network.modern)
     wanted = {key: value for key, value in changes.items() if value is not None}
+    if wanted.get("batch_size") == "auto":
+        wanted |= {"batch_size": recipe.batch_size, "accumulate": True}
     recipe = dataclasses.replace(recipe, **wanted)
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
         crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))
@@ -110,7 +113,8 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
     recipe = asdict(options.recipe)
     height, width = recipe.pop("size")
     crop = recipe.pop("crop")
-    recipe.pop("source")
+    for name in ("source", "accumulate"):
+        recipe.pop(name)
     device = resolve_device(options.device)
     dtype = str(training_dtype(recipe.pop("precision"), device)).removeprefix("torch.")
     return {

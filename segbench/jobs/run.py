@@ -1,8 +1,8 @@
 """The main job: train a network on a dataset, score the best epoch, record it and draw it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -30,11 +30,15 @@ from segbench.jobs.plan import (
     configuration,
     default_output,
 )
+from segbench.jobs.ranks import check_ranks
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, config_hash, find_record, read_record, write_record
+from segbench.scoring.score import add_scores
+from segbench.text import counted
 from segbench.training.tracking import Tracking, check_trackers, tracking
+from segbench.training.world import ALONE, World
 from segbench.types import Frame
 
 if TYPE_CHECKING:
@@ -48,13 +52,14 @@ Splits = Mapping[str, tuple[Frame, ...]]
 """Frames by what they are for: "train", "val" where they choose the epoch, and the scored split."""
 
 
-def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
+def run(options: RunOptions, registry: Registry, reporter: Reporter, world: World = ALONE) -> Path:
     """Do the job and give the record's path; a record of the same configuration is returned.
 
-    Whatever can be refused is refused before the training.
+    Whatever can be refused is refused before the training. All ranks of ``world`` do the job
+    together; the first one writes.
     """
     started = datetime.now(UTC)
-    trackers = tuple(map(registry.tracker, options.trackers))
+    trackers = tuple(map(registry.tracker, options.trackers)) if world.first else ()
     check_trackers(trackers, reporter)
     check_splits(options.dataset, options.train_splits, options.recipe)
     check_weights(options.weights, options.network.weights)
@@ -68,22 +73,25 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         if skipped := skipped_beside(frames):
             reporter.say(skipped_sentence(skipped))
     check_scorable(dataset, splits[dataset.score_split][0], options.label_scale)
-    check_writable(options.results / "run", "--results")
+    if world.first:
+        check_writable(options.results / "run", "--results")
     with reporter.working("load the network"):
         model, weights = new_network(options)
     prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
     config = configuration(options, prints)
-    done = find_record(options.results, "run", config_hash(config))
+    check_ranks(world, options, config, len(splits["train"]), registry)
+    done = world.tell(find_record(options.results, "run", config_hash(config)))
     if done is not None and not options.force:
         reporter.say(_skipped(done, options.output))
         return done
     output = options.output or default_output(config)
-    check_writable(output, needed=FILES * 4 * model.count_parameters())
+    if world.first:
+        check_writable(output, needed=FILES * 4 * model.count_parameters())
     named = f" --output {options.output}" if options.output else ""
     go_on = f"go on with the same options and --resume{named}."
-    with locked(output / ".lock", f"Another run writes to {output}; name another --output."):
-        resume = claim_output(output, options)
-        reporter = reporter.logging_to(output / "train.log")
+    with claimed(output, options, world) as resume:
+        if world.first:
+            reporter = reporter.logging_to(output / "train.log")
         if options.resume and not resume:
             reporter.say(f"nothing to resume in {output}: starting afresh")
         if weights.source != "none" and not resume:
@@ -91,7 +99,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
         try:
             with tracking(trackers, config, output, resume, reporter) as tracked:
                 curve = train(
-                    model, options, config, splits, prints, output, reporter, resume, tracked
+                    model, options, config, splits, prints, output, reporter, resume, world, tracked
                 )
                 with reporter.working("score"), _checkpoint_is_kept(output, go_on):
                     record = score_and_record(
@@ -105,8 +113,10 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter) -> Path:
                         curve,
                         output,
                         reporter,
+                        world,
                     )
-                tracked.log_result(read_record(record))
+                if world.first:
+                    tracked.log_result(read_record(record))
                 return record
         except KeyboardInterrupt:
             raise InterruptedRun(f"Interrupted; {go_on}") from None
@@ -162,11 +172,13 @@ def train(
     output: Path,
     reporter: Reporter,
     resume: bool,
+    world: World,
     tracked: Tracking,
 ) -> "list[Epoch]":
     """Leave checkpoints in ``output`` and give the learning curve."""
     from segbench.device import resolve_device, slow_precision
     from segbench.training.fit import fit
+    from segbench.training.memory import largest_micro_batch
     from segbench.training.state import Job
     from segbench.training.validation import Validator
 
@@ -179,7 +191,7 @@ def train(
         for split in ("train", "val")
         if split in splits
     }
-    job = Job(recipe, options.seed, device, output, config)
+    job = Job(recipe, options.seed, device, output, config, world)
     logger = None
     if tracked.runs:
         sample = cached.get("val", cached["train"]).images
@@ -187,9 +199,27 @@ def train(
     validate = None
     if "val" in cached:
         validate = Validator(
-            dataset, splits["val"], cached["val"].images, job.device, recipe.precision, reporter
+            dataset,
+            splits["val"][world.share],
+            cached["val"].images[world.share],
+            job.device,
+            recipe.precision,
+            reporter,
+            world,
         )
-    with reporter.working("train"), memory_may_be_short(recipe.batch_size, recipe.size):
+    batch_size = min(recipe.batch_size, len(splits["train"]))
+    advice = "make --size or --crop smaller"
+    if recipe.accumulate:
+        job = replace(job, micro_batch=largest_micro_batch(model, cached["train"], job))
+        reporter.say(
+            f"{counted(job.images_at_once(batch_size), 'image')} at once fit the memory: "
+            f"a step is {counted(job.rounds(batch_size), 'round')}"
+        )
+    else:
+        advice = f"give --batch-size auto, or {advice}"
+    at_once = job.images_at_once(batch_size)
+    short = memory_may_be_short(at_once, recipe.crop or recipe.size, advice)
+    with reporter.working("train"), short:
         return fit(model, cached["train"], validate, job, reporter, resume, logger)
 
 
@@ -204,14 +234,16 @@ def score_and_record(
     curve: "Sequence[Epoch]",
     output: Path,
     reporter: Reporter,
+    world: World,
 ) -> Path:
     """Draw and score with the best checkpoint in ``output`` and give the record's path.
 
-    The record follows the score at once, so that none is lost, and a run that has one is whole.
+    Each rank scores its own frames, and the first one draws and records. The record follows the
+    score at once, so that none is lost, and a run that has one is whole.
     """
     from segbench.inference.evaluate import evaluate
     from segbench.jobs.overlays import frames_to_draw, write_overlays
-    from segbench.training.state import training_changes
+    from segbench.training.state import training_changes, worlds
 
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     engine = EngineOptions(checkpoint=output / BEST, runtime=runtime, device=options.device)
@@ -222,16 +254,22 @@ def score_and_record(
             "name another --output."
         )
     session = open_network(network, engine, registry, reporter, dataset).session
-    drawn = frames_to_draw(dataset, folder, options.limit, reporter)
-    write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
-    scored = splits[dataset.score_split]
-    evaluation = evaluate(session, dataset, scored, size, options.label_scale, reporter)
+    if world.first:
+        drawn = frames_to_draw(dataset, folder, options.limit, reporter)
+        write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
+    scored, part = splits[dataset.score_split][world.share], None
+    if scored:
+        part = evaluate(session, dataset, scored, size, options.label_scale, reporter)
+    parts = [each for each in world.gather(part) if each is not None]
+    if not world.first:
+        return world.tell(Path())
+    evaluation = add_scores(dataset, options.label_scale, parts)
     record = Record(
         kind="run",
         config={**config, "checkpoint_sha256": network.sha256},
         metrics=evaluation.metrics() | {"parameters": network.model.count_parameters()},
         per_class=evaluation.summary["per_class"],
-        curve=[asdict(epoch) for epoch in curve],
+        curve=[{k: v for k, v in asdict(epoch).items() if k != "world"} for epoch in curve],
         official=evaluation.official,
         provenance=provenance(
             started=started,
@@ -241,9 +279,29 @@ def score_and_record(
             engine=session.engine,
             dataset_fingerprint=config["data"],
         )
-        | {"weights": weights.as_dict()},
+        | {"weights": weights.as_dict(), "world": worlds(curve)},
     )
-    return write_record(record, options.results, evaluation.arrays(), once=not options.force)
+    arrays = evaluation.arrays()
+    return world.tell(write_record(record, options.results, arrays, once=not options.force))
+
+
+@contextmanager
+def claimed(output: Path, options: RunOptions, world: World) -> Iterator[bool]:
+    """Hold the output folder, which all ranks must see, and say whether to resume."""
+    lock = output / ".lock"
+    with ExitStack() as held:
+        resume = False
+        if world.first:
+            busy = f"Another run writes to {output}; name another --output."
+            held.enter_context(locked(lock, busy))
+            resume = claim_output(output, options)
+        resume = world.tell(resume)
+        if not lock.exists():
+            raise SegbenchError(
+                f"{output} is not the folder that rank 0 writes to; name an --output on a disk "
+                "that all hosts share."
+            )
+        yield resume
 
 
 def claim_output(output: Path, options: RunOptions) -> bool:

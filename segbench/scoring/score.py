@@ -31,7 +31,7 @@ class Score:
     single frame. ``doubts`` are about the prediction files; of these ``split`` and, where there is
     one, ``record`` are named. ``score`` is the headline figure, a fraction. ``confusions`` is
     int64 (frames, classes, classes + 1) in the order of ``frame_ids``: rows are truth, the last
-    column counts predictions that are no class.
+    column counts predictions that are no class. ``counts`` are the benchmark's, of all frames.
     """
 
     official: dict[str, Any]
@@ -45,6 +45,7 @@ class Score:
     split: str = ""
     record: Path | None = None
     confusions: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    counts: Counts = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def notes(self) -> list[str]:
@@ -100,7 +101,24 @@ class Tally:
             score_name=benchmark.score_name,
             frame_ids=tuple(self.frame_ids),
             confusions=confusions,
+            counts=self.total,
         )
+
+
+def add_scores(dataset: Dataset, label_scale: int, parts: Sequence[Score]) -> Score:
+    """The score of all frames, where each of n ``parts`` is of every n-th: the first frame is in
+    the first part.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    tally = Tally(dataset, label_scale)
+    for part in parts:
+        tally.total = add_counts(tally.total, part.counts)
+    for number in range(sum(part.frames for part in parts)):
+        part, index = parts[number % len(parts)], number // len(parts)
+        tally.frame_ids.append(part.frame_ids[index])
+        tally.confusions.append(np.asarray(part.confusions)[index])
+    return tally.score()
 
 
 def with_options(dataset: Dataset, chosen: Mapping[str, str]) -> Dataset:

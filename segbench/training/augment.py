@@ -20,37 +20,51 @@ class _Window:
     centre_x: Tensor
 
 
+@dataclass(frozen=True)
+class _Draw:
+    """Random numbers for each of ``count`` samples, of which those of ``rows`` are here."""
+
+    generator: torch.Generator
+    count: int
+    rows: slice
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        drawn = torch.empty(self.count).uniform_(low, high, generator=self.generator)
+        return drawn[self.rows]
+
+
 def augment(
     images: Tensor,
     labels: Tensor,
     how: Augmentation,
     generator: torch.Generator,
     crop: Size | None = None,
+    rows: slice | None = None,
+    batch_size: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Change a batch at random: images (N, 3, H, W) float 0..255, labels (N, H, W) class maps.
 
     The result has the size ``crop``, or else that of ``images``. What the zoom leaves outside the
     images is black and IGNORED.
-    Random numbers come from ``generator``, a CPU one, so every device draws the same.
+    Random numbers come from ``generator``, a CPU one, so every device draws the same. They are
+    drawn for the whole batch where ``images`` are only the ``rows`` of one of ``batch_size``.
     """
     whole = images.shape[2], images.shape[3]
     crop = crop or whole
+    draw = _Draw(generator, batch_size or len(images), rows or slice(None))
     if how.scale != (1.0, 1.0) or how.flip or crop != whole:
-        window = _draw_window(len(images), (crop[0] / whole[0], crop[1] / whole[1]), how, generator)
+        window = _draw_window((crop[0] / whole[0], crop[1] / whole[1]), how, draw)
         images, labels = _cut(images, labels, window, crop)
-    return _jitter(images, how, generator), labels
+    return _jitter(images, how, draw), labels
 
 
-def _draw_window(
-    count: int, share: tuple[float, float], how: Augmentation, generator: torch.Generator
-) -> _Window:
+def _draw_window(share: tuple[float, float], how: Augmentation, draw: _Draw) -> _Window:
     """``share`` is the part of the image's height and width that the result shows at scale 1."""
-    low, high = (math.log(limit) for limit in how.scale)
-    scale = torch.empty(count).uniform_(low, high, generator=generator).exp()
+    scale = draw.uniform(math.log(how.scale[0]), math.log(how.scale[1])).exp()
     zoom_y, zoom_x = share[0] / scale, share[1] / scale
-    centre_y = torch.empty(count).uniform_(-1, 1, generator=generator) * (1 - zoom_y).abs()
-    centre_x = torch.empty(count).uniform_(-1, 1, generator=generator) * (1 - zoom_x).abs()
-    flip = torch.rand(count, generator=generator) < (0.5 if how.flip else 0.0)
+    centre_y = draw.uniform(-1, 1) * (1 - zoom_y).abs()
+    centre_x = draw.uniform(-1, 1) * (1 - zoom_x).abs()
+    flip = draw.uniform(0, 1) < (0.5 if how.flip else 0.0)
     return _Window(zoom_y, torch.where(flip, -zoom_x, zoom_x), centre_y, centre_x)
 
 
@@ -66,21 +80,17 @@ def _cut(images: Tensor, labels: Tensor, window: _Window, crop: Size) -> tuple[T
     return images, (shifted + IGNORED).squeeze(1).round().to(labels.dtype)
 
 
-def _jitter(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+def _jitter(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
     """Brightness, contrast about mid-grey and saturation, each its own random number an image."""
-    count = len(images)
+
+    def drawn(limits: tuple[float, float]) -> Tensor:
+        return draw.uniform(*limits).view(-1, 1, 1, 1).to(images.device)
+
     if how.saturation != (1.0, 1.0):
         grey = images.mean(dim=1, keepdim=True)
-        images = grey + (images - grey) * _uniform(how.saturation, count, generator, images)
+        images = grey + (images - grey) * drawn(how.saturation)
     if how.contrast != (1.0, 1.0):
-        images = (images - 128) * _uniform(how.contrast, count, generator, images) + 128
+        images = (images - 128) * drawn(how.contrast) + 128
     if how.brightness != (0.0, 0.0):
-        images = images + _uniform(how.brightness, count, generator, images)
+        images = images + drawn(how.brightness)
     return images.clamp(0, 255)
-
-
-def _uniform(
-    limits: tuple[float, float], count: int, generator: torch.Generator, like: Tensor
-) -> Tensor:
-    drawn = torch.empty(count, 1, 1, 1).uniform_(*limits, generator=generator)
-    return drawn.to(like.device)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 OPTIONS = {
+    "force",
+    "resume",
     "backbone",
     "batch_size",
     "class_weight_offset",
@@ -35,16 +37,20 @@ BESIDE_RECIPES = {
 }
 
 
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+WAS_NOW = "{name} was {old}, now {new}"
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any], form: str = WAS_NOW) -> list[str]:
     """``--lr was 0.002, now 0.5`` for each setting that differs between two configurations.
 
-    Another recipe, which changes many settings, stands for all that it sets.
+    ``form`` is how to say it. Another recipe, which changes many settings, stands for all that it
+    sets.
     """
     old, new = _settings(before), _settings(now)
     differ = [name for name in sorted(new) if old.get(name) != new[name]]
     if "recipe" in differ:
         differ = [name for name in differ if name in BESIDE_RECIPES]
-    return [_sentence(name, old.get(name), new[name]) for name in differ]
+    return [_sentence(name, old.get(name), new[name], form) for name in differ]
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,11 +61,11 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _sentence(name: str, old: Any, new: Any) -> str:
+def _sentence(name: str, old: Any, new: Any, form: str) -> str:
     if name == "data":
         return "the frames of the dataset differ"
     option = f"--{name.replace('_', '-')}" if name in OPTIONS else name.replace("_", " ")
-    return f"{option} was {_text(old)}, now {_text(new)}"
+    return form.format(name=option, old=_text(old), new=_text(new))
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,9 @@
 
 Every random number follows from (seed, epoch), and the state after each epoch is on disk before
 the next begins. So a run that was stopped goes on and ends with the weights it would have had.
+
+In a world of several ranks all of them draw the same numbers and take the same steps, each on its
+own rows of every batch; the first rank writes.
 """
 
 import math
@@ -29,9 +32,12 @@ from segbench.training.loss import Loss, make_loss
 from segbench.training.optimizer import make_optimizer, rate, set_rate, should_stop
 from segbench.training.state import Epoch, Job, Learner, load_state, moving_average, save_state
 from segbench.training.validation import Validation
+from segbench.training.world import World, even_parts
 
 SCORE_STRIDE = 4
 """Training is scored on every 4th pixel each way."""
+WITHOUT_GRADIENTS = 2
+"""So many times the images of a training step have room in a pass that keeps nothing for them."""
 STEPS_BETWEEN_LOSSES = 10
 """Reading the loss waits for the device, so it is read now and then."""
 
@@ -63,15 +69,24 @@ def fit(
     ``last.safetensors`` and ``state.pt`` in ``job.output``. With ``resume`` it goes on from the
     state there.
     """
-    recipe = job.recipe
+    recipe, world = job.recipe, job.world
     dtype = training_dtype(recipe.precision, job.device)
+    batch_size = min(recipe.batch_size, len(split.images))
     torch.backends.cudnn.benchmark = True  # every batch has one shape
     model.to(job.device).to(memory_format=weight_format(model, dtype, job.device))
     scaler = torch.amp.GradScaler(job.device.type, enabled=dtype == torch.float16)
     curve: list[Epoch] = []
+    at_once = job.images_at_once(batch_size)
     if not resume:
-        model.prepare_training(to_device(split.images[: recipe.batch_size], job.device, dtype))
-    learner = Learner(model, make_optimizer(model, recipe), scaler, moving_average(model, recipe))
+        first = split.images[: min(batch_size, WITHOUT_GRADIENTS * at_once)]
+        model.prepare_training(to_device(first, job.device, dtype))
+    learner = Learner(
+        model,
+        make_optimizer(model, recipe),
+        scaler,
+        moving_average(model, recipe),
+        world.parallel(model, at_once, recipe.crop or recipe.size),
+    )
     if resume:
         curve = load_state(job, learner)
     loss = make_loss(recipe, split.labels, model.classes, job.device)
@@ -83,6 +98,7 @@ def fit(
             break
         started = time.perf_counter()
         trained = train_epoch(learner, split, loss, job, epoch, scores, reporter)
+        world.align(learner.model, learner.average)
         validation = validate(learner.kept) if validate else Validation(None, None)
         if not math.isfinite(trained.loss + (validation.loss or 0)):
             kept = f" The best checkpoint so far stays in {job.output}." if curve else ""
@@ -100,9 +116,11 @@ def fit(
                 val_miou=validation.miou,
                 lr=trained.lr,
                 seconds=seconds,
+                world=job.described(batch_size),
             )
         )
-        save_state(job, learner, curve)
+        if world.first:
+            save_state(job, learner, curve)
         reporter.say(_line(curve[-1], recipe.epochs))
         if logger is not None:
             logger(learner.kept, curve)
@@ -122,51 +140,64 @@ def train_epoch(
 
     ``scores`` are the validation mIoU of past epochs.
     """
-    recipe, model = job.recipe, learner.model
+    recipe, model, world = job.recipe, learner.model, job.world
     dtype = training_dtype(recipe.precision, job.device)
-    generator = _seeded(job.seed, epoch)
+    generator = _seeded(job.seed, epoch, world)
     order = torch.randperm(len(split.images), generator=generator).numpy()
     batch_size = min(recipe.batch_size, len(order))
     steps = len(order) // batch_size
+    rows, rounds = world.rows(batch_size), job.rounds(batch_size)
     total_loss = torch.zeros((), device=job.device)
     matrix = torch.zeros(model.classes, model.classes, dtype=torch.int64, device=job.device)
     started = time.perf_counter()
     model.train()
     with reporter.steps(steps, f"epoch {epoch + 1}/{recipe.epochs}") as show:
         for step in range(steps):
-            chosen = order[step * batch_size : (step + 1) * batch_size]
+            chosen = order[step * batch_size : (step + 1) * batch_size][rows]
             images = to_device(split.images[chosen], job.device, dtype)
             labels = torch.from_numpy(split.labels[chosen]).to(job.device)
-            images, labels = augment(images, labels, recipe.augmentation, generator, recipe.crop)
+            images, labels = augment(
+                images, labels, recipe.augmentation, generator, recipe.crop, rows, batch_size
+            )
             images = images.contiguous(memory_format=memory_format(dtype))
+            labels = labels.long()
             factor = rate(recipe.schedule, (epoch + step / steps) / recipe.epochs, scores)
             set_rate(learner.optimizer, factor)
 
-            with torch.autocast(job.device.type, dtype, enabled=dtype != torch.float32):
-                logits = model(images)
-            value = loss(logits.float(), labels.long())
             learner.optimizer.zero_grad(set_to_none=True)
-            learner.scaler.scale(value).backward()
+            weight = world.sum(loss.weight(labels))
+            step_loss = torch.zeros((), device=job.device)
+            for part in even_parts(len(images), rounds):
+                with learner.exchanging(gradients=part.stop == len(images)):
+                    with torch.autocast(job.device.type, dtype, enabled=dtype != torch.float32):
+                        logits = learner.logits(images[part])
+                    value = loss(logits.float(), labels[part], weight)
+                    learner.scaler.scale(value * world.size).backward()  # ranks are averaged
+                step_loss += value.detach()
+                sampled = (..., slice(None, None, SCORE_STRIDE), slice(None, None, SCORE_STRIDE))
+                matrix += confusion_on_device(logits.detach()[sampled], labels[part][sampled])
             learner.scaler.step(learner.optimizer)
             learner.scaler.update()
             if learner.average is not None:
                 learner.average.update_parameters(model)
 
-            total_loss += value.detach()
-            sampled = (..., slice(None, None, SCORE_STRIDE), slice(None, None, SCORE_STRIDE))
-            matrix += confusion_on_device(logits.detach()[sampled], labels.long()[sampled])
+            total_loss += step_loss
             speed = (step + 1) * batch_size / (time.perf_counter() - started)
             if step % STEPS_BETWEEN_LOSSES == 0:
-                shown_loss = float(value.detach())
+                shown_loss = float(step_loss) * world.size
             show(f"loss {shown_loss:.3f}, lr {recipe.lr * factor:.2g}, {speed:.1f} images/s")
-    score = mean_iou(matrix.cpu().numpy()) or 0.0
-    return Pass(float(total_loss) / steps, score, recipe.lr * factor)
+    score = mean_iou(world.sum(matrix).cpu().numpy()) or 0.0
+    return Pass(float(world.sum(total_loss)) / steps, score, recipe.lr * factor)
 
 
-def _seeded(seed: int, epoch: int) -> torch.Generator:
-    """A generator for order and augmentation; dropout draws from torch's own, seeded alike."""
+def _seeded(seed: int, epoch: int, world: World) -> torch.Generator:
+    """A generator for order and augmentation, the same on all ranks.
+
+    Dropout draws from torch's own, which is seeded alike, but for each rank otherwise.
+    """
     mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-    torch.manual_seed(mixed)
+    own = [seed, epoch] if world.first else [seed, epoch, world.rank]
+    torch.manual_seed(int(np.random.SeedSequence(own).generate_state(1)[0]))
     return torch.Generator().manual_seed(mixed)
 
 

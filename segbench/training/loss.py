@@ -25,13 +25,25 @@ class Loss:
     weights: Tensor
     lovasz: float = 0.0
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Zero where no pixel is labelled."""
-        loss = cross_entropy(logits, labels, self.weights)
+    def __call__(self, logits: Tensor, labels: Tensor, batch: Tensor | None = None) -> Tensor:
+        """Zero where no pixel is labelled.
+
+        With ``batch``, the ``weight`` of a batch that these are part of, it is their part in the
+        batch's loss: cross-entropies add up to the batch's own, and Lovász losses, each of which
+        sees one part, to their mean weighted as the pixels are.
+        """
+        loss = cross_entropy(logits, labels, self.weights, batch)
         if self.lovasz:
             sampled = (..., slice(None, None, LOVASZ_STRIDE), slice(None, None, LOVASZ_STRIDE))
-            loss = loss + self.lovasz * lovasz_softmax(logits[sampled], labels[sampled])
+            part = lovasz_softmax(logits[sampled], labels[sampled])
+            if batch is not None:
+                part = part * (self.weight(labels) / batch)
+            loss = loss + self.lovasz * part
         return loss
+
+    def weight(self, labels: Tensor) -> Tensor:
+        """The class weights of the labelled pixels, added up: what the cross-entropy divides by."""
+        return _weight(labels, self.weights)
 
 
 def make_loss(
@@ -44,11 +56,20 @@ def make_loss(
     return Loss(weights.to(device), recipe.lovasz)
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean cross-entropy of the labelled pixels; zero where a batch has none."""
+def cross_entropy(
+    logits: Tensor, labels: Tensor, weights: Tensor, batch: Tensor | None = None
+) -> Tensor:
+    """Weighted mean cross-entropy of the labelled pixels; zero where a batch has none.
+
+    The mean is over ``batch``, a sum of weights, where these are part of a larger batch.
+    """
     total = functional.cross_entropy(logits, labels, weights, ignore_index=IGNORED, reduction="sum")
+    return total / (_weight(labels, weights) if batch is None else batch)
+
+
+def _weight(labels: Tensor, weights: Tensor) -> Tensor:
     by_label = functional.pad(weights, (0, IGNORED + 1 - len(weights)))
-    return total / by_label[labels].sum().clamp_min(1e-6)
+    return by_label[labels].sum().clamp_min(1e-6)
 
 
 def lovasz_softmax(logits: Tensor, labels: Tensor) -> Tensor:

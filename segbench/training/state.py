@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from segbench.errors import SegbenchError
@@ -15,6 +19,7 @@ from segbench.inference.checkpoint import BEST, save_checkpoint
 from segbench.model import SegmentationModel
 from segbench.training.changes import changes
 from segbench.training.optimizer import improvements
+from segbench.training.world import ALONE, World
 from segbench.types import Recipe
 
 LAST, STATE = "last.safetensors", "state.pt"
@@ -24,7 +29,8 @@ LAST, STATE = "last.safetensors", "state.pt"
 class Epoch:
     """One line of the learning curve; ``train_miou`` is of every 4th pixel each way.
 
-    Without a validation split ``val_loss`` and ``val_miou`` are None.
+    Without a validation split ``val_loss`` and ``val_miou`` are None. ``world`` says how many ranks
+    trained, and on how many images at once; None is one process, on whole batches.
     """
 
     epoch: int
@@ -34,6 +40,7 @@ class Epoch:
     val_miou: float | None
     lr: float
     seconds: float
+    world: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,8 @@ class Job:
     """What to train and where to leave it.
 
     ``config`` goes into the checkpoints; what ``trained_config`` leaves of it must be the same on
-    resuming.
+    resuming. A rank of ``world`` sees at most ``micro_batch`` images at once, and accumulates the
+    gradients of its part of a batch; None is all of the part.
     """
 
     recipe: Recipe
@@ -49,16 +57,47 @@ class Job:
     device: torch.device
     output: Path
     config: Mapping[str, Any]
+    world: World = ALONE
+    micro_batch: int | None = None
+
+    def rounds(self, batch_size: int) -> int:
+        """In how many rounds each rank passes its part of a batch of ``batch_size``."""
+        part = -(-batch_size // self.world.size)
+        return min(-(-part // (self.micro_batch or part)), batch_size // self.world.size)
+
+    def images_at_once(self, batch_size: int) -> int:
+        """The most that a rank sees in one of these rounds."""
+        part = -(-batch_size // self.world.size)
+        return -(-part // self.rounds(batch_size))
+
+    def described(self, batch_size: int) -> dict[str, Any] | None:
+        """Who trains, and on how many images at once; None is one process, on whole batches."""
+        at_once = self.images_at_once(batch_size)
+        if self.world.size == 1 and at_once == batch_size:
+            return None
+        return {**self.world.described(), "images_at_once": at_once}
 
 
 @dataclass(frozen=True)
 class Learner:
-    """What changes while training."""
+    """What changes while training; ``parallel`` is the model within a world of several."""
 
     model: SegmentationModel
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     average: AveragedModel | None
+    parallel: DistributedDataParallel | None = None
+
+    def logits(self, images: Tensor) -> Tensor:
+        """What the model that is trained makes of ``images``."""
+        logits: Tensor = (self.parallel or self.model)(images)
+        return logits
+
+    def exchanging(self, gradients: bool) -> AbstractContextManager[None]:
+        """In the block, backward adds up the ranks' gradients, or leaves them for a later one."""
+        if gradients or self.parallel is None:
+            return nullcontext()
+        return self.parallel.no_sync()
 
     @property
     def kept(self) -> SegmentationModel:
@@ -96,6 +135,16 @@ def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
     }
     with draft_of(job.output / STATE) as draft, draft.open("wb") as file:
         torch.save(state, file)
+
+
+def worlds(curve: Sequence[Epoch]) -> list[dict[str, Any]] | None:
+    """Who trained: for so many ``epochs`` each; None where all was one process."""
+    parts = [
+        (dict(world or {}), len(list(same))) for world, same in groupby(curve, lambda e: e.world)
+    ]
+    if not any(world for world, _ in parts):
+        return None
+    return [{"epochs": epochs, "ranks": 1, **world} for world, epochs in parts]
 
 
 def load_state(job: Job, learner: Learner) -> list[Epoch]:

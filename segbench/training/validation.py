@@ -15,6 +15,7 @@ from segbench.inference.tensors import confusion_on_device, resize_logits, to_de
 from segbench.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.scoring.confusion import mean_iou
+from segbench.training.world import ALONE, World
 from segbench.types import IGNORED, ClassMap, Dataset, Frame
 
 BATCH = 4
@@ -33,7 +34,8 @@ class Validation:
 class Validator:
     """Scores a network in the precision of its training.
 
-    ``images`` (N, H, W, 3) are the frames' at training size; logits are resized to the labels.
+    ``images`` (N, H, W, 3) are the frames' at training size; logits are resized to the labels. Each
+    rank of ``world`` has its own frames, and the score is that of all.
     """
 
     dataset: Dataset
@@ -42,6 +44,7 @@ class Validator:
     device: torch.device
     precision: str
     reporter: Reporter
+    world: World = ALONE
 
     @torch.inference_mode()
     def __call__(self, model: SegmentationModel) -> Validation:
@@ -56,6 +59,8 @@ class Validator:
             truth = torch.from_numpy(label).to(self.device).long()[None]
             loss += functional.cross_entropy(logits, truth, ignore_index=IGNORED, reduction="sum")
             matrix += confusion_on_device(logits, truth)
+        self.world.sum(matrix)
+        self.world.sum(loss)
         pixels = max(1, int(matrix.sum()))
         return Validation(float(loss) / pixels, mean_iou(matrix.cpu().numpy()) or 0.0)
 

@@ -187,7 +187,26 @@ def test_memory_that_is_not_there_is_said_with_batch_and_size(
     monkeypatch.setattr("segbench.training.fit.augment", too_large)
     result = run("--epochs", "1")
     assert result.exit_code == 1
-    assert "Out of memory with a batch of 2 at 32x64" in result.output
+    assert "Out of memory with a batch of 2 at 32x64; give --batch-size auto" in result.output
+
+
+def test_a_batch_that_does_not_fit_is_accumulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    for images, output in ((9, "whole"), (1, "rounds")):
+        monkeypatch.setattr("segbench.training.memory.images_in_memory", lambda *_, n=images: n)
+        folders = ("--output", f"{output}-out", "--results", output)
+        result = run("--batch-size", "auto", "--epochs", "1", *folders)
+        assert result.exit_code == 0, result.output
+        rounds = {"whole": "2 images at once", "rounds": "1 image at once"}[output]
+        assert rounds in result.output
+    assert run("--epochs", "1", "--output", "plain-out", "--results", "plain").exit_code == 0
+    whole, rounds, plain = (
+        read_record(next(Path(name).glob("run/*.json"))) for name in ("whole", "rounds", "plain")
+    )
+    assert whole.metrics == plain.metrics
+    assert whole.config_hash == rounds.config_hash == plain.config_hash
+    (part,) = rounds.provenance["world"]
+    assert (part["ranks"], part["images_at_once"]) == (1, 1)
+    assert whole.provenance["world"] is None
 
 
 def test_a_full_disk_is_noticed_before_anything_is_decoded(
@@ -283,6 +302,7 @@ def test_a_run_over_other_data_is_another_run() -> None:
         (["--size", "0x64"], "is empty"),
         (["--size", "64"], "'64'"),
         (["--batch-size", "0"], "0 is not in the range"),
+        (["--batch-size", "all"], "'all' is not a number, nor auto"),
         (["--epochs", "0"], "0 is not in the range"),
         (["--lr", "0"], "is not in the range"),
         (["--lr", "nan"], "'--lr': nan"),

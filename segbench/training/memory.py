@@ -1,0 +1,107 @@
+"""How many images a training step may see at once, where the batch does not fit the memory."""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from segbench.data.frames import Split
+from segbench.device import training_dtype
+from segbench.device.memory import available_memory
+from segbench.errors import SegbenchError, kept, out_of_memory
+from segbench.inference.tensors import to_device, weight_format
+from segbench.model import SegmentationModel
+from segbench.training.loss import make_loss
+from segbench.training.optimizer import make_optimizer
+from segbench.training.state import Job
+
+SAMPLE = 2
+"""One image may leave batch norm a single value."""
+PEAK = 2.0
+"""On CPUs a step's peak beside the activations that it keeps for its gradients: measured 1.2
+(MobileNet, VGG16) to 1.7 (ERFNet)."""
+PER_WEIGHT = 3
+"""A gradient and AdamW's two moments."""
+
+
+def largest_micro_batch(model: SegmentationModel, split: Split, job: Job) -> int:
+    """A rank's part of the batch, or its half, quarter, ...: the first that fits on all ranks.
+
+    GPUs try a step of each. CPUs lend more memory than they have and then kill, so there the
+    bytes that a step keeps are counted on two images. Raises SegbenchError where nothing fits.
+    """
+    part = job.images_at_once(min(job.recipe.batch_size, len(split.images)))
+    chosen = range(part.bit_length() + 1)
+    sizes = list(dict.fromkeys(-(-part // 2**halvings) for halvings in chosen))
+    devices = [torch.cuda.current_device()] if job.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        if job.device.type == "cuda":
+            mine = next((count for count in sizes if _fits(model, split, job, count)), 0)
+        else:
+            most = images_in_memory(model, split, job)
+            mine = next((count for count in sizes if count <= most), 0)
+    smallest: int = min(job.world.gather(mine))
+    if smallest == 0:
+        height, width = job.recipe.crop or job.recipe.size
+        raise SegbenchError(
+            f"Not even one image of {height}x{width} fits the memory in training; make --size or "
+            "--crop smaller."
+        )
+    return smallest
+
+
+def images_in_memory(model: SegmentationModel, split: Split, job: Job) -> int:
+    """How many images at once a step on CPUs has memory for, beside the host's other ranks."""
+    weights = {each.untyped_storage().data_ptr() for each in model.parameters()}
+    activations: dict[int, int] = {}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            activations[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    trained = deepcopy(model)
+    weights |= {each.untyped_storage().data_ptr() for each in trained.parameters()}
+    with saved_tensors_hooks(count, lambda tensor: tensor):
+        _loss(trained, split, job, SAMPLE)
+    ranks = -(-job.world.size // job.world.hosts)
+    free = available_memory() / ranks - PER_WEIGHT * 4 * model.count_parameters()
+    return int(max(0, free) / (PEAK * sum(activations.values()) / SAMPLE))
+
+
+def _fits(model: SegmentationModel, split: Split, job: Job, count: int) -> bool:
+    """Whether a copy of the model takes a step on ``count`` images."""
+    dtype = training_dtype(job.recipe.precision, job.device)
+    try:
+        trained = deepcopy(model).to(job.device)
+        trained.to(memory_format=weight_format(model, dtype, job.device))
+        optimizer = make_optimizer(trained, job.recipe)
+        _loss(trained, split, job, count).backward()
+        optimizer.step()
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        kept(error)
+        return False
+    finally:
+        trained = optimizer = None  # type: ignore[assignment]
+        torch.cuda.empty_cache()
+    return True
+
+
+def _loss(model: SegmentationModel, split: Split, job: Job, count: int) -> Tensor:
+    """Of the first ``count`` images, which are repeated where there are fewer."""
+    recipe = job.recipe
+    dtype = training_dtype(recipe.precision, job.device)
+    height, width = recipe.crop or recipe.size
+    chosen = np.arange(count) % len(split.images)
+    images = to_device(split.images[chosen][:, :height, :width], job.device, dtype)
+    labels = torch.from_numpy(split.labels[chosen][:, :height, :width]).to(job.device).long()
+    loss = make_loss(recipe, split.labels[:1], model.classes, job.device)
+    model.train()
+    with torch.autocast(job.device.type, dtype, enabled=dtype != torch.float32):
+        logits = model(images)
+    return loss(logits.float(), labels)

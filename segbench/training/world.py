@@ -1,0 +1,235 @@
+"""The processes that train one network together: those that torchrun started, or this one alone."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from segbench.device import resolve_device
+from segbench.errors import InterruptedRun, OptionError, SegbenchError
+from segbench.types import Size
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.distributed import Store
+    from torch.nn.parallel import DistributedDataParallel
+
+    from segbench.model import SegmentationModel
+
+T = TypeVar("T")
+PATIENCE = timedelta(hours=1)
+"""A rank may wait so long for another, which may be decoding the images of its host."""
+LAST_WORDS = timedelta(seconds=10)
+SMALL = 16
+"""Below so many images batch norm's statistics are too noisy (Wu and He, "Group Normalization",
+ECCV 2018, figure 1), and are taken over the ranks."""
+
+
+@dataclass(frozen=True)
+class World:
+    """This process is ``rank`` of ``size``, which run on so many ``hosts``.
+
+    ``backend`` is what gradients travel by, "gloo" or "nccl". Alone, its methods do nothing.
+    """
+
+    rank: int = 0
+    size: int = 1
+    hosts: int = 1
+    backend: str | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether this rank is the one that writes and speaks."""
+        return self.rank == 0
+
+    def described(self) -> dict[str, Any]:
+        """For a record, which names no host."""
+        return {"ranks": self.size, "hosts": self.hosts, "backend": self.backend}
+
+    @property
+    def share(self) -> slice:
+        """This rank's frames of a split: every ``size``-th, so that each frame has one rank."""
+        return slice(self.rank, None, self.size)
+
+    def rows(self, count: int) -> slice:
+        """This rank's part of a batch of ``count``."""
+        return even_parts(count, self.size)[self.rank]
+
+    def sum(self, tensor: "Tensor") -> "Tensor":
+        """Add up the ranks' tensors, in place."""
+        if self.size > 1:
+            import torch.distributed
+
+            torch.distributed.all_reduce(tensor)
+        return tensor
+
+    def gather(self, value: T) -> list[T]:
+        """Each rank's value, in order, on every rank."""
+        if self.size == 1:
+            return [value]
+        import torch.distributed
+
+        values: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+    def tell(self, value: T) -> T:
+        """The first rank's value, on every rank."""
+        if self.size == 1:
+            return value
+        import torch.distributed
+
+        values = [value]
+        torch.distributed.broadcast_object_list(values)
+        return values[0]
+
+    def parallel(
+        self, model: "SegmentationModel", images: int, size: Size
+    ) -> "DistributedDataParallel | None":
+        """What adds up the gradients over the ranks while it trains ``model``; None alone.
+
+        ``images`` of ``size`` are those that a rank sees at once. Where they are few the model's
+        batch norms take their statistics over all ranks.
+        """
+        if self.size == 1:
+            return None
+        from torch.nn.parallel import DistributedDataParallel
+
+        from segbench.training.batch_norm import over_all_ranks
+
+        trained = over_all_ranks(model) if images < SMALL else model
+        return DistributedDataParallel(
+            trained,
+            gradient_as_bucket_view=True,
+            find_unused_parameters=has_unused_weights(model, size),
+        )
+
+    def align(self, *modules: "nn.Module | None") -> None:
+        """Give all ranks the first one's buffers: without a shared batch norm each has its own."""
+        if self.size == 1:
+            return
+        import torch.distributed
+
+        for module in modules:
+            for buffer in module.buffers() if module is not None else ():
+                torch.distributed.broadcast(buffer, 0)
+
+
+ALONE = World()
+
+
+def even_parts(count: int, parts: int) -> list[slice]:
+    """``count`` rows in so many parts, whose sizes differ by one at most."""
+    return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
+
+
+def has_unused_weights(model: "SegmentationModel", size: Size) -> bool:
+    """Whether some weights have no part in the logits of an image, as in timm's HRNet."""
+    import torch
+
+    model.eval()
+    weights = list(model.parameters())
+    logits = model(torch.zeros(1, 3, *size, device=weights[0].device))
+    gradients = torch.autograd.grad(logits.sum(), weights, allow_unused=True)
+    return any(gradient is None for gradient in gradients)
+
+
+def started_by_torchrun() -> bool:
+    """Whether this process is one of several that torchrun started."""
+    return "LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+@contextmanager
+def joined(device: str) -> Iterator[World]:
+    """The world of this process; ``device`` is what ``--device`` names.
+
+    On GPUs each rank takes the one of its number on the host. What fails on one rank ends all, and
+    is said once, by the rank that failed first.
+    """
+    if not started_by_torchrun():
+        yield ALONE
+        return
+    import torch
+    from torch import distributed
+    from torch.distributed.rendezvous import rendezvous
+
+    nccl = device != "cpu" and torch.cuda.is_available()
+    store, rank, size = next(rendezvous("env://"))
+    words = distributed.PrefixStore("segbench", store)
+    try:
+        distributed.init_process_group(
+            "cpu:gloo,cuda:nccl" if nccl else "gloo",
+            store=store,
+            rank=rank,
+            world_size=size,
+            timeout=PATIENCE,
+        )
+        _take_gpu(device)
+        world = World(rank, size, backend="nccl" if nccl else "gloo")
+        hosts = len(set(world.gather(socket.gethostname())))
+        yield World(rank, size, hosts, world.backend)
+    except (Exception, KeyboardInterrupt) as error:
+        _end(error, rank, words)
+    distributed.destroy_process_group()
+
+
+def _take_gpu(device: str) -> None:
+    """Make the GPU of this rank the one that "cuda" means."""
+    import torch
+
+    chosen = resolve_device(device)
+    if chosen.type != "cuda":
+        return
+    if chosen.index is not None:
+        raise OptionError(f"--device {device} is one GPU for all ranks; give --device cuda.")
+    ranks, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+    if ranks > gpus:
+        raise SegbenchError(
+            f"torchrun started {ranks} ranks on a host with {gpus} GPUs; start one for each GPU, "
+            "or give --device cpu."
+        )
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+
+
+def _end(error: BaseException, rank: int, words: "Store") -> NoReturn:
+    """End this rank: with its error where it is the first to fail, silently after another."""
+    failed_before = _failed_before(words)
+    if failed_before:
+        raise SystemExit(1) from error
+    if lost_another_rank(error):
+        error = SegbenchError(
+            "Another rank has ended, or cannot be reached; go on with the same options and "
+            "--resume, also with another number of ranks."
+        )
+    if not isinstance(error, click.ClickException):
+        raise error
+    if rank > 0 and not isinstance(error, InterruptedRun):
+        click.echo(f"Rank {rank} on {socket.gethostname()}:", err=True)
+    error.show()
+    words.set("said", "")
+    raise SystemExit(error.exit_code) from error
+
+
+def _failed_before(words: "Store") -> bool:
+    """Whether another rank was first, which has had its say then."""
+    try:
+        if words.add("failed", 1) == 1:
+            return False
+        words.wait(["said"], LAST_WORDS)
+    except RuntimeError:  # torchrun has gone, or the other rank had no words
+        pass
+    return True
+
+
+def lost_another_rank(error: BaseException) -> bool:
+    """Whether a collective failed for want of another rank; gloo's errors have no type."""
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or (
+        isinstance(error, RuntimeError) and "gloo" in str(error)
+    )
