@@ -54,8 +54,10 @@ def work_on_ray(suite: Suite, shop: Shop, address: str, board: Board) -> None:
     Raises InterruptedRun where the user stops it, which ends the processes on the hosts.
     """
     for entry in suite.entries:
-        if isinstance(entry.source, Training) and entry.source.options.tensorboard:
-            raise SegbenchError(f"{entry.label}: tensorboard is for this machine; leave it out.")
+        if isinstance(entry.source, Training) and entry.source.options.trackers:
+            raise SegbenchError(
+                f"{entry.label}: tracker is for trainings on this machine; leave it out."
+            )
     with connected(address) as cluster:
         work = _Work(suite, shop, cluster, board)
         try:
