@@ -55,6 +55,8 @@ def suite(context: click.Context, file: Path, dry_run: bool, init: bool) -> None
     asked = read_suite(file, commands, registry)
     if not dry_run:
         check_writable(asked.results, "results")
+        for name, folder in asked.written().items():
+            check_writable(folder, name)
     reporter = Reporter()
     rows: list[Row] = []
     try:
