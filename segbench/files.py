@@ -44,7 +44,8 @@ def draft_of(path: Path) -> Iterator[Path]:
             yield draft
             draft.replace(path)
     except OSError as error:
-        raise SegbenchError(f"{path} cannot be written ({error.strerror}).") from error
+        shown = path.parent.parent / path.name if path.parent.suffix == ENDING else path
+        raise SegbenchError(f"{shown} cannot be written ({error.strerror}).") from error
 
 
 @contextmanager

@@ -66,6 +66,8 @@ def suite(
     asked = read_suite(file, commands, registry)
     if not dry_run:
         check_writable(asked.results, "results")
+        for name, folder in asked.written().items():
+            check_writable(folder, name)
     reporter = Reporter()
     shop = Shop(asked.results, registry, reporter, unset)
     rows: list[Row] = []

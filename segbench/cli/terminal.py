@@ -58,7 +58,7 @@ class Commands(click.Group):
 
 
 def _end() -> None:
-    """Let Python end soon: torch's modules take seconds to collect, and an interrupt is no use now.
+    """Let Python end soon and in peace: torch's modules would take seconds to collect.
 
     What is registered last is done first.
     """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import segbench
 from segbench.errors import SegbenchError, memory_may_be_short
-from segbench.files import draft_of
+from segbench.files import check_writable, draft_of
 from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import EngineOptions, calibration_for, check_machine, load_to_export
 from segbench.plugins import Registry
@@ -68,6 +68,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         check_machine([runtime])  # the file is for this machine then
     network = load_to_export(options, registry, reporter)
     calibration = calibration_for(options, network, registry, reporter)
+    check_writable(options.output.parent, needed=4 * network.model.count_parameters())
     setup = Setup(
         network.size,
         options.batch_size,

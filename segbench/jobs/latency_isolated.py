@@ -6,9 +6,11 @@ import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import TypeVar, cast
 
 from segbench.errors import SegbenchError
+from segbench.processes import HANGS, LOOK, kill_if_it_hangs
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -17,8 +19,9 @@ T = TypeVar("T")
 def in_own_process(work: Callable[[A], T], asked: A, name: str, shape: str) -> T:
     """What ``work`` returns, done in a fresh process; SegbenchError when that process dies.
 
-    ``name`` and ``shape``, the batch and size that took the memory, are for the error. An
-    interrupt reaches both processes; this one waits for the other to end its work.
+    It is killed where it hangs. ``name`` and ``shape``, the batch and size that took the memory,
+    are for the error. An interrupt reaches both processes; this one waits for the other to end
+    its work.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -26,10 +29,12 @@ def in_own_process(work: Callable[[A], T], asked: A, name: str, shape: str) -> T
     process.start()
     sender.close()
     try:
-        answer = _receive(receiver)
+        answer = _receive(receiver, process)
     except KeyboardInterrupt:
-        answer = _receive(receiver)
+        answer = _receive(receiver, process)
     process.join()
+    if answer is HANGS:
+        raise SegbenchError(f"{name} hangs: {HANGS}.")
     if answer is None:
         raise SegbenchError(f"{name} {_cause_of_death(process.exitcode or 0, shape)}")
     if isinstance(answer, SegbenchError):
@@ -37,7 +42,12 @@ def in_own_process(work: Callable[[A], T], asked: A, name: str, shape: str) -> T
     return cast(T, answer)
 
 
-def _receive(receiver: Connection) -> object:
+def _receive(receiver: Connection, process: BaseProcess) -> object:
+    """Its answer; None where it died, ``HANGS`` where it did and was killed."""
+    looks = kill_if_it_hangs(process.pid or 0)
+    while not receiver.poll(LOOK):
+        if next(looks):
+            return HANGS
     try:
         return receiver.recv()
     except EOFError:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from segbench.errors import InterruptedRun, SegbenchError
-from segbench.files import scratch_folder
+from segbench.files import check_writable, scratch_folder
 from segbench.inference.calibration import gather
 from segbench.inference.sources import Source, check_source, load_source
 from segbench.plugins import Registry
@@ -40,6 +40,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
     What an interrupted run has left in the JSON file is not measured again.
     """
     check_source(options.checkpoint)
+    check_writable(options.output)
     from segbench.int8.layer_costs import Costing
     from segbench.int8.network import cached_ranges, quantized
     from segbench.int8.report import Report, draw_chart, read_json, write_csv, write_json

@@ -12,7 +12,7 @@ import PIL.Image
 from segbench.data.frames import read_image
 from segbench.data.layouts import provide
 from segbench.errors import SegbenchError
-from segbench.files import draft_of
+from segbench.files import check_writable, draft_of
 from segbench.inference.opened import (
     EngineOptions,
     Opened,
@@ -47,6 +47,7 @@ def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> in
         raise SegbenchError(f"{options.dataset.name!r} has no test server to submit to.")
     if options.output.exists() and (options.output.is_file() or any(options.output.iterdir())):
         raise SegbenchError(f"--output {options.output} exists already; name a new one.")
+    check_writable(options.output.parent)
     with draft_of(options.output) as draft:
         zipped = options.output.suffix == ".zip"
         folder = draft.with_name("files") if zipped else draft

@@ -46,6 +46,7 @@ REGISTRY = Registry.of(
             short_of_memory,
             lacking=lambda: "This machine lacks it.",
             export=write_a_word,
+            export_suffixes=(".engine",),
         ),
     ],
 )
@@ -102,9 +103,10 @@ def test_a_file_is_written_on_a_machine_that_cannot_run_it(trained: Path, tmp_pa
         "runs-elsewhere",
     )
     assert result.output == "Error: This machine lacks it.\n"
-    path = tmp_path / "a.onnx"
+    path = tmp_path / "a.engine"
     result = export(trained, tmp_path, "--runtime", "runs-elsewhere", "--output", str(path))
-    assert path.exists(), result.output
+    assert result.exit_code == 0, result.output
+    assert path.read_text() == "engine"
 
 
 def test_an_engine_for_this_machine_needs_what_it_runs_on(
@@ -174,4 +176,4 @@ def test_what_cannot_be_exported_is_one_sentence(
     result = export(trained, tmp_path, *options)
     assert result.exit_code in (1, 2)
     assert message in result.output
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").rglob("*"))

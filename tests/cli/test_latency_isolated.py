@@ -13,7 +13,7 @@ import pytest
 from segbench.records.record import Record, read_record
 
 PLUGIN = """
-import os, signal, sys
+import os, signal, sys, threading
 import segbench_plugins.runtimes.pytorch.eager as eager
 from segbench.errors import SegbenchError
 from segbench.hookspecs import hookimpl
@@ -55,6 +55,7 @@ def segbench_runtimes():
     yield Runtime("killed", "Dies", dies(lambda: os.kill(os.getpid(), signal.SIGKILL)))
     yield Runtime("aborted", "Dies", dies(os.abort))
     yield Runtime("gone", "Dies", dies(lambda: sys.exit(3)))
+    yield Runtime("hung", "Waits for ever", dies(threading.Event().wait))
     yield Runtime("broken", "Refuses", dies(refuses))
 """
 ROOT = Path(__file__).parents[2]
@@ -115,6 +116,13 @@ def test_a_crash_alone_is_the_error(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "Error: The process of aborted crashed (SIGABRT)." in result.stderr
     assert not records(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs_is_ended_and_named(tmp_path: Path) -> None:
+    result = latency(tmp_path, "hung")
+    assert result.returncode == 1
+    assert "Error: The process of hung hangs: it did nothing for 6 seconds" in result.stderr
 
 
 @pytest.mark.slow

@@ -1,5 +1,8 @@
 """The dataset ``streets``: drawn once, and not to be solved by colour and row alone."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,6 +83,17 @@ def test_many_frames_are_drawn_by_several_processes_alike(
         path.unlink()
     monkeypatch.setattr(draw_missing, "CHUNK", 3)
     assert {path: path.read_bytes() for path in draw(dataset, "train")} == alone
+
+
+@pytest.mark.skipif(os.name != "posix", reason="orphans have another parent")
+def test_a_process_that_draws_ends_with_its_parent(dataset: Dataset) -> None:
+    folder = dataset.locate(Path("nowhere"))
+    nobody = "1" if os.getppid() != 1 else "2"
+    subprocess.run(
+        [sys.executable, "-m", draw_missing.__name__, nobody, folder, "0", "64", "128", "0", "1"],
+        check=True,
+    )
+    assert not list(folder.rglob("*.png"))
 
 
 def test_two_runs_may_draw_it_at_once(dataset: Dataset) -> None:

@@ -47,6 +47,16 @@ def test_a_failed_block_leaves_what_was_there(tmp_path: Path) -> None:
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 
+def test_the_error_in_a_draft_of_a_draft_names_the_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(SegbenchError) as error,
+        draft_of(tmp_path / "a") as draft,
+        draft_of(draft),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert error.value.message == f"{tmp_path / 'a'} cannot be written (No space left on device)."
+
+
 def test_files_and_folders_follow_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o002)
     try:

@@ -1,19 +1,24 @@
 """Draw the frames that a folder of streets lacks, on every core.
 
 A frame takes about 50 ms of plain Python, so chunks of frames are drawn by processes of their own:
-``python -m segbench_plugins.datasets.streets.draw_missing`` with FOLDER SEED HEIGHT WIDTH NUMBER...
+``python -m segbench_plugins.datasets.streets.draw_missing`` with PARENT FOLDER SEED HEIGHT WIDTH
+NUMBER... It ends when the process PARENT does.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from segbench.cache import digest, noted
 from segbench.device.cpu import usable_cores
 from segbench.errors import DataError
 from segbench.files import scratch_folder
+from segbench.processes import HANGS, LOOK, kill_if_it_hangs
 from segbench.progress import Reporter
 from segbench.text import counted
 from segbench.types import Size
@@ -43,10 +48,18 @@ def draw_missing(
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
 
     def draw(chunk: Sequence[int]) -> None:
-        arguments = map(str, (folder, seed, *size, *chunk))
-        subprocess.run(
-            [sys.executable, "-m", __name__, *arguments], check=True, stderr=subprocess.PIPE
-        )
+        arguments = map(str, (os.getpid(), folder, seed, *size, *chunk))
+        command = [sys.executable, "-m", __name__, *arguments]
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as worker:
+            looks = kill_if_it_hangs(worker.pid)
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    _, said = worker.communicate(timeout=LOOK)
+                    break
+                if next(looks):
+                    raise subprocess.CalledProcessError(-9, command, stderr=HANGS.encode())
+        if worker.returncode:
+            raise subprocess.CalledProcessError(worker.returncode, command, stderr=said)
 
     try:
         if len(chunks) <= 1:
@@ -89,5 +102,6 @@ def note_of(folder: Path, number: int) -> Path:
 
 
 if __name__ == "__main__":
-    place, seed, height, width, *wanted = sys.argv[1:]
-    draw_frames(Path(place), map(int, wanted), (int(height), int(width)), int(seed))
+    parent, place, seed, height, width, *wanted = sys.argv[1:]
+    living = takewhile(lambda _: os.name != "posix" or os.getppid() == int(parent), wanted)
+    draw_frames(Path(place), map(int, living), (int(height), int(width)), int(seed))

@@ -89,6 +89,12 @@ class Suite:
     reports: Path | None = None
     exports: Path | None = None
 
+    def written(self) -> dict[str, Path]:
+        """The folders to write to beside ``results``, by the key that names each."""
+        page = self.page and self.page.parent
+        places = {"page": page, "reports": self.reports, "exports": self.exports}
+        return {name: place for name, place in places.items() if place is not None}
+
 
 def read_suite(path: Path, commands: Mapping[str, click.Command], registry: Registry) -> Suite:
     """The suite in a file; ``commands`` are run, evaluate and latency, whose options it knows.
