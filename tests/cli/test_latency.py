@@ -29,7 +29,7 @@ from tests.tiny import tiny_dataset, write_tiny
 TINY = Backbone("tiny", "Three convolutions", build=lambda convention: TinyEncoder())
 EAGER = Registry.load().runtime("eager")
 DETAILS = {
-    "quantization": {"frames": 1},
+    "quantization": {"frames": ["000"]},
     "int8_layers": ["score8"],
     "float_layers": ["score16"],
     "engine_was_cached": True,

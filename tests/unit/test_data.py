@@ -61,7 +61,7 @@ def test_two_runs_may_build_at_once(folder: Path, own_cache: Path) -> None:
     assert all(np.array_equal(split.images, splits[0].images) for split in splits)
     assert {path.name for path in (own_cache / "frames").iterdir()} == {
         "v3-tiny-key-32x64",
-        "v3-tiny-key-32x64.sha256",
+        "v3-tiny-key-32x64.xxh3",
     }
 
 
