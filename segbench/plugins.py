@@ -80,7 +80,7 @@ class Registry:
     @classmethod
     def load(cls) -> "Registry":
         """Load every installed plugin; a broken one is listed and never raised."""
-        plugins = (plugin for found in _distributions() for plugin in _plugins_of(found))
+        plugins = (plugin for found in _distributions() for plugin in _plugins_of(*found))
         return cls(tuple(sorted(plugins, key=lambda plugin: plugin.name)))
 
     @classmethod
@@ -273,17 +273,17 @@ def _offers(item: Item, wanted: Item) -> bool:
     return type(item) is type(wanted) and item.name == wanted.name
 
 
-def _distributions() -> Iterable[Distribution]:
+def _distributions() -> Iterable[tuple[Origin, Distribution]]:
     """Every installed distribution; of several copies of one the first on the path counts."""
-    found: dict[str, Distribution] = {}
+    found: dict[str, tuple[Origin, Distribution]] = {}
     for distribution in distributions():
-        found.setdefault(_origin(distribution).distribution, distribution)
+        origin = _origin(distribution)
+        found.setdefault(origin.distribution, (origin, distribution))
     return found.values()
 
 
-def _plugins_of(distribution: Distribution) -> Iterable[Plugin]:
+def _plugins_of(origin: Origin, distribution: Distribution) -> Iterable[Plugin]:
     """The distribution's plugins; one that is broken where its metadata cannot be read."""
-    origin = _origin(distribution)
     try:
         points = distribution.entry_points.select(group=GROUP)
     except Exception as error:  # files may be damaged in as many ways as there are
@@ -295,7 +295,8 @@ def _plugins_of(distribution: Distribution) -> Iterable[Plugin]:
 def _origin(distribution: Distribution) -> Origin:
     """Its name and version; where its METADATA is damaged, the name of the folder that has it."""
     try:
-        name, release = distribution.metadata["Name"], distribution.metadata["Version"]
+        metadata = distribution.metadata  # parsed at every access
+        name, release = metadata["Name"], metadata["Version"]
     except Exception:  # files may be damaged in as many ways as there are
         name = release = ""
     folder = getattr(distribution, "_path", None)
