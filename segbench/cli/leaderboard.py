@@ -17,7 +17,7 @@ from segbench.pages.leaderboard import leaderboard_page
 from segbench.plugins import Registry
 from segbench.records.frame import read_frame
 from segbench.records.provenance import devices_here
-from segbench.records.record import Record, read_record
+from segbench.records.record import Record, read_record, without_collector
 from segbench.text import printable
 
 
@@ -58,6 +58,7 @@ from segbench.text import printable
 )
 @click.option("--sort", metavar="COLUMN", help="Sort each table by a column, best first.")
 @click.pass_obj
+@without_collector()
 def leaderboard(
     registry: Registry,
     results: Path,
