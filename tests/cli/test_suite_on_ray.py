@@ -68,16 +68,15 @@ min-seconds = 0.05
 """
 TINY = TOP + '[[train]]\nbackbone = "tiny"\nepochs = 2\n'
 SLOW = TOP + 'cpus = 2\n[[train]]\nbackbone = "slow"\nepochs = 8\nseed = [0, 1]\n'
-PUBLISHED = (
-    TOP
-    + """
+PUBLISHED = f"""
+exports = "exports"
+{TOP}
 [[checkpoint]]
 network = "enet"
 weights = "enet.safetensors"
 dataset = "tiny"
-evaluate.limit = 1
+evaluate = {{ limit = 1, runtime = "onnx" }}
 """
-)
 NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
 HEALTH = {
     "health_check_initial_delay_ms": 0,
@@ -216,6 +215,7 @@ def test_a_caller_outside_the_cluster_has_published_weights_scored_there(
         assert record.provenance["host"] == hosts.head_node.node_id[:12]
         assert record.config["checkpoint_sha256"] == file_sha256(Path("enet.safetensors"))
         assert record.config["weights"].startswith("enet.safetensors@")
+    assert [path.suffix for path in Path("exports").iterdir()] == [".onnx"]
 
 
 def test_a_training_whose_node_is_killed_goes_on_elsewhere(
