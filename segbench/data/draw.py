@@ -41,17 +41,18 @@ def overlay(
     they are.
     """
     weight = round(opacity * 256)
-    weights = np.zeros(256, np.uint16)
-    weights[: len(palette)] = weight
-    weights[IGNORED] = 0
-    tints = np.zeros((256, 3), np.uint16)
-    tints[: len(palette)] = np.array(palette, np.uint16) * weight
+    kept = np.full(256, 256, np.uint16)
+    kept[: len(palette)] = 256 - weight
+    kept[IGNORED] = 256
+    tints = np.full((3, 256), 128, np.uint16)  # half of what is cut off below
+    tints[:, : len(palette)] += np.array(palette, np.uint16).T * weight
     drawn = np.empty(image.shape, np.uint8)
     for start in range(0, len(image), ROWS):  # 16-bit copies of a few rows, not of the picture
         rows = slice(start, start + ROWS)
-        here = class_map[rows]
-        mixed = image[rows] * (256 - weights)[here][..., None] + tints[here]
-        drawn[rows] = (mixed + 128) >> 8
+        here, share = class_map[rows], np.take(kept, class_map[rows])
+        for channel, tint in enumerate(tints):
+            mixed = image[rows, :, channel] * share + np.take(tint, here)
+            drawn[rows, :, channel] = mixed >> 8
     return drawn
 
 

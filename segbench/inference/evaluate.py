@@ -100,7 +100,7 @@ def network_logits(session: Session, image: Image, size: Size) -> Tensor:
     """Logits (1, classes, h, w) of an image, of the network's ``size``."""
     inputs = session.prepare(resize_image(image, size)[None])
     logits = torch.from_numpy(session.fetch(session.run(inputs)))
-    if not torch.isfinite(logits).all():
+    if not torch.stack(logits.aminmax()).isfinite().all():  # a tenth of isfinite of them all
         raise SegbenchError(
             "The network's logits are not finite: its weights, or the precision of its runtime, "
             "overflow; use a runtime in FP32, or train again with a lower --lr."

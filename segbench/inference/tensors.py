@@ -62,15 +62,16 @@ def class_map(logits: Tensor) -> ClassMap:
 def class_map_at(logits: Tensor, size: tuple[int, ...]) -> ClassMap:
     """``class_map`` of ``logits`` (classes, h, w) resized to ``size``, one class after the other.
 
-    So memory does not grow with the number of classes: 10 bytes a pixel.
+    So memory does not grow with the number of classes: 10 bytes a pixel. NumPy compares, several
+    times as fast as torch and without its threads, which an engine needs at the same time.
     """
-    best = resize_logits(logits[None, :1], size)[0, 0].clone()
-    classes = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
-    for number in range(1, len(logits)):
-        each = resize_logits(logits[None, number : number + 1], size)[0, 0]
-        classes[each > best] = number
-        torch.maximum(best, each, out=best)
-    return classes.cpu().numpy()
+    resized = (resize_logits(each[None, None], size)[0, 0].cpu().numpy() for each in logits)
+    best = next(resized).copy()
+    classes = np.zeros(best.shape, np.uint8)
+    for number, each in enumerate(resized, 1):
+        np.copyto(classes, np.uint8(number), where=each > best)
+        np.maximum(best, each, out=best)
+    return classes
 
 
 def confusion_on_device(logits: Tensor, labels: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from segbench.data.draw import caption, legend, overlay
+from segbench.data.frames import resize_image
 from segbench.inference.evaluate import network_logits
 from segbench.inference.opened import Opened
 from segbench.inference.tensors import class_map_at
@@ -79,8 +80,12 @@ def stages(
     """What is done to each Still, one after the other, until a file has it."""
     rate, names = Rate(), Legend(opened.dataset)
 
-    def network(still: Still) -> tuple[Still, Tensor]:
-        return still, network_logits(opened.session, still.image, opened.size)
+    def resize(still: Still) -> tuple[Still, Image]:
+        return still, resize_image(still.image, opened.size)
+
+    def network(resized: tuple[Still, Image]) -> tuple[Still, Tensor]:
+        still, image = resized
+        return still, network_logits(opened.session, image, opened.size)
 
     def draw(seen: tuple[Still, Tensor]) -> tuple[Still, Image]:
         still, logits = seen
@@ -96,7 +101,7 @@ def stages(
         still, stored = finished
         writer.write(stored, still.time, still.duration)
 
-    return {NETWORK: network, "draw": draw, "encode": encode}
+    return {"resize": resize, NETWORK: network, "draw": draw, "encode": encode}
 
 
 def side_by_side(
