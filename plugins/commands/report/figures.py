@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from io import BytesIO
+from itertools import pairwise
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -19,11 +20,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from segbench.data.draw import mark_errors, overlay
+from segbench.data.draw import overlay
 from segbench.latency.statistics import (
     Seconds,
     percentile,
-    percentiles_over_time,
     supported_percents,
 )
 from segbench.scoring.bootstrap import Interval
@@ -34,6 +34,7 @@ from segbench.types import IGNORED, ClassMap, Color, Image
 COLUMN, PAGE, FRAMES = 3.5, 7.16, 9.0
 DPI = 200
 OPACITY = 0.6
+ERROR = (208, 32, 32)
 LEGEND_COLUMNS = 8
 BLUE, PALE, ORANGE, GREY, INK = "#2b6ca3", "#9bbfdd", "#c8641b", "#8a8f94", "#1d1f21"
 LONGEST = 22
@@ -256,6 +257,33 @@ def frame_rows(
     ]
     figure.legend(handles=patches, loc="outside lower left", ncols=LEGEND_COLUMNS, handlelength=1)
     return figure
+
+
+def mark_errors(image: Image, truth: ClassMap, predicted: ClassMap) -> Image:
+    """The image in flat grey, and over it each wrong pixel in red.
+
+    ``truth`` and ``predicted`` are (H, W). IGNORED pixels of the truth are white, which the grey
+    never is: nothing counts there.
+    """
+    grey = image.sum(-1, dtype=np.uint16) // 6 + 96
+    marked = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
+    marked[truth != predicted] = ERROR
+    marked[truth == IGNORED] = 255
+    return marked
+
+
+def percentiles_over_time(
+    seconds: Seconds, percents: Sequence[int], windows: int = 24
+) -> tuple[NDArray[np.int64], Seconds]:
+    """Percentiles of stretches of queries, which show a drift.
+
+    The queries, in the order of measuring, are cut into at most ``windows`` stretches of at least
+    twenty. Gives the ``w + 1`` queries at which stretches begin and end, and (w, percents).
+    """
+    count = max(1, min(windows, len(seconds) // 20))
+    edges = np.linspace(0, len(seconds), count + 1).round().astype(np.int64)
+    stretches = [seconds[start:end] for start, end in pairwise(edges)]
+    return edges, np.array([[percentile(s, percent) for percent in percents] for s in stretches])
 
 
 def best_epoch(curve: Sequence[Mapping[str, Any]]) -> int | None:

@@ -4,8 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from segbench.analysis.columns import query, text
-from segbench.analysis.compare import Difference, Latencies, Scores, Setting
-from segbench.analysis.compare_leaderboards import (
+from segbench.analysis.difference import Difference
+from segbench.analysis.rank import Row
+from segbench.cli.terminal import Console, plain_table
+from segbench.text import counted, printable
+
+from .leaderboards import (
     Leaderboard,
     Matched,
     Pair,
@@ -13,8 +17,7 @@ from segbench.analysis.compare_leaderboards import (
     match_latencies,
     match_scores,
 )
-from segbench.analysis.rank import Row
-from segbench.cli.print_comparison import (
+from .print_records import (
     MORE,
     NO_INTERVAL,
     cells,
@@ -23,8 +26,7 @@ from segbench.cli.print_comparison import (
     values,
     verdict,
 )
-from segbench.cli.terminal import Console, plain_table
-from segbench.text import counted, printable
+from .records import Latencies, Scores, Setting
 
 LONGEST = 40
 """Characters of a setting's value that a line about one pair has room for."""

@@ -6,19 +6,13 @@ from typing import Any
 
 from rich.table import Table
 
-from segbench.analysis.compare import (
-    Difference,
-    Latencies,
-    Scores,
-    Setting,
-    compare,
-    differing_config,
-    differing_provenance,
-)
+from segbench.analysis.difference import Difference
 from segbench.cli.print_scores import show
 from segbench.cli.terminal import Console, plain_table
 from segbench.records.record import Record
 from segbench.text import counted, printable
+
+from .records import Latencies, Scores, Setting, compare, differing_config, differing_provenance
 
 WITHIN = "within noise"
 MORE = "more than noise"

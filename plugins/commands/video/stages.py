@@ -16,8 +16,9 @@ from segbench.inference.opened import Opened
 from segbench.inference.tensors import class_map_at
 from segbench.threads import Threads
 from segbench.types import ClassMap, Dataset, Image
-from segbench.video.read import Footage, Orientation, Still
-from segbench.video.write import VideoWriter
+
+from .read import Footage, Orientation, Still
+from .write import VideoWriter
 
 Work = Callable[[Any], Any]
 

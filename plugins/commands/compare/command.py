@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from segbench.analysis.compare_leaderboards import Leaderboard, leaderboard_of, read_leaderboard
-from segbench.cli.compare_leaderboard_tables import print_leaderboards
-from segbench.cli.print_comparison import print_records
 from segbench.errors import SegbenchError
 from segbench.records.record import read_record, read_records
 from segbench.text import printable
+
+from .leaderboards import Leaderboard, leaderboard_of, read_leaderboard
+from .print_leaderboards import print_leaderboards
+from .print_records import print_records
 
 INPUT = click.Path(exists=True, path_type=Path)
 

@@ -11,15 +11,16 @@ import PIL.Image
 from matplotlib.figure import Figure
 
 from segbench.latency.statistics import drift, percentile, supported_percents
-from segbench.pages import figures
-from segbench.pages.figures import View
 from segbench.pages.shell import render
 from segbench.records.arrays import Samples, ScoredFrames
 from segbench.records.record import Record
 from segbench.scoring.bootstrap import bootstrap_iou
 from segbench.scoring.confusion import iou, marginals, ratio
-from segbench.scoring.score import best_and_worst, frame_miou
 from segbench.types import Color, Image
+
+from . import figures
+from .figures import View
+from .frames import best_and_worst, frame_miou
 
 SHORT = 12
 FRAMES_LISTED = 10
@@ -79,6 +80,7 @@ def report_page(record: Record, sections: Sequence[Section]) -> str:
     """A whole HTML document."""
     return render(
         "report.html",
+        package="segbench_plugins.commands.report",
         title=title(record),
         facts=facts(record),
         doubts=doubts(record),

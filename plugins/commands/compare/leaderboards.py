@@ -15,7 +15,12 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from segbench.analysis.compare import (
+from segbench.analysis.rank import NETWORK, Row, leaderboard
+from segbench.errors import SegbenchError
+from segbench.files import read_text
+from segbench.records.record import Record, network_title
+
+from .records import (
     Latencies,
     Scores,
     Setting,
@@ -23,10 +28,6 @@ from segbench.analysis.compare import (
     differing_config,
     differing_provenance,
 )
-from segbench.analysis.rank import NETWORK, Row, leaderboard
-from segbench.errors import SegbenchError
-from segbench.files import read_text
-from segbench.records.record import Record, network_title
 
 RUNS_AS = (*NETWORK, "height", "width", "runtime", "keep_float")
 SAME_SCORE = (*RUNS_AS, "split", "label_scale", "limit", "frames", "score_name")

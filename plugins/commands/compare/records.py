@@ -9,35 +9,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from segbench.analysis.difference import Difference, mean_difference, paired_frames, require_same
 from segbench.errors import SegbenchError
 from segbench.latency.statistics import block_medians, percentile, speedup
 from segbench.records.arrays import ScoredFrames, latency_samples, scored_frames
 from segbench.records.record import Record
-from segbench.scoring.bootstrap import Interval, bootstrap_iou, bootstrap_miou
-from segbench.scoring.confusion import iou, mean_iou, number
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One figure of A and of B; ``interval`` is the 95% interval of B - A."""
-
-    name: str
-    a: float | None
-    b: float | None
-    interval: Interval | None = None
-
-    @property
-    def difference(self) -> float | None:
-        """B - A; None where one of them has no figure."""
-        return None if self.a is None or self.b is None else self.b - self.a
-
-    @property
-    def within_noise(self) -> bool | None:
-        """Whether the interval holds zero; None where there is no interval."""
-        return None if self.interval is None else self.interval[0] <= 0 <= self.interval[1]
+from segbench.scoring.bootstrap import Interval, bootstrap_iou
+from segbench.scoring.confusion import iou, number
 
 
 @dataclass(frozen=True)
@@ -83,14 +61,14 @@ def compare(a: Record, b: Record) -> Scores | Latencies:
 def compare_scores(a: Record, b: Record) -> Scores:
     """The differences over the frames that both records scored with the same labels."""
     for name, default in (("dataset", None), ("label_scale", 1)):
-        _require_same(name, a.config.get(name, default), b.config.get(name, default))
+        require_same(name, a.config.get(name, default), b.config.get(name, default))
     found = compare_frames(scored_frames(a), scored_frames(b))
     return found if found.notes else replace(found, headline=_headline(a, b))
 
 
 def compare_frames(a: ScoredFrames, b: ScoredFrames) -> Scores:
     """The same of frames alone; SegbenchError where classes or labels differ."""
-    before, after = _paired(a, b)
+    before, after = paired_frames(a, b)
     total_a, total_b = before.sum(0), after.sum(0)
     gains = bootstrap_iou(after, before)
     figures = zip(a.classes, iou(total_a), iou(total_b), gains, strict=True)
@@ -102,15 +80,10 @@ def compare_frames(a: ScoredFrames, b: ScoredFrames) -> Scores:
         )
     return Scores(
         frames=len(before),
-        miou=_mean_difference(before, after),
+        miou=mean_difference(before, after),
         classes=tuple(Difference(name, number(x), number(y), gain) for name, x, y, gain in figures),
         notes=tuple(notes),
     )
-
-
-def miou_difference(a: ScoredFrames, b: ScoredFrames) -> Difference:
-    """Mean IoU alone, over the frames that both have; SegbenchError as ``compare_frames``."""
-    return _mean_difference(*_paired(a, b))
 
 
 def compare_latencies(a: Record, b: Record) -> Latencies:
@@ -119,7 +92,7 @@ def compare_latencies(a: Record, b: Record) -> Latencies:
     Turns of one session are compared round by round, which a drift of the machine leaves alone.
     """
     for name in ("scope", "scenario"):
-        _require_same(name, a.config.get(name), b.config.get(name))
+        require_same(name, a.config.get(name), b.config.get(name))
     samples_a, samples_b = latency_samples(a), latency_samples(b)
     session = a.config.get("session")
     paired = session is not None and session == b.config.get("session")
@@ -141,39 +114,6 @@ def compare_latencies(a: Record, b: Record) -> Latencies:
         interval=None if low is None or high is None else (low, high),
         notes=tuple(notes),
     )
-
-
-def _require_same(name: str, a: object, b: object) -> None:
-    if a != b:
-        raise SegbenchError(
-            f"A and B cannot be compared: {name.replace('_', ' ')} {a} in A, but {b} in B."
-        )
-
-
-def _paired(a: ScoredFrames, b: ScoredFrames) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The matrices of the frames that both have, in A's order.
-
-    Each class must have as many labelled pixels in both.
-    """
-    _require_same("classes", ", ".join(a.classes), ", ".join(b.classes))
-    places = {name: place for place, name in enumerate(b.ids)}
-    shared = [(place, places[name]) for place, name in enumerate(a.ids) if name in places]
-    if not shared:
-        raise SegbenchError("A and B cannot be compared: they have no frame in common.")
-    in_a, in_b = map(list, zip(*shared, strict=True))
-    before, after = a.confusions[in_a], b.confusions[in_b]
-    differs = (before.sum(-1) != after.sum(-1)).any(-1)
-    if differs.any():
-        raise SegbenchError(
-            f"A and B cannot be compared: the ground truth of {differs.sum()} frames differs, "
-            f"first {a.ids[in_a[int(differs.argmax())]]}."
-        )
-    return before, after
-
-
-def _mean_difference(before: NDArray[np.int64], after: NDArray[np.int64]) -> Difference:
-    gain = bootstrap_miou(after, before)
-    return Difference("mean", mean_iou(before.sum(0)), mean_iou(after.sum(0)), gain)
 
 
 def _headline(a: Record, b: Record) -> Difference | None:

@@ -1,21 +1,87 @@
-"""Draw what a checkpoint sees into a video."""
+"""``segbench video``: what a checkpoint sees in a video."""
 
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from segbench.cli import options as shared
+from segbench.cli.sources import engine_options, take_engine
+from segbench.cli.terminal import echo
 from segbench.data.skipped import skipped_in, skipped_sentence
-from segbench.errors import InterruptedRun, SegbenchError
+from segbench.errors import DataError, InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.opened import EngineOptions, Opened, load_and_open
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.text import counted
 
 if TYPE_CHECKING:
-    from segbench.video.read import Footage
+    from .read import Footage
+
+
+class RateType(click.ParamType):
+    """Frames a second: ``25``, ``29.97`` or ``30000/1001``."""
+
+    name = "FPS"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        """Parse "30000/1001" to the fraction that it is."""
+        try:
+            rate = Fraction(str(value)).limit_denominator(1001)
+        except (ValueError, ZeroDivisionError):
+            rate = Fraction(0)
+        if not 0 < rate <= 1000:
+            self.fail(f"{value!r} is not a frame rate; write 25, 29.97 or 30000/1001.", param, ctx)
+        return rate
+
+
+@click.command()
+@click.argument("input", type=click.Path(path_type=Path))
+@engine_options
+@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="OUT.mp4")
+@click.option("--fps", type=RateType(), help="Frame rate of a folder of frames.")
+@click.option(
+    "--start",
+    type=shared.FiniteRange(min=0),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Skip the video before this time.",
+)
+@click.option("--max-frames", type=shared.COUNT, help="Stop after this many frames.")
+@shared.opacity
+@click.pass_obj
+def video(registry: Registry, **given: Any) -> None:
+    """Draw the classes that a checkpoint sees over a video or a folder of numbered frames.
+
+    The MP4 has the input's frames, times, size and rotation, and no sound. The measured frame rate,
+    the runtime and the device are shown in a corner, the classes seen so far along the lower edge.
+    A video of odd height or width keeps its size as H.264 4:4:4, which some players cannot show.
+
+    Where the input is damaged or cut off the video ends, and the exit code is 1.
+
+    Ctrl-C ends the video at that frame; it can be played. A second one drops it.
+    """
+    chosen = VideoOptions(**take_engine(given, registry), **given)
+    made = make_video(chosen, registry, Reporter())
+    frames = counted(made.frames, "frame")
+    work = sum(made.seconds.values())
+    shares = ", ".join(f"{name} {spent / work:.0%}" for name, spent in made.seconds.items())
+    echo(
+        f"{chosen.output}: {frames}, {made.rate:.1f} frames/s with "
+        f"{chosen.runtime.name}, {made.engine}"
+    )
+    echo(f"Work: {shares}")
+    if made.interrupted:
+        raise InterruptedRun(f"Interrupted: {chosen.output} ends after {frames}.")
+    if made.troubles:
+        raise DataError(" ".join(made.troubles))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +117,6 @@ def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) ->
 
     An interrupt, or the end of what can be decoded, ends the video there, and it is kept.
     """
-    if find_spec("av") is None:
-        raise SegbenchError('Videos need PyAV: pip install "segbench[video]".')
     if options.output.suffix.lower() != ".mp4":
         raise SegbenchError(f"--output {options.output} is no .mp4 file; name one.")
     if options.output.is_dir():
@@ -60,7 +124,7 @@ def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) ->
 
     import av
 
-    from segbench.video.read import open_footage
+    from .read import open_footage
 
     if skipped := skipped_in(options.input):
         reporter.say(skipped_sentence(skipped))
@@ -83,8 +147,8 @@ def _write(
     options: VideoOptions,
     reporter: Reporter,
 ) -> Made:
-    from segbench.video.stages import side_by_side, stages
-    from segbench.video.write import VideoWriter
+    from .stages import side_by_side, stages
+    from .write import VideoWriter
 
     runtime = options.runtime.name
     started, interrupted = perf_counter(), False

@@ -10,7 +10,8 @@ from av.video.reformatter import Colorspace
 
 from segbench.errors import SegbenchError
 from segbench.types import Image
-from segbench.video.read import Footage
+
+from .read import Footage
 
 OPTIONS = {"preset": "veryfast", "crf": "20"}
 BT601 = 6

@@ -1,14 +1,17 @@
-"""Predictions on a test split in the form that a benchmark's server takes."""
+"""``segbench submit``: a test split's predictions in the form of the benchmark's server."""
 
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import click
 import numpy as np
 import PIL.Image
 
+from segbench.cli import options as shared
+from segbench.cli.terminal import echo
 from segbench.data.frames import read_image
 from segbench.data.layouts import provide
 from segbench.errors import SegbenchError
@@ -23,10 +26,30 @@ from segbench.inference.opened import (
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.scoring.predictions import read_prediction
+from segbench.text import counted
 from segbench.types import ClassMap, Dataset, Frame, Image, Submittable
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@click.command()
+@click.option("--checkpoint", type=click.Path(path_type=Path), required=True)
+@click.option("--dataset", "dataset_name", required=True)
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="A new folder or .zip file."
+)
+@shared.data_root
+@shared.device
+@click.pass_obj
+def submit(registry: Registry, dataset_name: str, **given: Any) -> None:
+    """Predict the test split and write the files to upload."""
+    dataset, runtime = registry.dataset(dataset_name), registry.runtime("eager")
+    chosen = SubmitOptions(dataset=dataset, runtime=runtime, **given)
+    count = write_submission(chosen, registry, Reporter())
+    echo(f"{counted(count, 'file')} in {chosen.output}")
+    if isinstance(chosen.dataset.benchmark, Submittable):
+        echo(chosen.dataset.benchmark.upload)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +60,7 @@ class SubmitOptions(EngineOptions):
     output: Path
 
 
-def submit(options: SubmitOptions, registry: Registry, reporter: Reporter) -> int:
+def write_submission(options: SubmitOptions, registry: Registry, reporter: Reporter) -> int:
     """Write the prediction files, read each again, and give their number.
 
     Raises SegbenchError when the dataset has no server to submit to, and when the output exists.
