@@ -37,6 +37,13 @@ def submit() -> "click.Command":
     return submit
 
 
+def suite() -> "click.Command":
+    """``segbench suite``."""
+    from .suite.command import suite
+
+    return suite
+
+
 def video() -> "click.Command":
     """``segbench video``."""
     from .video.command import video
@@ -55,6 +62,11 @@ def segbench_commands() -> Iterable[Command]:
         "report", "Draw a record or a checkpoint as one HTML page that needs no network.", report
     )
     yield Command("submit", "Predict the test split and write the files to upload.", submit)
+    yield Command(
+        "suite",
+        "Train, score, export, time and rank what a TOML FILE (default: suite.toml) names.",
+        suite,
+    )
     yield Command(
         "video",
         "Draw the classes that a checkpoint sees over a video or a folder of numbered frames.",

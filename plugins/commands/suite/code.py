@@ -21,7 +21,7 @@ def code_of(items: Iterable[Item], registry: Registry) -> Code:
     found: dict[str, str | None] = {
         "segbench": segbench.__version__,
         "commit of segbench": commit and commit[:12] + (" with changes" if dirty else ""),
-        "source of segbench": _digest("segbench"),
+        **{f"source of {name}": _digest(name) for name in ("segbench", __name__.split(".")[0])},
     }
     for item in items:
         origin = registry.origin(item)

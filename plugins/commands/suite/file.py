@@ -31,13 +31,14 @@ from segbench.jobs.latency import (
     with_fp16,
 )
 from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
-from segbench.jobs.suite.jobs import Training
-from segbench.jobs.suite.resources import KEYS, Resources
-from segbench.jobs.suite.shop import Subject
 from segbench.latency.group import REFERENCE
 from segbench.plugins import Registry
 from segbench.text import counted
 from segbench.types import Recipe
+
+from .jobs import Training
+from .resources import KEYS, Resources
+from .shop import Subject
 
 Table = Mapping[str, Any]
 

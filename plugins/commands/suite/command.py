@@ -17,13 +17,14 @@ from segbench.cli.run import HUGE_PAGES, run
 from segbench.cli.terminal import Console, echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
-from segbench.jobs.suite.cluster import check_address
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
 
+from .cluster import check_address
+
 if TYPE_CHECKING:
-    from segbench.jobs.suite.work import Row
+    from .work import Row
 
 
 @click.command()
@@ -57,9 +58,9 @@ def suite(
     unset = () if HUGE_PAGES in os.environ or "torch" in sys.modules else (HUGE_PAGES,)
     for name in unset:
         os.environ[name] = "1"
-    from segbench.jobs.suite.file import read_suite
-    from segbench.jobs.suite.shop import Shop
-    from segbench.jobs.suite.work import work
+    from .file import read_suite
+    from .shop import Shop
+    from .work import work
 
     registry: Registry = context.obj
     commands = {"run": run, "evaluate": evaluate, "latency": latency}
@@ -73,8 +74,8 @@ def suite(
     rows: list[Row] = []
     try:
         if address is not None and not dry_run:
-            from segbench.jobs.suite.board import Board
-            from segbench.jobs.suite.on_ray import work_on_ray
+            from .board import Board
+            from .on_ray import work_on_ray
 
             board = Board([entry.label for entry in asked.entries], reporter)
             try:
@@ -103,7 +104,7 @@ def suite(
 def _write_example(file: Path) -> None:
     if file.exists():
         raise SegbenchError(f"{file} exists; name another FILE.")
-    example = files("segbench.jobs.suite").joinpath("example.toml").read_text(encoding="utf-8")
+    example = files(__package__).joinpath("example.toml").read_text(encoding="utf-8")
     with draft_of(file) as draft:
         draft.write_text(example, encoding="utf-8")
     echo(f"{file}: try segbench suite {file} --dry-run")

@@ -26,19 +26,20 @@ from segbench.inference.sources import source_file
 from segbench.jobs.latency import LatencyOptions
 from segbench.jobs.plan import default_output
 from segbench.jobs.run import claim_output
-from segbench.jobs.suite.board import Board, Line
-from segbench.jobs.suite.by_name import dumped, loaded
-from segbench.jobs.suite.cluster import Cluster, LostHostError, Node, Process, connected
-from segbench.jobs.suite.code import code_of
-from segbench.jobs.suite.file import Entry, Suite
-from segbench.jobs.suite.host import OUTPUT, RESULTS, Here, Host
-from segbench.jobs.suite.jobs import Evaluation, Timing, Training, Writing
-from segbench.jobs.suite.resources import Resources
-from segbench.jobs.suite.shop import Shop, Subject
-from segbench.jobs.suite.travel import Reached, fetch, fetch_state, send
-from segbench.jobs.suite.work import DONE, EXISTS, FAILED, Job, following
 from segbench.records.record import Record, config_hash, find_record, read_record, write_record
 from segbench.types import Dataset, Network, Runtime
+
+from .board import Board, Line
+from .by_name import dumped, loaded
+from .cluster import Cluster, LostHostError, Node, Process, connected
+from .code import code_of
+from .file import Entry, Suite
+from .host import OUTPUT, RESULTS, Here, Host
+from .jobs import Evaluation, Timing, Training, Writing
+from .resources import Resources
+from .shop import Shop, Subject
+from .travel import Reached, fetch, fetch_state, send
+from .work import DONE, EXISTS, FAILED, Job, following
 
 TRIES = 5
 SECONDS_BETWEEN_NEWS = 1.0

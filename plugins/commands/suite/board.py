@@ -8,9 +8,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from segbench.jobs.suite.work import Row
 from segbench.progress import Reporter
 from segbench.text import lines
+
+from .work import Row
 
 WAITING, RUNNING = "waiting", "running"
 

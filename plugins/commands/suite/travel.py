@@ -6,8 +6,9 @@ from pathlib import Path
 
 from segbench.files import draft_of
 from segbench.inference.checkpoint import BEST
-from segbench.jobs.suite.cluster import Process
-from segbench.jobs.suite.host import OUTPUT, PIECE, Here
+
+from .cluster import Process
+from .host import OUTPUT, PIECE, Here
 
 
 @dataclass(frozen=True)

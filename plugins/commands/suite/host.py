@@ -26,11 +26,12 @@ from segbench.jobs.export import ExportOptions, export
 from segbench.jobs.latency import LatencyOptions, latency
 from segbench.jobs.plan import RunOptions, configuration
 from segbench.jobs.run import read_splits, run
-from segbench.jobs.suite.by_name import loaded
-from segbench.jobs.suite.code import Code, code_of, differences
 from segbench.plugins import Registry
 from segbench.progress import Reporter, Step
 from segbench.records.provenance import provenance
+
+from .by_name import loaded
+from .code import Code, code_of, differences
 
 PIECE = 64 * 2**20
 """Files travel in pieces of so many bytes, so that they need little memory on either side."""

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from segbench.errors import SegbenchError, first_line
-from segbench.jobs.suite.resources import Resources
+
+from .resources import Resources
 
 ADDRESS = re.compile(r"ray(?:://(?P<host>[^/:\s]+|\[[^\]\s]+\]):(?P<port>\d+))?")
 PATIENCE_S = 5.0

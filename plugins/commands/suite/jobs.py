@@ -21,11 +21,12 @@ from segbench.jobs.latency import LatencyOptions, Outcome, latency
 from segbench.jobs.latency_isolated import in_own_process
 from segbench.jobs.plan import RunOptions, configuration, default_output
 from segbench.jobs.run import run
-from segbench.jobs.suite.shop import NETWORK, Shop, Subject
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record, config_hash
 from segbench.types import Size
+
+from .shop import NETWORK, Shop, Subject
 
 NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
@@ -326,7 +327,7 @@ def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> W
 
 def reporting(evaluation: Evaluation, folder: Path, shop: Shop) -> Writing:
     """``segbench report`` of an evaluation's record, with its best and worst frames."""
-    from segbench.jobs.report import ReportOptions, write_report
+    from ..report.command import ReportOptions, write_report
 
     record = evaluation.record(shop)
     source = record.path if record else None

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from segbench.errors import InterruptedRun, SegbenchError, kept, sentence
-from segbench.jobs.suite.file import Entry, Suite
-from segbench.jobs.suite.jobs import (
+
+from .file import Entry, Suite
+from .jobs import (
     Evaluation,
     Timing,
     Training,
@@ -15,7 +16,7 @@ from segbench.jobs.suite.jobs import (
     exporting,
     reporting,
 )
-from segbench.jobs.suite.shop import Shop, Subject
+from .shop import Shop, Subject
 
 Job = Training | Evaluation | Timing | Writing
 EXISTS, MISSING, DONE, FAILED = "exists", "missing", "done", "failed"
