@@ -9,7 +9,6 @@ CORE_COMMANDS = {
     "export": "Write a trained network for an engine: RGB in 0..255 goes in, normalisation is "
     "inside.",
     "latency": "Measure the latency of networks on runtimes in turns, and write a record for each.",
-    "leaderboard": "Rank the records of a results folder, best score first for each dataset.",
     "plugins": "List what the installed plugins offer, and how to fix what is unusable.",
     "quantize-report": "Show the noise and the mIoU lost of every layer in INT8.",
     "recipes": "Show what each recipe sets for each dataset.",

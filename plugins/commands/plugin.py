@@ -16,6 +16,13 @@ def compare() -> "click.Command":
     return compare
 
 
+def leaderboard() -> "click.Command":
+    """``segbench leaderboard``."""
+    from .leaderboard.command import leaderboard
+
+    return leaderboard
+
+
 def predict() -> "click.Command":
     """``segbench predict``."""
     from .predict import predict
@@ -53,9 +60,14 @@ def video() -> "click.Command":
 
 @hookimpl
 def segbench_commands() -> Iterable[Command]:
-    """Look at what a network sees, hand it in, and compare and explain records."""
+    """Look at what a network sees, hand it in, and rank, compare and explain records."""
     yield Command(
         "compare", "Show what differs between A and B, and what of it is within noise.", compare
+    )
+    yield Command(
+        "leaderboard",
+        "Rank the records of a results folder, best score first for each dataset.",
+        leaderboard,
     )
     yield Command("predict", "Draw the classes that a checkpoint sees in pictures.", predict)
     yield Command(

@@ -26,7 +26,6 @@ from safetensors.torch import save_file
 
 from segbench.analysis.compare import compare
 from segbench.analysis.compare_leaderboards import read_leaderboard
-from segbench.analysis.formats import FORMATS
 from segbench.analysis.rank import ranking
 from segbench.cache import cache_dir
 from segbench.cli import main
@@ -42,7 +41,6 @@ from segbench.int8.report import LayerCost, Report, read_json, write_json
 from segbench.jobs.suite.file import read_suite
 from segbench.onnx.graph import export_onnx
 from segbench.onnx.metadata import Description, read_description, write_description
-from segbench.pages.leaderboard import leaderboard_page
 from segbench.pages.report import facts, score_sections
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -52,6 +50,8 @@ from segbench.records.record import read_record, read_records
 from segbench.scoring.predictions import read_prediction
 from segbench.types import Frame, Setup
 from segbench.video.read import open_footage
+from segbench_plugins.commands.leaderboard.formats import FORMATS
+from segbench_plugins.commands.leaderboard.page import leaderboard_page
 from segbench_plugins.datasets.camvid.plugin import read_label as read_camvid_label
 from segbench_plugins.datasets.kitti.birds_eye import read_calibration
 from segbench_plugins.datasets.kitti.score import read_ground_truth

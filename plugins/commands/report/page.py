@@ -11,13 +11,13 @@ import PIL.Image
 from matplotlib.figure import Figure
 
 from segbench.latency.statistics import drift, percentile, supported_percents
-from segbench.pages.shell import render
 from segbench.records.arrays import Samples, ScoredFrames
 from segbench.records.record import Record
 from segbench.scoring.bootstrap import bootstrap_iou
 from segbench.scoring.confusion import iou, marginals, ratio
 from segbench.types import Color, Image
 
+from ..pages import render
 from . import figures
 from .figures import View
 from .frames import best_and_worst, frame_miou
@@ -80,7 +80,6 @@ def report_page(record: Record, sections: Sequence[Section]) -> str:
     """A whole HTML document."""
     return render(
         "report.html",
-        package="segbench_plugins.commands.report",
         title=title(record),
         facts=facts(record),
         doubts=doubts(record),

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from segbench.cli.evaluate import evaluate
 from segbench.cli.latency import latency
-from segbench.cli.leaderboard import leaderboard
 from segbench.cli.run import HUGE_PAGES, run
 from segbench.cli.terminal import Console, echo
 from segbench.errors import InterruptedRun, SegbenchError
@@ -21,6 +20,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
 
+from ..leaderboard.command import leaderboard
 from .cluster import check_address
 
 if TYPE_CHECKING:

@@ -9,16 +9,17 @@ from urllib.parse import quote
 import click
 
 from segbench import api
-from segbench.analysis.formats import FORMATS
 from segbench.cli import options
 from segbench.errors import RecordError, SegbenchError
 from segbench.files import draft_of
-from segbench.pages.leaderboard import leaderboard_page
 from segbench.plugins import Registry
 from segbench.records.frame import read_frame
 from segbench.records.provenance import devices_here
 from segbench.records.record import Record, read_record, without_collector
 from segbench.text import printable
+
+from .formats import FORMATS
+from .page import leaderboard_page
 
 
 @click.command()

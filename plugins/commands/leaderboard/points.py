@@ -7,8 +7,9 @@ from itertools import chain
 
 from segbench.analysis.columns import query
 from segbench.analysis.rank import Row, Tables, score_name
-from segbench.pages.pareto import Key, Point
 from segbench.text import printable
+
+from .pareto import Key, Point
 
 # What a row may be told apart by, as people call it.
 DISTINCT = {

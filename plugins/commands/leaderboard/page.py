@@ -13,10 +13,11 @@ from urllib.parse import quote
 from segbench.analysis.columns import COLUMNS, Column, filled
 from segbench.analysis.rank import Row, score_name, tables_of
 from segbench.analysis.select import select
-from segbench.pages.pareto import Key, pareto_plot
-from segbench.pages.points import distinctions, plot_key, points
-from segbench.pages.shell import render
 from segbench.records.record import Record
+
+from ..pages import render
+from .pareto import Key, pareto_plot
+from .points import distinctions, plot_key, points
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
