@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from segbench.analysis import compare as records
-from segbench.analysis.compare import Setting
 from segbench.cli import main
-from segbench.cli.print_comparison import values
 from segbench.records.record import Record, write_record
+from segbench_plugins.commands.compare import records
+from segbench_plugins.commands.compare.print_records import values
+from segbench_plugins.commands.compare.records import Setting
 
 RECORDS = Path(__file__).parents[1] / "records"
 EAGER = RECORDS / "run" / "20261124T165555Z-509bfdfdce66.json"
