@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from segbench.analysis import difference
 from segbench.cli import main
 from segbench.records.record import Record, write_record
 from segbench_plugins.commands.compare import records
@@ -151,7 +152,7 @@ def test_settings_are_said_once_where_they_differ_alike(folders: tuple[Path, Pat
 def test_without_an_interval_nothing_is_said_of_noise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "bootstrap_miou", lambda *_: None)
+    monkeypatch.setattr(difference, "bootstrap_miou", lambda *_: None)
     monkeypatch.setattr(records, "bootstrap_iou", lambda *_: [None, None])
     a, b = tmp_path / "a", tmp_path / "b"
     paths = write_score(a, POOR, runtime="eager"), write_score(b, GOOD, runtime="eager")
