@@ -5,13 +5,17 @@ Each check returns None or raises AssertionError with a sentence that says what 
 
 import json
 import math
+import os
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar, cast, get_args
 
+import click
 import numpy as np
 import onnx
 import torch
@@ -32,6 +36,7 @@ from segbench.types import (
     Arithmetic,
     Backbone,
     Calibration,
+    Command,
     Dataset,
     Encoder,
     Frame,
@@ -211,6 +216,28 @@ def check_tracker(tracker: Tracker) -> None:
         again.log_epoch(2, {"loss/train": 1.0}, {"validation/0": image})
         again.log_result({"score": 0.5, "iou/road": 0.5}, {"overlays/first": image}, checkpoint)
         again.close(finished=True)
+
+
+def check_command(command: Command) -> None:
+    """It loads, and has its name and a help text, which ``segbench NAME --help`` prints.
+
+    That takes a process of its own, where the plugin must be installed, and torch is not there.
+    """
+    _check_name(command.name, command.summary)
+    loaded = command.load()
+    assert isinstance(loaded, click.Command), f"load gives {loaded!r}, not a click command"
+    assert loaded.name == command.name, f"the click command's name is {loaded.name!r}"
+    assert loaded.help, f"{command.name!r} has no help text: give its function a docstring"
+    program = (
+        "import sys; sys.modules['torch'] = None; from segbench.cli import main; main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, command.name, "--help"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"segbench {command.name} --help fails: {done.stderr}"
 
 
 def _check_onnx_file(

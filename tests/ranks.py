@@ -26,6 +26,7 @@ from segbench.training.state import Epoch, Job
 from segbench.training.validation import Validator
 from segbench.training.world import ALONE, SMALL, World, joined
 from segbench.types import Frame, InputConvention, Recipe
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import (
     CLASSES,
@@ -38,7 +39,9 @@ from tests.tiny import (
 )
 
 QUIET = Reporter(quiet=True)
-REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
+REGISTRY = Registry.of(
+    [tiny_backbone()], [tiny_dataset()], segbench_runtimes(), commands=segbench_commands()
+)
 BATCH_OF_FOUR = replace(MODERN, batch_size=4, optimizer="sgd", lr=0.1, epochs=2)
 """Of SGD, whose steps are proportional to gradients; Adam's first are as large for any."""
 RECIPES = {

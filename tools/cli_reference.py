@@ -28,7 +28,9 @@ def commands(
     group: click.Group, above: click.Context, prefix: str = ""
 ) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every command below ``group`` with its full name and a context to print its help in."""
-    for name, command in sorted(group.commands.items()):
+    for name in group.list_commands(above):
+        command = group.get_command(above, name)
+        assert command is not None
         context = click.Context(command, info_name=name, parent=above, terminal_width=78)
         if isinstance(command, click.Group):
             yield from commands(command, context, f"{prefix}{name} ")

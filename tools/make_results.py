@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from segbench.analysis.formats import as_csv, as_markdown
 from segbench.analysis.rank import Row, ranking, score_name, tables_of
 from segbench.data.draw import legend, overlay
-from segbench.pages.leaderboard import leaderboard_page
-from segbench.pages.pareto import pareto_plot
-from segbench.pages.points import plot_key, points
-from segbench.pages.shell import render
 from segbench.plugins import Registry
 from segbench.records.frame import frame_of
 from segbench.records.record import Record, read_records
+from segbench_plugins.commands.leaderboard.formats import as_csv, as_markdown
+from segbench_plugins.commands.leaderboard.page import leaderboard_page
+from segbench_plugins.commands.leaderboard.pareto import pareto_plot
+from segbench_plugins.commands.leaderboard.points import plot_key, points
+from segbench_plugins.commands.pages import render
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
 from segbench_plugins.datasets.streets.scene import draw_scene
 from tools.readme_table import newest, readme_table

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from segbench.analysis.formats import as_csv
 from segbench.analysis.rank import ranking
 from segbench.records.frame import read_frame
 from segbench.records.record import Record, write_record
+from segbench_plugins.commands.leaderboard.formats import as_csv
 
 RECORDS = int(os.environ.get("SEGBENCH_RECORDS", 10_000))
 CLASSES = [f"class {number}" for number in range(19)]

@@ -18,15 +18,15 @@ from segbench.device.cpu import usable_cores
 from segbench.inference.evaluate import evaluate
 from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import Opened
-from segbench.jobs.predict import draw_pictures
-from segbench.jobs.submit import write_files
 from segbench.progress import Reporter
 from segbench.threads import Threads
 from segbench.types import Dataset, Frame, InputConvention, Setup
-from segbench.video.read import open_footage
-from segbench.video.stages import side_by_side, stages
-from segbench.video.write import VideoWriter
 from segbench_plugins.backbones.mobilenet import segbench_backbones
+from segbench_plugins.commands.predict import draw_pictures
+from segbench_plugins.commands.submit import write_files
+from segbench_plugins.commands.video.read import open_footage
+from segbench_plugins.commands.video.stages import side_by_side, stages
+from segbench_plugins.commands.video.write import VideoWriter
 from segbench_plugins.datasets.cityscapes.plugin import segbench_datasets
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import fcn8s_over
@@ -113,7 +113,7 @@ def one_after_the_other() -> Iterator[dict[Callable[[Any], Any], float]]:
     """Nothing runs in threads; gives how long each work that would takes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("segbench.inference.evaluate.Threads", Alone)
-        patch.setattr("segbench.video.stages.Threads", Alone)
+        patch.setattr("segbench_plugins.commands.video.stages.Threads", Alone)
         Alone.seconds = {}
         yield Alone.seconds
 

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from segbench.cli import main
-from segbench.pages.figures import View
-from segbench.pages.report import frame_section, report_page
 from segbench.records.arrays import ScoredFrames
 from segbench.records.record import read_record
+from segbench_plugins.commands.report.figures import View
+from segbench_plugins.commands.report.page import frame_section, report_page
 from tests.browser.conftest import OpenPage
 
 RECORDS = Path(__file__).parents[1] / "records"

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from segbench.analysis import compare as records
-from segbench.analysis.compare import Setting
+from segbench.analysis import difference
 from segbench.cli import main
-from segbench.cli.print_comparison import values
 from segbench.records.record import Record, write_record
+from segbench_plugins.commands.compare import records
+from segbench_plugins.commands.compare.print_records import values
+from segbench_plugins.commands.compare.records import Setting
 
 RECORDS = Path(__file__).parents[1] / "records"
 EAGER = RECORDS / "run" / "20261124T165555Z-509bfdfdce66.json"
@@ -151,7 +152,7 @@ def test_settings_are_said_once_where_they_differ_alike(folders: tuple[Path, Pat
 def test_without_an_interval_nothing_is_said_of_noise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "bootstrap_miou", lambda *_: None)
+    monkeypatch.setattr(difference, "bootstrap_miou", lambda *_: None)
     monkeypatch.setattr(records, "bootstrap_iou", lambda *_: [None, None])
     a, b = tmp_path / "a", tmp_path / "b"
     paths = write_score(a, POOR, runtime="eager"), write_score(b, GOOD, runtime="eager")

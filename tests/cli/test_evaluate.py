@@ -15,6 +15,7 @@ from segbench.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
 from segbench.types import Calibration, InputConvention, Network, Runtime, Setup
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.camvid import plugin as camvid
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
@@ -43,6 +44,7 @@ REGISTRY = Registry.of(
         Runtime("large", "no memory is enough to open it", short_of_memory),
         Runtime("larger", "no memory is enough to run it", too_large_to_run),
     ],
+    commands=segbench_commands(),
 )
 
 
@@ -144,7 +146,9 @@ def test_a_network_with_weights_is_scored_without_a_checkpoint(
     network = Network(
         name="single", summary="One convolution", build=single, stride=8, output_stride=8
     )
-    registry = Registry.of([], [tiny_dataset()], segbench_runtimes(), [network])
+    registry = Registry.of(
+        [], [tiny_dataset()], segbench_runtimes(), [network], commands=segbench_commands()
+    )
     save_file(SegmentationModel(network, 11).net.state_dict(), "w.safetensors")
     options = ["evaluate", "--network", "single", "--dataset", "tiny"]
     done = CliRunner().invoke(main, [*options, "--weights", "w.safetensors"], obj=registry)

@@ -19,6 +19,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record
 from segbench.types import InputConvention, Session, Setup
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.kitti import plugin as kitti
 from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.datasets.streets.write import write_streets
@@ -39,7 +40,9 @@ from tests.tiny import (
 (KITTI,) = kitti.segbench_datasets()
 (STREETS,) = streets.segbench_datasets()
 RUNTIMES = [*eager.segbench_runtimes(), *onnx.segbench_runtimes()]
-REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset(), KITTI, STREETS], RUNTIMES)
+REGISTRY = Registry.of(
+    [tiny_backbone()], [tiny_dataset(), KITTI, STREETS], RUNTIMES, commands=segbench_commands()
+)
 
 
 def segbench(*arguments: object) -> Result:
@@ -198,7 +201,9 @@ def test_short_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
     runtime = replace(REGISTRY.runtime("eager"), open=full)
     monkeypatch.setitem(
-        globals(), "REGISTRY", Registry.of(REGISTRY.backbones, REGISTRY.datasets, [runtime])
+        globals(),
+        "REGISTRY",
+        Registry.of(REGISTRY.backbones, REGISTRY.datasets, [runtime], commands=segbench_commands()),
     )
     result = predict("in")
     assert result.exit_code == 1

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.plugins import Registry
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
@@ -18,7 +19,9 @@ RECORDS = Path(__file__).parents[1] / "records"
 RUN = RECORDS / "run" / "20261124T165555Z-509bfdfdce66.json"
 KITTI = RECORDS / "run" / "20261124T164424Z-048666fd5103.json"
 LATENCY = RECORDS / "latency" / "20261124T182705Z-08161077dab9.json"
-REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
+REGISTRY = Registry.of(
+    [tiny_backbone()], [tiny_dataset()], segbench_runtimes(), commands=segbench_commands()
+)
 
 
 def segbench(*arguments: str | Path) -> Result:

@@ -11,10 +11,11 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.inference.checkpoint import save_checkpoint
-from segbench.jobs import submit as jobs_submit
 from segbench.plugins import Registry
 from segbench.scoring.predictions import match_predictions, read_prediction
 from segbench.types import InputConvention
+from segbench_plugins.commands import submit as jobs_submit
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.cityscapes import plugin as cityscapes
 from segbench_plugins.datasets.kitti import plugin as kitti
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
@@ -22,7 +23,9 @@ from tests.tiny import TinyEncoder, fcn8s_over, tiny_backbone
 
 (KITTI,) = kitti.segbench_datasets()
 (CITYSCAPES,) = cityscapes.segbench_datasets()
-REGISTRY = Registry.of([tiny_backbone()], [KITTI, CITYSCAPES], segbench_runtimes())
+REGISTRY = Registry.of(
+    [tiny_backbone()], [KITTI, CITYSCAPES], segbench_runtimes(), commands=segbench_commands()
+)
 
 
 def checkpoint(folder: Path, dataset: str, classes: int) -> Path:

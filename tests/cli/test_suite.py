@@ -20,17 +20,18 @@ from segbench.inference.checkpoint import BEST
 from segbench.jobs import latency_record
 from segbench.jobs.latency import LatencyOptions, Outcome
 from segbench.jobs.latency import latency as measure
-from segbench.jobs.suite import jobs
-from segbench.jobs.suite.file import Suite, read_suite
-from segbench.jobs.suite.jobs import Training
-from segbench.jobs.suite.resources import Resources
-from segbench.jobs.suite.shop import Shop
-from segbench.jobs.suite.work import Row, work
 from segbench.latency import group, peaks
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record, read_record
 from segbench.types import Network, Peak, Runtime, Session, Setup, Tracker
+from segbench_plugins.commands.plugin import segbench_commands
+from segbench_plugins.commands.suite import jobs
+from segbench_plugins.commands.suite.file import Suite, read_suite
+from segbench_plugins.commands.suite.jobs import Training
+from segbench_plugins.commands.suite.resources import Resources
+from segbench_plugins.commands.suite.shop import Shop
+from segbench_plugins.commands.suite.work import Row, work
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
@@ -82,6 +83,7 @@ REGISTRY = Registry.of(
     [EAGER, *(Runtime(name, "A stand-in", opened) for name, opened in RUNTIMES.items())],
     networks=[SMALL, replace(SMALL, name="half", pretrained_part="backbone")],
     trackers=[Tracker(name, "A stand-in", start=print) for name in ("here", "there")],
+    commands=segbench_commands(),
 )
 
 

@@ -21,10 +21,10 @@ from safetensors.torch import save_file
 
 from segbench.cli import main
 from segbench.inference.weights import file_sha256
-from segbench.jobs.suite import cluster as ray_cluster
-from segbench.jobs.suite import on_ray
 from segbench.plugins import Registry, installed_version
 from segbench.records.record import Record, read_record
+from segbench_plugins.commands.suite import cluster as ray_cluster
+from segbench_plugins.commands.suite import on_ray
 from segbench_plugins.networks.enet import ENet
 from tests.tiny import write_tiny
 

@@ -11,10 +11,10 @@ from segbench.cli.evaluate import evaluate
 from segbench.cli.latency import latency
 from segbench.cli.run import run
 from segbench.jobs.plan import configuration
-from segbench.jobs.suite.file import Entry, read_suite
-from segbench.jobs.suite.jobs import Training
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_records
+from segbench_plugins.commands.suite.file import Entry, read_suite
+from segbench_plugins.commands.suite.jobs import Training
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {"run": run, "evaluate": evaluate, "latency": latency}

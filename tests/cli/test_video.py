@@ -19,19 +19,22 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.opened import load_and_open
-from segbench.jobs.video import VideoOptions
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import InputConvention
-from segbench.video import stages as video_stages
-from segbench.video.read import Still, orientation_of
 from segbench_plugins.backbones.mobilenet import segbench_backbones
+from segbench_plugins.commands.plugin import segbench_commands
+from segbench_plugins.commands.video import stages as video_stages
+from segbench_plugins.commands.video.command import VideoOptions
+from segbench_plugins.commands.video.read import Still, orientation_of
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.commands import unless_given
 from tests.tiny import PALETTE, TinyEncoder, fcn8s_over, tiny_backbone, tiny_dataset
 from tests.videos import QUARTER_TURN, pictures, read_video, write_video
 
-REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
+REGISTRY = Registry.of(
+    [tiny_backbone()], [tiny_dataset()], segbench_runtimes(), commands=segbench_commands()
+)
 SIZE = (64, 96)
 
 

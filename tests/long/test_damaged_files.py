@@ -24,12 +24,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from segbench.analysis.compare import compare
-from segbench.analysis.compare_leaderboards import read_leaderboard
-from segbench.analysis.formats import FORMATS
 from segbench.analysis.rank import ranking
 from segbench.cache import cache_dir
-from segbench.cli import main
+from segbench.cli.evaluate import evaluate
+from segbench.cli.latency import latency
+from segbench.cli.run import run
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.data.pictures import read_photo
 from segbench.errors import SegbenchError
@@ -39,11 +38,8 @@ from segbench.inference.onnx_file import OnnxFile, load_onnx
 from segbench.inference.weights import read_weights
 from segbench.int8.network import remembered
 from segbench.int8.report import LayerCost, Report, read_json, write_json
-from segbench.jobs.suite.file import read_suite
 from segbench.onnx.graph import export_onnx
 from segbench.onnx.metadata import Description, read_description, write_description
-from segbench.pages.leaderboard import leaderboard_page
-from segbench.pages.report import facts, score_sections
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import latency_samples, scored_frames
@@ -51,7 +47,14 @@ from segbench.records.frame import frame_of
 from segbench.records.record import read_record, read_records
 from segbench.scoring.predictions import read_prediction
 from segbench.types import Frame, Setup
-from segbench.video.read import open_footage
+from segbench_plugins.commands.compare.leaderboards import read_leaderboard
+from segbench_plugins.commands.compare.records import compare
+from segbench_plugins.commands.leaderboard.formats import FORMATS
+from segbench_plugins.commands.leaderboard.page import leaderboard_page
+from segbench_plugins.commands.plugin import segbench_commands
+from segbench_plugins.commands.report.page import facts, score_sections
+from segbench_plugins.commands.suite.file import read_suite
+from segbench_plugins.commands.video.read import open_footage
 from segbench_plugins.datasets.camvid.plugin import read_label as read_camvid_label
 from segbench_plugins.datasets.kitti.birds_eye import read_calibration
 from segbench_plugins.datasets.kitti.score import read_ground_truth
@@ -72,7 +75,7 @@ LATENCY = RECORDS / "latency/20261124T182705Z-08161077dab9.json"
 INSTALLED = Registry.load()
 TINY = tiny_dataset()
 QUIET = Reporter(quiet=True)
-REGISTRY = Registry.of([tiny_backbone()], [TINY], segbench_runtimes())
+REGISTRY = Registry.of([tiny_backbone()], [TINY], segbench_runtimes(), commands=segbench_commands())
 
 
 @dataclass(frozen=True)
@@ -207,11 +210,11 @@ def choice_read(path: Path) -> Any:
 
 
 def suite_written(path: Path) -> None:
-    shutil.copy(str(files("segbench.jobs.suite").joinpath("example.toml")), path)
+    shutil.copy(str(files("segbench_plugins.commands.suite").joinpath("example.toml")), path)
 
 
 def suite_read(path: Path) -> None:
-    commands = {name: main.commands[name] for name in ("run", "evaluate", "latency")}
+    commands = {"run": run, "evaluate": evaluate, "latency": latency}
     read_suite(path, commands, INSTALLED)
 
 

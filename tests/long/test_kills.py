@@ -30,7 +30,7 @@ from segbench.data.pictures import read_photo
 from segbench.files import HELD, SECOND
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.video.read import open_footage
+from segbench_plugins.commands.video.read import open_footage
 from segbench_plugins.datasets.streets.write import write_streets
 from tests.long.forks import END, Call, Ended, Forks
 from tests.videos import write_video

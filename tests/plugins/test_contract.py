@@ -1,19 +1,37 @@
 """Every registered plugin keeps the contract, and the contract notices one that does not."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from segbench.cli import main
 from segbench.errors import DataError, MissingDeviceError
 from segbench.latency import peaks
 from segbench.plugins import Item, Registry
-from segbench.testing import check_backbone, check_dataset, check_runtime, check_tracker
-from segbench.types import Backbone, Dataset, InputConvention, Peak, Runtime, Setup, Tracker
+from segbench.testing import (
+    check_backbone,
+    check_command,
+    check_dataset,
+    check_runtime,
+    check_tracker,
+)
+from segbench.types import (
+    Backbone,
+    Command,
+    Dataset,
+    InputConvention,
+    Peak,
+    Runtime,
+    Setup,
+    Tracker,
+)
 from segbench_plugins.datasets.camvid.score import CamVid
 from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.runtimes.pytorch.session import TorchSession
@@ -91,6 +109,35 @@ def test_tracker(tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     skip_unusable(tracker)
     offline_trackers(tmp_path, monkeypatch)
     check_tracker(tracker)
+
+
+@pytest.mark.parametrize("command", REGISTRY.commands, ids=names(REGISTRY.commands))
+def test_command(command: Command) -> None:
+    skip_unusable(command)
+    check_command(command)
+
+
+@pytest.mark.parametrize("name", main.list_commands(click.Context(main)))
+def test_the_summary_of_a_command_is_the_first_sentence_of_its_help(name: str) -> None:
+    context = click.Context(main)
+    command = main.get_command(context, name)
+    assert command is not None
+    assert command.name == name
+    assert command.get_short_help_str(limit=sys.maxsize) == main.summaries(context)[name]
+
+
+@pytest.mark.parametrize(
+    ("load", "message"),
+    [
+        (lambda: print, "not a click command"),
+        (lambda: click.Command("other", help="Help."), "'other'"),
+        (lambda: click.Command("first"), "no help text"),
+        (lambda: click.Command("first", help="Of a plugin that is not installed."), "--help fails"),
+    ],
+)
+def test_a_faulty_command_is_noticed(load: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_command(Command("first", "The first", load))
 
 
 class WrongChannels(TinyEncoder):

@@ -10,8 +10,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 
 from segbench import hookspecs
+from segbench.cli import main
 from segbench.plugins import HOOKS, Registry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -57,6 +59,7 @@ def test_the_documented_plugins_are_listed_as_usable(installed: Path) -> None:
     ]
     assert lines == [
         ("backbone", "resnet18", "1.0", "usable"),
+        ("command", "frames", "1.0", "usable"),
         ("dataset", "drives", "1.0", "usable"),
         ("network", "strided", "1.0", "usable"),
         ("runtime", "eager-fp64", "1.0", "usable"),
@@ -82,6 +85,18 @@ def test_the_documented_runtime_passes_its_test(its_tests: ModuleType) -> None:
 
 def test_the_documented_tracker_passes_its_test(its_tests: ModuleType) -> None:
     its_tests.test_tracker()
+
+
+def test_the_documented_command_passes_its_test(its_tests: ModuleType) -> None:
+    its_tests.test_command()
+
+
+def test_the_documented_command_lists_frames(installed: Path, tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "drives" / split).mkdir(parents=True)
+        (tmp_path / "drives" / split / f"{split}-1.jpg").touch()
+    listed = CliRunner().invoke(main, ["frames", "drives", "--data-root", str(tmp_path)])
+    assert listed.output == "val-1\n"
 
 
 def test_every_hook_has_a_heading_with_its_signature_and_an_example() -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from segbench.cli import main
 from segbench.errors import PluginError
 from segbench.plugins import Registry, required_versions
-from segbench.types import Backbone, Runtime
+from segbench.types import Backbone, Command, Runtime
 
 GOOD = """
 from segbench.hookspecs import hookimpl
@@ -151,3 +153,66 @@ def test_a_registry_of_given_items_holds_nothing_else() -> None:
     assert registry.backbone("a").name == "a"
     assert registry.datasets == registry.runtimes == ()
     assert registry.origin(registry.backbone("a")).distribution == "unpackaged"
+
+
+COMMAND = """
+import click
+from segbench.hookspecs import hookimpl
+from segbench.types import Command
+
+@click.command()
+@click.pass_obj
+def hello(registry):
+    "Greet the runtimes."
+    click.echo(f"hello, {len(registry.runtimes)} runtimes")
+
+@hookimpl
+def segbench_commands():
+    yield Command("hello", "Greet the runtimes.", load=lambda: hello)
+"""
+
+
+def test_a_third_partys_command_runs_and_is_in_the_help(install: Install) -> None:
+    install("greetings", COMMAND)
+    count = len(Registry.load().runtimes)
+    assert CliRunner().invoke(main, ["hello"]).output == f"hello, {count} runtimes\n"
+    lines = CliRunner().invoke(main, ["--help"]).output.splitlines()
+    assert ["hello", "Greet", "the", "runtimes."] in [line.split() for line in lines]
+
+
+def test_nothing_of_a_command_is_loaded_for_the_list_of_commands() -> None:
+    registry = Registry.of(commands=[Command("hello", "Greet.", load=lambda: 1 / 0)])  # type: ignore
+    assert "Greet." in CliRunner().invoke(main, ["--help"], obj=registry).output
+
+
+def test_a_command_on_offer_twice_is_refused(install: Install) -> None:
+    install("greetings", COMMAND)
+    install("salutations", COMMAND)
+    result = CliRunner().invoke(main, ["hello"])
+    assert result.exit_code == 1
+    assert "greetings:fast" in result.output
+    assert "salutations:fast" in result.output
+
+
+def test_a_command_of_a_plugin_does_not_replace_one_of_the_core(install: Install) -> None:
+    install("greetings", COMMAND.replace('Command("hello"', 'Command("recipes"'))
+    assert "Greet" not in CliRunner().invoke(main, ["recipes", "--help"]).output
+    registry = Registry.load()
+    with pytest.raises(PluginError, match="greetings:fast"):
+        registry.command("recipes")
+    [line] = [line for line in registry.listing() if line.name == "recipes"]
+    assert line.status == "unusable"
+
+
+def test_a_command_without_its_package_names_the_extra_that_has_it(install: Install) -> None:
+    lacking = 'load=lambda: hello, requires=("dilithium",), extra="warp")'
+    install("greetings", COMMAND.replace("load=lambda: hello)", lacking))
+    result = CliRunner().invoke(main, ["hello"])
+    assert result.exit_code == 1
+    assert 'pip install "greetings[warp]"' in result.output
+
+
+def test_an_unknown_command_comes_with_the_nearest_one() -> None:
+    result = CliRunner().invoke(main, ["recipe"], obj=Registry.of())
+    assert result.exit_code == 2
+    assert "Did you mean 'recipes'?" in result.output

@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from segbench.analysis.compare import (
+from segbench.errors import SegbenchError
+from segbench.records.arrays import ScoredFrames
+from segbench.records.record import Record, read_record, write_record
+from segbench_plugins.commands.compare.records import (
     Latencies,
     Scores,
     compare,
@@ -17,9 +20,6 @@ from segbench.analysis.compare import (
     differing_config,
     differing_provenance,
 )
-from segbench.errors import SegbenchError
-from segbench.records.arrays import ScoredFrames
-from segbench.records.record import Record, read_record, write_record
 
 CONFIG = {"backbone": "tiny", "runtime": "eager", "height": 2, "width": 4, "dataset": "tiny"}
 CLASSES = ("road", "sky")

@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from segbench.analysis.compare_leaderboards import match_latencies, match_scores, read_leaderboard
-from segbench.analysis.formats import as_csv, as_json
 from segbench.analysis.rank import COLUMNS
 from segbench.errors import SegbenchError
+from segbench_plugins.commands.compare.leaderboards import (
+    match_latencies,
+    match_scores,
+    read_leaderboard,
+)
+from segbench_plugins.commands.leaderboard.formats import as_csv, as_json
 
 NETWORK = {"backbone": "tiny", "runtime": "eager", "height": 2, "width": 4, "dataset": "tiny"}
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench.scoring.score import best_and_worst, frame_miou
+from segbench_plugins.commands.report.frames import best_and_worst, frame_miou
 
 
 def test_miou_of_a_frame_is_over_the_classes_in_its_ground_truth() -> None:

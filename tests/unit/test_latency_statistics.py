@@ -9,13 +9,13 @@ from segbench.latency.statistics import (
     block_medians,
     figures,
     percentile,
-    percentiles_over_time,
     phase_shares,
     speedup,
     supported_percents,
     timing_doubts,
 )
 from segbench.latency.timing import Timings, WarmUp
+from segbench_plugins.commands.report.figures import percentiles_over_time
 
 STEADY = WarmUp(first_call=3.0, typical=0.1, steady=True)
 

@@ -14,11 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas import DataFrame
 
-from segbench.analysis.formats import FORMATS, as_csv, as_json, as_markdown, as_table
 from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard, ranking, tables_of
 from segbench.analysis.select import select
 from segbench.records.frame import frame_of, load_records
 from segbench.records.record import Record, read_record, write_record
+from segbench_plugins.commands.leaderboard.formats import (
+    FORMATS,
+    as_csv,
+    as_json,
+    as_markdown,
+    as_table,
+)
 
 CPU = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
 ON_CPU = "latency on A Processor, AVX2, 2 cores"

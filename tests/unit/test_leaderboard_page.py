@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from pandas import DataFrame
 
 from segbench.analysis.rank import leaderboard, ranking
-from segbench.pages import leaderboard as pages
-from segbench.pages.leaderboard import (
+from segbench.records.frame import frame_of
+from segbench.records.record import Record
+from segbench_plugins.commands.leaderboard import page as pages
+from segbench_plugins.commands.leaderboard.page import (
     HeatRow,
     best_rows,
     heat_map,
@@ -23,9 +25,7 @@ from segbench.pages.leaderboard import (
     rows_a_table,
     shared,
 )
-from segbench.pages.points import distinctions, points
-from segbench.records.frame import frame_of
-from segbench.records.record import Record
+from segbench_plugins.commands.leaderboard.points import distinctions, points
 from tools.make_results import pareto_picture
 
 VOID = {"meta", "input", "link", "br"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from segbench.plugins import Registry
+from segbench.types import Command, Tracker
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -22,11 +23,12 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[^\w-]", requirement)[0] for requirement in requirements}
 
 
-def test_the_extra_of_a_tracker_installs_what_it_needs() -> None:
-    trackers = [each for each in Registry.load().trackers if each.extra]
-    assert trackers
-    for tracker in trackers:
-        assert set(tracker.requires) <= names(EXTRAS[tracker.extra])
+def test_the_extra_of_an_item_installs_what_it_needs() -> None:
+    registry = Registry.load()
+    items = [each for each in (*registry.trackers, *registry.commands) if each.extra]
+    assert {type(item) for item in items} == {Command, Tracker}
+    for item in items:
+        assert set(item.requires) <= names(EXTRAS[item.extra])
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
@@ -67,7 +69,9 @@ def test_the_wheel_is_whole(tmp_path: Path) -> None:
     modules = [
         name
         for name in tracked
-        if name.endswith((".py", ".json", ".css", ".js", "py.typed", "example.toml"))
+        if name.endswith(
+            (".py", ".json", ".css", ".js", ".html", ".svg", "py.typed", "example.toml")
+        )
     ]
     expected = {
         name.replace("plugins/", "segbench_plugins/", 1) if name.startswith("plugins/") else name

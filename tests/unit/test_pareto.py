@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segbench.pages.pareto import (
+from segbench.plugins import Registry
+from segbench_plugins.commands.leaderboard.pareto import (
     LETTER,
     Key,
     Point,
@@ -17,8 +18,7 @@ from segbench.pages.pareto import (
     pareto_front,
     pareto_plot,
 )
-from segbench.pages.shell import render
-from segbench.plugins import Registry
+from segbench_plugins.commands.pages import render
 
 SVG = "{http://www.w3.org/2000/svg}"
 KEY = Key(("mobilenet", "vgg16"), ("eager", "onnx"))

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas import DataFrame
 
-from segbench.analysis.formats import as_csv, as_json
 from segbench.analysis.rank import ranking
 from segbench.records import frame, index
 from segbench.records.frame import frame_of, read_frame
 from segbench.records.record import Record, read_record, read_records, write_record
+from segbench_plugins.commands.leaderboard.formats import as_csv, as_json
 
 COUNT = 12
 LATENCY = {"p50_ms": 3, "verdict": "INVALID", "reasons": ["a drift", "other processes"]}

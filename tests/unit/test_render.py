@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from segbench.data.draw import ERROR, legend, mark_errors, overlay
+from segbench.data.draw import legend, overlay
 from segbench.types import IGNORED
+from segbench_plugins.commands.report.figures import ERROR, mark_errors
 from segbench_plugins.datasets.cityscapes.labels import TRAIN_LABELS
 
 PALETTE = ((255, 0, 0), (0, 0, 255))

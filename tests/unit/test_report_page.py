@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segbench.pages import figures
-from segbench.pages.figures import View, frame_rows
-from segbench.pages.report import (
+from segbench.records.arrays import Samples, ScoredFrames
+from segbench.records.record import Record
+from segbench.scoring.bootstrap import bootstrap_iou
+from segbench.types import IGNORED
+from segbench_plugins.commands.report import figures
+from segbench_plugins.commands.report.figures import View, frame_rows
+from segbench_plugins.commands.report.page import (
     class_section,
     confusion_section,
     facts,
@@ -17,10 +21,6 @@ from segbench.pages.report import (
     learning_section,
     report_page,
 )
-from segbench.records.arrays import Samples, ScoredFrames
-from segbench.records.record import Record
-from segbench.scoring.bootstrap import bootstrap_iou
-from segbench.types import IGNORED
 
 ODD = "<script>alert(1)</script> $x_ \\frac 日本\n"
 FRAMES = ScoredFrames(

@@ -4,8 +4,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from segbench.jobs.suite.board import Board
 from segbench.progress import Reporter
+from segbench_plugins.commands.suite.board import Board
 
 
 def shown(terminal: bool) -> tuple[str, Board]:

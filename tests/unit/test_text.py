@@ -13,9 +13,9 @@ from rich.table import Table
 
 from segbench.cli.terminal import Console, echo
 from segbench.errors import SegbenchError
-from segbench.pages.shell import templates
 from segbench.progress import Reporter
 from segbench.text import csv_cell, lines, markdown, printable
+from segbench_plugins.commands.pages import templates
 
 HOSTILE = "a\x1b[2Jb\x9b31mc\rd\x07\u202ee\ud800"
 

@@ -8,8 +8,8 @@ import PIL.Image
 import pytest
 
 from segbench.data.draw import caption
-from segbench.video.read import UPRIGHT, open_footage, orientation_of
-from segbench.video.stages import Legend, Rate
+from segbench_plugins.commands.video.read import UPRIGHT, open_footage, orientation_of
+from segbench_plugins.commands.video.stages import Legend, Rate
 from tests.tiny import tiny_dataset
 from tests.videos import FAST_START, QUARTER_TURN, pictures, write_video
 

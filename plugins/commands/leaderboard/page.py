@@ -1,0 +1,249 @@
+"""The leaderboard as one page that needs no network: tables, plots and heat maps."""
+
+import os
+import shlex
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from segbench.analysis.columns import COLUMNS, Column, filled
+from segbench.analysis.rank import Row, score_name, tables_of
+from segbench.analysis.select import select
+from segbench.records.record import Record
+
+from ..pages import render
+from .pareto import Key, pareto_plot
+from .points import distinctions, plot_key, points
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+# A page with more rows is slow to open and to filter.
+MOST_ROWS = 1000
+# The columns that decide; the others follow in their order.
+FIRST = (
+    *("rank", "network", "runtime", "score", "p50 ms", "speed-up", "verdict"),
+    *(
+        "stated by its owner",
+        "note",
+        "score from",
+        "trained on",
+        "p90 ms",
+        "p99 ms",
+        "fps",
+        "over seeds",
+    ),
+)
+SHAREABLE = ("network", "decoder", "weights", "trained on", "size", "timed")
+# What a row's provenance says too.
+UNFOLDED = ("commit",)
+# The deepest tint of a heat map, in percent of the accent colour, that text can be read on.
+DEEPEST = 45
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """A network's name in two parts (the second is small print), and its IoU by class or None.
+
+    ``rows`` are its places in a table that may be filtered.
+    """
+
+    name: str
+    note: str
+    iou: Mapping[str, Any]
+    rows: Sequence[int] = ()
+
+
+def leaderboard_page(
+    rows: "DataFrame", read: Callable[[str], Record | None], dates: "Series", results: str
+) -> str:
+    """A whole HTML document of ``rows``, which are those of ``rank.ranking``.
+
+    ``read`` has the record of a name, for the rows that are shown; ``dates`` say when each record
+    of the folder began, and ``results`` is the URL of that folder as seen from the page. Of more
+    than MOST_ROWS rows or tables the page shows the best, and says so.
+    """
+    lengths = rows["table"].value_counts(sort=False)
+    most = rows_a_table(list(lengths))
+    tables = tables_of(best_rows(rows, most))
+    # What has a score is what people come for.
+    titles = sorted(tables, key=lambda title: tables[title][0]["score"] is None)
+    days = [day for day in dates.dropna().str[:10] if day]
+    key = plot_key(tables)
+    read = cache(read)
+    return render(
+        "leaderboard.html",
+        title="segbench leaderboard",
+        count=len(dates),
+        days=[min(days), max(days)] if days else [],
+        tables_left_out=max(0, len(titles) - MOST_ROWS),
+        tables=[
+            _table(title, tables[title], int(lengths[title]), key, read, results)
+            for title in titles[:MOST_ROWS]
+        ],
+    )
+
+
+def rows_a_table(lengths: Sequence[int]) -> int:
+    """The most rows that each table may show so that all show at most MOST_ROWS, but at least 1."""
+
+    def shown(most: int) -> int:
+        return sum(min(most, length) for length in lengths)
+
+    longest = max(lengths, default=1)
+    return max(1, bisect_right(range(longest + 1), MOST_ROWS, key=shown) - 1)
+
+
+def shared(rows: Sequence[Row]) -> dict[str, str]:
+    """By header what is the same in all of several rows, and so is better said once above them.
+
+    How they were timed counts if it is the same for all that have a latency.
+    """
+    found = {}
+    for column in COLUMNS:
+        texts = {column.text(row) for row in rows}
+        if column.header == "timed":
+            texts.discard("")
+        if column.header in SHAREABLE and len(rows) > 1 and len(texts) == 1 and texts != {""}:
+            found[column.header] = texts.pop()
+    return found
+
+
+def page_columns(rows: Sequence[Row]) -> list[Column]:
+    """The columns of a table in a page: those that decide first, without what all rows share."""
+    left_out = {*shared(rows), *UNFOLDED}
+    columns = [column for column in filled(COLUMNS, rows) if column.header not in left_out]
+    places = {header: place for place, header in enumerate(FIRST)}
+    return sorted(columns, key=lambda column: places.get(column.header, len(FIRST)))
+
+
+def tied(rows: Sequence[Row]) -> bool:
+    """Whether networks of different scores share a rank."""
+    scores = defaultdict(set)
+    for row in rows:
+        scores[row["rank"]].add(row["score"])
+    return any(len(found) > 1 for rank, found in scores.items() if rank is not None)
+
+
+def best_rows(rows: "DataFrame", most: int) -> "DataFrame":
+    """The first ``most`` rows of each table, and as many of the later ones on a Pareto front."""
+    first = rows.groupby("table", sort=False).cumcount() < most
+    front = select(rows[rows["verdict"].eq("VALID")], pareto=True)
+    fronts = front.groupby("table", sort=False)["table"]
+    spread = fronts.cumcount(ascending=False) % -(-fronts.transform("size") // most)
+    return rows[first | rows.index.isin(front.index[spread == 0])]
+
+
+def heat_rows(rows: Sequence[Row], read: Callable[[str], Record | None]) -> list[HeatRow]:
+    """The IoU of each class of each scored network, with what tells the networks apart."""
+    places = defaultdict(list)
+    for place, row in enumerate(rows):
+        places[row["record"]].append(place)
+    notes = distinctions(rows)
+    found = []
+    for name, same in places.items():
+        record = read(name) if name else None
+        iou = record.per_class.get("iou") if record else None
+        if isinstance(iou, dict) and iou:
+            found.append(HeatRow(_network(rows[same[0]]), notes[same[0]], iou, same))
+    return found
+
+
+def heat_map(rows: Sequence[HeatRow]) -> dict[str, Any]:
+    """The classes of all ``rows``, and for each row its cells: (text, tint in percent)."""
+    classes = list(dict.fromkeys(name for row in rows for name in row.iou))
+    return {
+        "classes": classes,
+        "rows": [(row, [_cell(row.iou.get(name)) for name in classes]) for row in rows],
+    }
+
+
+def _table(
+    title: str,
+    rows: Sequence[Row],
+    length: int,
+    key: Key,
+    read: Callable[[str], Record | None],
+    results: str,
+) -> dict[str, Any]:
+    name = score_name(rows[0])
+    return {
+        "title": title,
+        "rows": [(row, _origins(row, read, results)) for row in rows],
+        "left_out": length - len(rows),
+        "tied": tied(rows),
+        "columns": page_columns(rows),
+        "shared": [f"{header} {text}" for header, text in shared(rows).items()],
+        # One point alone says no more than its row.
+        "plots": [
+            (f"{name} against latency: {timed}".rstrip(": "), pareto_plot(drawn, key, name))
+            for timed, drawn in points(rows).items()
+            if len(drawn) > 1
+        ],
+        "heat": heat_map(heat_rows(rows, read)),
+    }
+
+
+def _network(row: Row) -> str:
+    rank = "" if row["rank"] is None else f"{row['rank']}. "
+    return f"{rank}{row['network']} {row['runtime']}"
+
+
+def _cell(iou: Any) -> tuple[str, int | None]:
+    if type(iou) not in (int, float):
+        return "", None
+    return f"{iou:.3f}", round(DEEPEST * min(max(iou, 0.0), 1.0))
+
+
+def _origins(row: Row, read: Callable[[str], Record | None], results: str) -> list[dict[str, Any]]:
+    found = [
+        (title, read(row[name]))
+        for title, name in (("score", "record"), ("latency", "latency_record"))
+        if row[name]
+    ]
+    return [_origin(record, title, results) for title, record in found if record]
+
+
+def _origin(record: Record, title: str, results: str) -> dict[str, Any]:
+    """Where a record comes from: its file, the URL of it, and what it says of itself."""
+    origin, config = record.provenance, record.config
+    facts = {
+        "date": origin.get("started_at"),
+        "command": shlex.join(map(str, origin.get("argv") or ())),
+        "commit": _commit(origin),
+        "device": record.device_name,
+        "engine": origin.get("engine"),
+        "driver": origin.get("driver"),
+        "CUDA": origin.get("cuda"),
+        "system": origin.get("os"),
+        "Python": origin.get("python"),
+        "environment": _pairs(origin.get("environment")),
+        "versions": _pairs(origin.get("versions")),
+        "plugins": _pairs(origin.get("plugins")),
+        "weights": config.get("weights"),
+        "checkpoint": config.get("checkpoint_sha256"),
+        "recipe": config.get("recipe"),
+        "epochs": config.get("epochs"),
+        "batch size": config.get("batch_size"),
+        "crop": config.get("crop"),
+        "precision": config.get("precision"),
+        "seed": config.get("seed"),
+        "data": config.get("data"),
+    }
+    file = record.name
+    url = f"{results}/{quote(os.fsencode(file))}" if file else ""
+    said = {name: str(fact) for name, fact in facts.items() if fact not in (None, "")}
+    return {"title": title, "file": file, "url": url, "facts": said}
+
+
+def _commit(origin: Mapping[str, Any]) -> str:
+    dirty = ", dirty: source files differed from it" if origin.get("dirty") else ""
+    return (origin.get("commit") or "unknown") + dirty
+
+
+def _pairs(versions: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{name} {version or 'unknown'}" for name, version in (versions or {}).items())

@@ -1,1 +1,0 @@
-"""Self-contained HTML pages: no request leaves them."""
