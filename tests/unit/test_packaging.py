@@ -66,13 +66,8 @@ def test_the_wheel_is_whole(tmp_path: Path) -> None:
         held = set(archive.namelist())
         (points,) = (name for name in held if name.endswith("entry_points.txt"))
         text = archive.read(points).decode()
-    modules = [
-        name
-        for name in tracked
-        if name.endswith(
-            (".py", ".json", ".css", ".js", ".html", ".svg", "py.typed", "example.toml")
-        )
-    ]
+    data = (".json", ".css", ".js", ".html", ".svg", "py.typed", "example.toml")
+    modules = [name for name in tracked if name.endswith((".py", *data))]
     expected = {
         name.replace("plugins/", "segbench_plugins/", 1) if name.startswith("plugins/") else name
         for name in modules

@@ -1,0 +1,59 @@
+"""The nouns of segbench: what a plugin offers and what the harness passes around.
+
+Sizes are (height, width) in pixels everywhere. Images are uint8 RGB of shape (H, W, 3). A *class
+map* is uint8 of shape (H, W) and holds indices into ``Dataset.classes``; in ground truth
+``IGNORED`` marks the pixels that no score counts.
+"""
+
+from segbench.network import Backbone, BackboneFamily, Encoder, InputConvention, Network
+from segbench.types.basic import IGNORED, Arithmetic, ClassMap, Color, Counts, Image, Size
+from segbench.types.command import Command
+from segbench.types.dataset import (
+    Benchmark,
+    Configurable,
+    Dataset,
+    DescribedDataset,
+    Doubtful,
+    Frame,
+    ScoreTable,
+    Submittable,
+    Tabular,
+)
+from segbench.types.recipe import Augmentation, Recipe
+from segbench.types.runtime import Calibration, Peak, Runtime, Session, Setup
+from segbench.types.tracker import TrackedRun, TrackedTraining, Tracker
+
+__all__ = [
+    "IGNORED",
+    "Arithmetic",
+    "Augmentation",
+    "Backbone",
+    "BackboneFamily",
+    "Benchmark",
+    "Calibration",
+    "ClassMap",
+    "Color",
+    "Command",
+    "Configurable",
+    "Counts",
+    "Dataset",
+    "DescribedDataset",
+    "Doubtful",
+    "Encoder",
+    "Frame",
+    "Image",
+    "InputConvention",
+    "Network",
+    "Peak",
+    "Recipe",
+    "Runtime",
+    "ScoreTable",
+    "Session",
+    "Setup",
+    "Size",
+    "Submittable",
+    "Tabular",
+    "TrackedRun",
+    "TrackedTraining",
+    "Tracker",
+]

@@ -1,0 +1,58 @@
+"""How to train."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from segbench.types.basic import Size
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes to a training batch; the defaults change nothing.
+
+    ``scale`` is the range of the zoom, followed by a random crop to the size trained on (or by
+    padding with ignored pixels). ``brightness`` is added in levels of 0..255, ``contrast``
+    multiplies about 128, ``saturation`` mixes with grey; each is a (low, high) range.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    flip: bool = False
+    brightness: tuple[float, float] = (0.0, 0.0)
+    contrast: tuple[float, float] = (1.0, 1.0)
+    saturation: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: everything about a run that is neither the network nor the data.
+
+    The network is validated and scored at ``size``. It is trained on random windows of ``crop``,
+    where that is not None: a fraction of the work at full resolution.
+
+    ``class_weights`` weights class c by 1 / ln(``class_weight_offset`` + its share of the pixels).
+    ``lovasz`` is the weight of the Lovász softmax loss beside the cross-entropy. ``ema`` is the
+    decay, a step, of the moving average of the weights that is validated and kept; None keeps the
+    weights themselves. ``accumulate`` passes as many images of a batch at once as fit the memory,
+    and adds up their gradients. ``source`` says where the settings come from, for ``segbench
+    recipes``.
+    """
+
+    name: str
+    size: Size
+    epochs: int
+    batch_size: int
+    lr: float
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
+    schedule: Literal["constant", "plateau", "one-cycle", "poly"] = "one-cycle"
+    weight_decay: float = 0.0
+    encoder_lr_scale: float = 1.0
+    patience: int | None = None
+    class_weights: bool = False
+    class_weight_offset: float = 1.02
+    lovasz: float = 0.0
+    ema: float | None = None
+    precision: Literal["fp32", "fp16", "bf16", "auto"] = "fp32"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    crop: Size | None = None
+    accumulate: bool = False
+    source: str = ""

@@ -1,0 +1,134 @@
+"""Runtimes: engines that a network is opened on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segbench.progress import Reporter
+from segbench.types.basic import Arithmetic, Size
+
+if TYPE_CHECKING:
+    from segbench.model import SegmentationModel
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Training frames that the ranges of INT8 activations are measured on.
+
+    ``images`` are uint8 (N, H, W, 3) at the network's input size. ``held_back_images`` and
+    ``held_back_labels`` (class maps of that size, or None where the network was never trained)
+    are other training frames, on which ways of calibrating are compared. ``frames`` and ``source``
+    ("mine train") go into the record.
+    """
+
+    source: str
+    frames: tuple[str, ...]
+    images: NDArray[np.uint8]
+    held_back_images: NDArray[np.uint8] | None = None
+    held_back_labels: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a session is opened.
+
+    ``output`` "logits" is float32 (N, classes, H, W); "labels" has the argmax in the graph and
+    gives class maps, uint8 (N, H, W). ``threads`` None leaves those of the CPU to the session:
+    ``segbench.device.cpu_threads``, or what torch has.
+    ``calibration`` is there for a runtime that asks for it. ``keep_float`` names the
+    layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
+    ``reporter`` shows the progress of what takes long, such as calibrating.
+    Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
+    ("8.9") names the GPU that an engine is built for.
+    """
+
+    size: Size
+    batch_size: int = 1
+    device: str = "auto"
+    output: Literal["logits", "labels"] = "logits"
+    threads: int | None = None
+    calibration: Calibration | None = None
+    keep_float: tuple[str, ...] | None = None
+    reporter: Reporter = field(default_factory=Reporter, compare=False, repr=False)
+    dynamic: bool = False
+    compute_capability: str | None = None
+
+
+class Session(Protocol):
+    """A network loaded on one engine, fixed in size and batch.
+
+    ``engine`` says what really runs, for the record, and ``details`` what else the record should
+    know, as JSON values: ``file_mb`` where the engine loads a file, ``quantization`` where it is
+    quantised, and ``doubts``, sentences that make its latency INVALID. The steps are apart so that
+    each can be timed: ``prepare`` copies uint8 images (N, H, W, 3) to the device, ``run`` gives the
+    output there, ``fetch`` copies it to the host: float32 logits (N, classes, H, W), or uint8 class
+    maps (N, H, W).
+    """
+
+    engine: str
+    details: Mapping[str, Any]
+
+    def prepare(self, images: NDArray[np.uint8]) -> Any:
+        """The images on the device."""
+
+    def run(self, inputs: Any) -> Any:
+        """The output, on the device."""
+
+    def fetch(self, outputs: Any) -> NDArray[Any]:
+        """The output, on the host."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all it was given."""
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The best that an engine does on a machine, for the roofline.
+
+    ``precision`` ("INT8") names the type that it keeps values in, ``value_bytes`` its size.
+    ``flop_per_s`` are operations a second, a multiply-add counting twice.
+    """
+
+    precision: str
+    value_bytes: int
+    flop_per_s: float
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An engine to run networks on; ``name`` carries the precision, as in "onnx-int8".
+
+    ``precision`` is what it computes the network in; a score in 16 bits or INT8 holds only for
+    the kind of device that it was measured on, one in FP32 (or more) for all.
+    ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
+    is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
+    machine lacks to run it; it is asked before ``check``, but not for an export, which needs less.
+    ``calibrates`` says that it wants ``Setup.calibration``. ``export`` writes what
+    the engine loads to a file, where there is such a file, and gives what to say of it;
+    ``export_options`` are those of "dynamic" and "compute_capability" that it heeds, and
+    ``export_suffixes`` the endings that its files may have. ``fp16`` names the runtime that
+    ``segbench latency`` measures beside this one, as INT8 has to be faster than FP16. ``peak``
+    measures the engine's own kernels with the threads and on the device of the setup; without it
+    the roofline is FP32's in PyTorch. ``loads_onnx`` says that it starts from the graph of
+    ``segbench.onnx``, so that it runs a user's ONNX file too. An entry of ``requires`` may name
+    alternatives ("onnxruntime-gpu|onnxruntime").
+    """
+
+    name: str
+    summary: str
+    open: "Callable[[SegmentationModel, Setup], Session]"
+    requires: tuple[str, ...] = ()
+    check: "Callable[[Setup], object] | None" = None
+    lacking: Callable[[], str | None] | None = None
+    calibrates: bool = False
+    export: "Callable[[SegmentationModel, Setup, Path], Mapping[str, Any]] | None" = None
+    export_options: tuple[str, ...] = ()
+    export_suffixes: tuple[str, ...] = (".onnx",)
+    fp16: str | None = None
+    peak: Callable[[Setup], Peak] | None = None
+    loads_onnx: bool = False
+    precision: Arithmetic = "fp32"
