@@ -11,7 +11,6 @@ from segbench.cli.latency import latency
 from segbench.cli.leaderboard import leaderboard
 from segbench.cli.plugins import plugins
 from segbench.cli.predict import predict
-from segbench.cli.quantize_report import quantize_report_command
 from segbench.cli.recipes import recipes
 from segbench.cli.report import report
 from segbench.cli.run import run
@@ -39,6 +38,6 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     *(compare, data, evaluate, export, latency, leaderboard, plugins, predict),
-    *(quantize_report_command, recipes, report, run, score, submit, suite, video),
+    *(recipes, report, run, score, submit, suite, video),
 ):
     main.add_command(command)

@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from segbench.cli import main
-from segbench.onnx.metadata import read_description
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
 from segbench.types import InputConvention, Network
-from segbench_plugins.runtimes import onnx as onnx_runtimes
+from segbench_plugins.runtimes.onnx import plugin as onnx_runtimes
+from segbench_plugins.runtimes.onnx.metadata import read_description
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.onnx_files import nearest_color
 from tests.tiny import CLASSES, draw, tiny_dataset, write_tiny

@@ -9,7 +9,7 @@ from segbench.cli import main
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.plugins import Registry
 from segbench_plugins.datasets.kitti import plugin as kitti
-from segbench_plugins.runtimes.onnx import segbench_runtimes as onnx
+from segbench_plugins.runtimes.onnx.plugin import segbench_runtimes as onnx
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes as eager
 from tests.tiny import TinyEncoder, fcn8s_over, tiny_backbone, tiny_dataset, write_tiny
 

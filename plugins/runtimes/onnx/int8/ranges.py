@@ -15,9 +15,10 @@ import onnx
 from numpy.typing import NDArray
 
 from segbench.device.cpu import usable_cores
-from segbench.int8.profiles import Ranges, tensors_to_measure
-from segbench.onnx.session import DISABLED_OPTIMIZERS, execute_as_written
 from segbench.progress import Reporter
+
+from ..session import DISABLED_OPTIMIZERS, execute_as_written
+from .profiles import Ranges, tensors_to_measure
 
 BINS = 2048
 """Over both signs, of the first batch's range; more where a later batch has larger values."""

@@ -17,19 +17,20 @@ from segbench.cache import cache_dir, cached
 from segbench.errors import SegbenchError
 from segbench.files import draft_of, scratch_folder
 from segbench.inference.calibration import digest
-from segbench.int8.layer_costs import Costing, choose_method, costly_layers, held_back_confusions
-from segbench.int8.profiles import (
+from segbench.model import SegmentationModel
+from segbench.scoring.confusion import mean_iou
+from segbench.types import Calibration, Setup
+
+from ..graph import compare_with_eager, export_onnx
+from .layer_costs import Costing, choose_method, costly_layers, held_back_confusions
+from .profiles import (
     Profile,
     Ranges,
     convolutions,
     layers_to_quantize,
     write_quantized,
 )
-from segbench.int8.ranges import measure_ranges
-from segbench.model import SegmentationModel
-from segbench.onnx.graph import compare_with_eager, export_onnx
-from segbench.scoring.confusion import mean_iou
-from segbench.types import Calibration, Setup
+from .ranges import measure_ranges
 
 FORMAT = 5
 """Goes up when the same request would give another network."""

@@ -13,19 +13,20 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from segbench.int8.profiles import (
+from segbench.progress import Reporter
+from segbench.scoring.bootstrap import bootstrap_miou
+from segbench.scoring.confusion import confusion_matrix, mean_iou
+from segbench.types import Calibration, Setup
+
+from ..session import OnnxSession
+from .profiles import (
     Profile,
     Ranges,
     before_activation,
     convolutions,
     write_quantized,
 )
-from segbench.int8.ranges import batches, session_with_outputs
-from segbench.onnx.session import OnnxSession
-from segbench.progress import Reporter
-from segbench.scoring.bootstrap import bootstrap_miou
-from segbench.scoring.confusion import confusion_matrix, mean_iou
-from segbench.types import Calibration, Setup
+from .ranges import batches, session_with_outputs
 
 SNR_FRAMES = 4
 TOLERANCE = 0.002

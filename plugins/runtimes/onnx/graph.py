@@ -25,8 +25,9 @@ from segbench.files import draft_of
 from segbench.inference.agreement import Agreement
 from segbench.inference.onnx_network import OnnxNetwork
 from segbench.model import SegmentationModel
-from segbench.onnx.session import OnnxSession
 from segbench.types import Setup
+
+from .session import OnnxSession
 
 OPSET = 20
 INPUT = "images"

@@ -9,9 +9,10 @@ import numpy as np
 
 from segbench.device import cpu_extensions
 from segbench.inference.agreement import Agreement
-from segbench.int8.network import calibration_of, remembered
-from segbench.onnx.session import OnnxSession
 from segbench.types import Session, Setup
+
+from ..session import OnnxSession
+from .network import calibration_of, remembered
 
 FORMAT = 1
 """Goes up when the same session would be measured in another way."""
