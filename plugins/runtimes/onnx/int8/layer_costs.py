@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from segbench.inference.agreement import full_batches, output_of
 from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_miou
 from segbench.scoring.confusion import confusion_matrix, mean_iou
@@ -53,12 +54,11 @@ def held_back_confusions(
     if images is None or labels is None:
         return None
     session = OnnxSession(path, replace(setup, device="cpu"), "int8", exact=True)
-    matrices = []
-    for start in range(0, len(images), setup.batch_size):
-        indices = np.arange(start, start + setup.batch_size) % len(images)
-        found = session.fetch(session.run(session.prepare(images[indices])))
+    matrices: list[NDArray[np.int64]] = []
+    for batch in full_batches(images, setup.batch_size):
+        found = output_of(session, batch)
         predicted = found if setup.output == "labels" else found.argmax(1).astype(np.uint8)
-        for label, prediction in zip(labels[start:], predicted, strict=False):
+        for label, prediction in zip(labels[len(matrices) :], predicted, strict=False):
             matrices.append(confusion_matrix(label, prediction, classes))
     return np.stack(matrices)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segbench.cache import cache_dir, cached
 from segbench.errors import SegbenchError
 from segbench.files import draft_of, scratch_folder
+from segbench.inference.agreement import full_batches
 from segbench.inference.calibration import digest
 from segbench.model import SegmentationModel
 from segbench.scoring.confusion import mean_iou
@@ -84,12 +85,10 @@ def export_quantized(
 
 
 def _agreement(model: SegmentationModel, path: Path, setup: Setup) -> float:
-    images, batch = calibration_of(setup).images[:COMPARED_FRAMES], setup.batch_size
+    images = calibration_of(setup).images[:COMPARED_FRAMES]
     found = [
-        compare_with_eager(
-            model, path, setup, "int8", images[np.arange(start, start + batch) % len(images)]
-        )
-        for start in range(0, len(images), batch)
+        compare_with_eager(model, path, setup, "int8", batch)
+        for batch in full_batches(images, setup.batch_size)
     ]
     agreement = float(np.mean([each.share for each in found]))
     error = float(np.max([each.error or 0.0 for each in found]))
