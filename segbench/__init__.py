@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from segbench.types import Calibration as Calibration
     from segbench.types import ClassMap as ClassMap
     from segbench.types import Color as Color
+    from segbench.types import Command as Command
     from segbench.types import Counts as Counts
     from segbench.types import Dataset as Dataset
     from segbench.types import DescribedDataset as DescribedDataset
@@ -66,7 +67,7 @@ MODULES = {
     "progress": "Reporter",
     "recipes": "MODERN ORIGINAL",
     "types": "IGNORED Augmentation Backbone BackboneFamily Benchmark Calibration ClassMap Color "
-    "Counts Dataset DescribedDataset Frame InputConvention Network Peak Recipe Runtime "
+    "Command Counts Dataset DescribedDataset Frame InputConvention Network Peak Recipe Runtime "
     "ScoreTable Session Setup Size TrackedRun TrackedTraining Tracker",
 }
 """The module that each name comes from."""

@@ -1,4 +1,4 @@
-"""The five hooks through which segbench finds backbones, datasets, networks, runtimes and trackers.
+"""The six hooks through which segbench finds plugins, one for each kind of item.
 
 A plugin is a module with one or more of these functions, each marked ``@hookimpl``, and named by
 an entry point of the group ``segbench``. ``docs/plugins.md`` has a whole example of every kind.
@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from segbench.types import Backbone, Dataset, DescribedDataset, Network, Runtime, Tracker
+    from segbench.types import (
+        Backbone,
+        Command,
+        Dataset,
+        DescribedDataset,
+        Network,
+        Runtime,
+        Tracker,
+    )
 
 hookspec = pluggy.HookspecMarker("segbench")
 hookimpl = pluggy.HookimplMarker("segbench")
@@ -25,6 +33,19 @@ def segbench_backbones() -> Iterable["Backbone"]:
         @hookimpl
         def segbench_backbones():
             yield Backbone(name="tiny", summary="Three convolutions", build=build)
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def segbench_commands() -> Iterable["Command"]:
+    """Give commands of the ``segbench`` program.
+
+    Called once, when the registry is loaded, so import the click command inside ``load``::
+
+        @hookimpl
+        def segbench_commands():
+            yield Command(name="frames", summary="List frames.", load=load)
     """
     raise AssertionError("a specification is never called")
 

@@ -14,10 +14,12 @@ from typing import Literal, NamedTuple, TypeVar
 import pluggy
 
 from segbench import hookspecs
+from segbench.commands import CORE_COMMANDS
 from segbench.errors import DataError, PluginError, unknown_name
 from segbench.types import (
     Backbone,
     BackboneFamily,
+    Command,
     Dataset,
     DescribedDataset,
     Network,
@@ -28,15 +30,18 @@ from segbench.types import (
 GROUP = "segbench"
 HOOKS: dict[str, type | tuple[type, ...]] = {
     "segbench_backbones": (Backbone, BackboneFamily),
+    "segbench_commands": Command,
     "segbench_datasets": (Dataset, DescribedDataset),
     "segbench_networks": Network,
     "segbench_runtimes": Runtime,
     "segbench_trackers": Tracker,
 }
 
-Item = Backbone | BackboneFamily | Dataset | DescribedDataset | Network | Runtime | Tracker
+Item = (
+    Backbone | BackboneFamily | Command | Dataset | DescribedDataset | Network | Runtime | Tracker
+)
 ItemT = TypeVar(
-    "ItemT", Backbone, BackboneFamily, Dataset, DescribedDataset, Network, Runtime, Tracker
+    "ItemT", Backbone, BackboneFamily, Command, Dataset, DescribedDataset, Network, Runtime, Tracker
 )
 
 
@@ -91,15 +96,21 @@ class Registry:
         runtimes: Iterable[Runtime] = (),
         networks: Iterable[Network] = (),
         trackers: Iterable[Tracker] = (),
+        commands: Iterable[Command] = (),
     ) -> "Registry":
         """A registry of just these items, for tests and scripts."""
-        items: list[Item] = [*backbones, *datasets, *runtimes, *networks, *trackers]
+        items: list[Item] = [*backbones, *datasets, *runtimes, *networks, *trackers, *commands]
         return cls((Plugin("unpackaged", Origin("unpackaged", "0"), tuple(items)),))
 
     @property
     def backbones(self) -> tuple[Backbone, ...]:
         """Every backbone on offer, usable here or not, by name."""
         return self._all(Backbone)
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """Every command of a plugin, usable here or not, by name."""
+        return self._all(Command)
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
@@ -128,6 +139,10 @@ class Registry:
                 self._one(BackboneFamily, family.name)
                 return family.find(name.removeprefix(family.prefix))
         return self._one(Backbone, name)
+
+    def command(self, name: str) -> Command:
+        """A plugin's command; PluginError if it is unknown, doubled or lacks a package."""
+        return self._one(Command, name)
 
     def default_backbone(self) -> Backbone:
         """The backbone to take where none is named: the one that its plugin marks, if any."""
@@ -179,10 +194,15 @@ class Registry:
         if len(offering) > 1:
             names = " and ".join(plugin.name for plugin in offering)
             return f"More than one plugin offers the {what}: {names}. Uninstall all but one."
+        if isinstance(item, Command) and item.name in CORE_COMMANDS:
+            return (
+                f"The {what} of {offering[0].name} has the name of one of segbench's own, which "
+                "is used: give it another name, or uninstall it."
+            )
         missing = [name for name, found in required_versions(item).items() if found is None]
         if missing:
             packages = " ".join(name.split("|")[0] for name in missing)
-            if isinstance(item, Tracker) and item.extra:
+            if isinstance(item, Command | Tracker) and item.extra:
                 packages = f'"{offering[0].origin.distribution}[{item.extra}]"'
             return f"The {what} needs packages that are not installed: pip install {packages}"
         return None

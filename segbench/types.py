@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segbench.progress import Reporter
 
 if TYPE_CHECKING:
+    import click
     from torch import Tensor, nn
 
     from segbench.model import SegmentationModel
@@ -531,5 +532,21 @@ class Tracker:
     summary: str
     start: Callable[[TrackedTraining], TrackedRun]
     check: Callable[[], object] | None = None
+    requires: tuple[str, ...] = ()
+    extra: str | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the ``segbench`` program, as ``segbench --help`` lists it.
+
+    ``load`` imports and returns the click command of that name; it is called only for the command
+    itself and its help, with the Registry as ``obj`` of click's context. ``extra`` names the extra
+    of the plugin's distribution that installs what it ``requires``.
+    """
+
+    name: str
+    summary: str
+    load: "Callable[[], click.Command]"
     requires: tuple[str, ...] = ()
     extra: str | None = None

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.analysis.compare import miou_difference
+from segbench.analysis.difference import miou_difference
 from segbench.errors import SegbenchError
 from segbench.records.arrays import ScoredFrames, scored_frames
 from segbench.records.frame import frame_of

@@ -1,30 +1,58 @@
-"""The ``segbench`` command: every subcommand parses its options, calls the harness and prints."""
+"""The ``segbench`` program: each command parses its options, calls the harness and prints.
+
+A command is imported when it, or its help, is asked for.
+"""
+
+from importlib import import_module
 
 import click
 
 import segbench
-from segbench.cli.compare import compare
-from segbench.cli.data import data
-from segbench.cli.evaluate import evaluate
-from segbench.cli.export import export
-from segbench.cli.latency import latency
-from segbench.cli.leaderboard import leaderboard
-from segbench.cli.plugins import plugins
-from segbench.cli.predict import predict
-from segbench.cli.recipes import recipes
-from segbench.cli.report import report
-from segbench.cli.run import run
-from segbench.cli.score import score
-from segbench.cli.submit import submit
-from segbench.cli.suite import suite
 from segbench.cli.terminal import Commands
-from segbench.cli.video import video
-from segbench.errors import SegbenchError
+from segbench.commands import CORE_COMMANDS
+from segbench.errors import SegbenchError, unknown_name
 from segbench.plugins import Registry
 from segbench.training.world import started_by_torchrun
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+class Program(Commands):
+    """The core's commands, each in a module of its name, and those of the registry."""
+
+    def summaries(self, ctx: click.Context) -> dict[str, str]:
+        """Every command with its summary, also those that cannot be used here."""
+        offered = {command.name: command.summary for command in _registry(ctx).commands}
+        return dict(sorted((offered | CORE_COMMANDS).items()))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return list(self.summaries(ctx))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command; None where there is none, PluginError where it cannot be used here."""
+        if name in CORE_COMMANDS:
+            found = vars(import_module(f"segbench.cli.{name.replace('-', '_')}")).values()
+            return next(c for c in found if isinstance(c, click.Command) and c.name == name)
+        if name in self.list_commands(ctx):
+            return _registry(ctx).command(name).load()
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's; an unknown command is answered with the nearest one."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(unknown_name("command", args[0], names))
+        return super().resolve_command(ctx, args)
+
+
+def _registry(ctx: click.Context) -> Registry:
+    ctx.obj = ctx.obj or Registry.load()
+    registry: Registry = ctx.obj
+    return registry
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(segbench.__version__, prog_name="segbench")
 @click.pass_context
 def main(ctx: click.Context) -> None:
@@ -33,11 +61,3 @@ def main(ctx: click.Context) -> None:
         raise SegbenchError(
             f"torchrun is for segbench run; start segbench {ctx.invoked_subcommand} without it."
         )
-    ctx.obj = ctx.obj or Registry.load()
-
-
-for command in (
-    *(compare, data, evaluate, export, latency, leaderboard, plugins, predict),
-    *(recipes, report, run, score, submit, suite, video),
-):
-    main.add_command(command)

@@ -16,7 +16,7 @@ from segbench.types import Configurable
 @click.option("--all", "members", is_flag=True, help="List every timm backbone too.")
 @click.pass_obj
 def plugins(registry: Registry, as_json: bool, members: bool) -> None:
-    """List backbones, datasets, networks, runtimes and trackers, and how to fix unusable ones."""
+    """List what the installed plugins offer, and how to fix what is unusable."""
     listing = registry.listing(members)
     if as_json:
         click.echo(json.dumps([asdict(line) for line in listing], indent=2))

@@ -47,14 +47,17 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click's, but with whole sentences."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.summaries(ctx).items()))
+
+    def summaries(self, ctx: click.Context) -> dict[str, str]:
+        """Every command with the first sentence of its help."""
         commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
-        rows = [
-            (name, command.get_short_help_str(limit=sys.maxsize))
+        return {
+            name: command.get_short_help_str(limit=sys.maxsize)
             for name, command in commands.items()
             if command is not None
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        }
 
 
 def _end() -> None:

@@ -1,4 +1,4 @@
-"""Pictures that people look at: class colours over an image, a legend, a caption, errors."""
+"""Pictures that people look at: class colours over an image, a legend, a caption."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -11,7 +11,6 @@ from segbench.types import IGNORED, ClassMap, Color, Dataset, Image
 
 PAPER = (250, 250, 250)
 INK = (30, 30, 30)
-ERROR = (208, 32, 32)
 ROWS = 256
 DRAWINGS = ("overlay", "side-by-side", "color")
 
@@ -53,19 +52,6 @@ def overlay(
         mixed = image[rows] * (256 - weights)[here][..., None] + tints[here]
         drawn[rows] = (mixed + 128) >> 8
     return drawn
-
-
-def mark_errors(image: Image, truth: ClassMap, predicted: ClassMap) -> Image:
-    """The image in flat grey, and over it each wrong pixel in red.
-
-    ``truth`` and ``predicted`` are (H, W). IGNORED pixels of the truth are white, which the grey
-    never is: nothing counts there.
-    """
-    grey = image.sum(-1, dtype=np.uint16) // 6 + 96
-    marked = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
-    marked[truth != predicted] = ERROR
-    marked[truth == IGNORED] = 255
-    return marked
 
 
 def legend(

@@ -1,7 +1,6 @@
 """From raw times to a record's figures, and to what makes them doubtful."""
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -78,20 +77,6 @@ def drift(seconds: Seconds) -> float:
     """By what share the median of the last third of the queries lies above that of the first."""
     third = max(1, len(seconds) // 3)
     return float(np.median(seconds[-third:]) / np.median(seconds[:third]) - 1)
-
-
-def percentiles_over_time(
-    seconds: Seconds, percents: Sequence[int], windows: int = 24
-) -> tuple[NDArray[np.int64], Seconds]:
-    """Percentiles of stretches of queries, which show a drift.
-
-    The queries, in the order of measuring, are cut into at most ``windows`` stretches of at least
-    twenty. Gives the ``w + 1`` queries at which stretches begin and end, and (w, percents).
-    """
-    count = max(1, min(windows, len(seconds) // 20))
-    edges = np.linspace(0, len(seconds), count + 1).round().astype(np.int64)
-    stretches = [seconds[start:end] for start, end in pairwise(edges)]
-    return edges, np.array([[percentile(s, percent) for percent in percents] for s in stretches])
 
 
 def block_medians(arrays: Mapping[str, NDArray[Any]]) -> Seconds:

@@ -22,6 +22,7 @@ REGISTRY = Registry.of(
     [tiny_backbone()],
     [tiny_dataset()],
     [*eager.segbench_runtimes(), *onnx.segbench_runtimes()],
+    commands=onnx.segbench_commands(),
 )
 LAYERS = {"encoder.to8.0", "encoder.to16.0", "encoder.to32.0"}
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.files import scratch_folder
 from segbench.hookspecs import hookimpl
-from segbench.types import Peak, Runtime, Session, Setup
+from segbench.types import Command, Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
+    import click
+
     from segbench.model import SegmentationModel
 
     from .graph import Precision
@@ -104,6 +106,24 @@ def _suiting(setup: Setup) -> "Profile":
     from segbench.device import resolve_device
 
     return "unsigned" if resolve_device(setup.device).type == "cpu" else "signed"
+
+
+def quantize_report() -> "click.Command":
+    """``segbench quantize-report``."""
+    from .int8.command import quantize_report_command
+
+    return quantize_report_command
+
+
+@hookimpl
+def segbench_commands() -> Iterable[Command]:
+    """``quantize-report``."""
+    yield Command(
+        "quantize-report",
+        "Show the noise and the mIoU lost of every layer in INT8.",
+        quantize_report,
+        requires=REQUIRES,
+    )
 
 
 @hookimpl

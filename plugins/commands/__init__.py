@@ -1,0 +1,1 @@
+"""Commands that stand on segbench's API, in a module or a folder each."""

@@ -1,0 +1,1 @@
+"""Two records or two leaderboards side by side."""

@@ -1,0 +1,1 @@
+"""A record or a checkpoint as one page of figures."""

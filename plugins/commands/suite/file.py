@@ -1,0 +1,333 @@
+"""The file of a suite: TOML whose keys are the options of ``run``, ``evaluate`` and ``latency``.
+
+Every fault in it is found before anything runs.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segbench.errors import SegbenchError, unknown_name
+from segbench.files import read_text
+from segbench.inference.checkpoint import checkpoint_file
+from segbench.inference.downloads import check_weights
+from segbench.inference.networks import chosen_network
+from segbench.inference.onnx_file import OnnxOptions
+from segbench.inference.sources import NetworkWeights
+from segbench.jobs.evaluate import EvaluateOptions
+from segbench.jobs.latency import (
+    LatencyOptions,
+    check_keep_float,
+    latency_options,
+    named_runtimes,
+    with_fp16,
+)
+from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
+from segbench.latency.group import REFERENCE
+from segbench.plugins import Registry
+from segbench.text import counted
+from segbench.types import Recipe
+
+from .jobs import Training
+from .resources import KEYS, Resources
+from .shop import Subject
+
+Table = Mapping[str, Any]
+
+OWN = ("results", "page", "reports", "exports")
+ONNX = {
+    *("model", "mean", "std", "scale", "channels", "layout", "class-order", "model-output"),
+}
+LEFT_OUT = {
+    "run": {"results", "checkpoint", "seeds", "resume", "force"},
+    "evaluate": {"results", "checkpoint", "network", "weights", *ONNX},
+    "latency": {
+        *("results", "checkpoint", "network", "backbone", "decoder", "weights", "dataset"),
+        *("isolate", *ONNX),
+    },
+}
+"""Options that are the suite's own affair."""
+TOGETHER = {
+    "run": ("train-splits", "tracker"),
+    "evaluate": ("keep-float",),
+    "latency": ("runtime", "keep-float"),
+}
+"""Options whose list is one value; a list of any other is a job for each value."""
+OF_ONNX = ("model", *(f"onnx_{each.name}" for each in fields(OnnxOptions)))
+PUBLISHED = ("network", "weights", "dataset")
+"""Keys of a [[checkpoint]] that was published as weights, in place of its path."""
+RECIPE = {each.name for each in fields(Recipe)}
+VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network, to be trained or trained already, and how it is scored and timed.
+
+    The strings tell each evaluation and latency from its fellows. ``resources`` are what each
+    command asks of a host, where the suite has several.
+    """
+
+    label: str
+    source: Training | Subject
+    evaluations: Sequence[tuple[EvaluateOptions, str]]
+    latencies: Sequence[tuple[LatencyOptions, str]]
+    resources: Mapping[str, Resources] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a file asks for; ``page``, ``reports`` and ``exports`` are written where named."""
+
+    entries: Sequence[Entry]
+    results: Path = Path("results")
+    page: Path | None = None
+    reports: Path | None = None
+    exports: Path | None = None
+
+    def written(self) -> dict[str, Path]:
+        """The folders to write to beside ``results``, by the key that names each."""
+        page = self.page and self.page.parent
+        places = {"page": page, "reports": self.reports, "exports": self.exports}
+        return {name: place for name, place in places.items() if place is not None}
+
+
+def read_suite(path: Path, commands: Mapping[str, click.Command], registry: Registry) -> Suite:
+    """The suite in a file; ``commands`` are run, evaluate and latency, whose options it knows.
+
+    SegbenchError names every fault: unknown keys and plugins, wrong values, missing files.
+    """
+    try:
+        tables = tomllib.loads(read_text(path))
+    except OSError as error:
+        raise SegbenchError(
+            f"{path} cannot be read ({error.strerror}); segbench suite {path} --init writes an "
+            "example."
+        ) from error
+    except ValueError as error:
+        raise SegbenchError(f"{path} is not TOML: {error}.") from error
+    reader = _Reader(commands, registry)
+    suite = reader.suite(tables)
+    if reader.faults:
+        faults = [f"{where}: {fault}" for fault, where in reader.faults.items()]
+        raise SegbenchError("\n  ".join([f"{path} has {counted(len(faults), 'fault')}:", *faults]))
+    return suite
+
+
+class _Reader:
+    def __init__(self, commands: Mapping[str, click.Command], registry: Registry) -> None:
+        self.commands, self.registry = commands, registry
+        self.options = {name: _options(name, command) for name, command in commands.items()}
+        self.faults: dict[str, str] = {}
+        self.layers: dict[str, list[Table]] = {}
+        self.results = Path()
+
+    def suite(self, tables: Table) -> Suite:
+        """What the tables ask for; whole where there are no faults."""
+        known = {key for options in self.options.values() for key in options}
+        top = self._table(
+            tables, {*OWN, *KEYS, *self.commands, "train", "checkpoint", *known}, "top"
+        )
+        own = {key: Path(str(top[key])) for key in OWN if key in top}
+        self.results = own.get("results", Path("results"))
+        for name in self.commands:
+            default = self._table(top.get(name, {}), {*self.options[name], *KEYS}, f"[{name}]")
+            self.layers[name] = [top, default]
+        entries = [
+            entry
+            for key, read in (("train", self._trained), ("checkpoint", self._there))
+            for number, table in enumerate(self._list(top, key), 1)
+            for entry in read(table, f"[[{key}]] {number}")
+        ]
+        labels = [entry.label for entry in entries]
+        for label in sorted({label for label in labels if labels.count(label) > 1}):
+            self._note(f"Two entries are named {label!r}; give one another name.", "entries")
+        if not (top.get("train") or top.get("checkpoint")):
+            self._note("There is none; add a [[train]] or a [[checkpoint]].", "entries")
+        return Suite(entries, **own)
+
+    def _trained(self, table: Table, where: str) -> Iterator[Entry]:
+        known = {"name", "evaluate", "latency", *self.options["run"], *KEYS}
+        entry = self._table(table, known, where)
+        named = [entry.get(key) for key in ("name", "network", "backbone")]
+        name = next((each for each in named if isinstance(each, str)), "")
+        for argv, given, swept in self._lines("run", entry, where):
+            label = ", ".join(filter(None, (name, swept))) or where
+            uses = self._uses(entry, given["datasets"][0], where)
+            with self._noting(where):
+                uses[-1]["run"] = self._resources("run", entry)
+                yield Entry(label, Training(self._run_options(argv, given)), *uses)
+
+    def _there(self, table: Table, where: str) -> Iterator[Entry]:
+        known = {"name", "path", *PUBLISHED, "evaluate", "latency"}
+        entry = self._table(table, known, where)
+        with self._noting(where):
+            subject = self._subject(entry)
+            named = (entry.get(key) for key in ("name", "path", "network"))
+            label = str(next(filter(None, named)))
+            yield Entry(label, subject, *self._uses(entry, subject.config["dataset"], where))
+
+    def _subject(self, entry: Table) -> Subject:
+        published = [str(entry[key]) for key in PUBLISHED if key in entry]
+        if "path" in entry and not published:
+            return Subject.read(checkpoint_file(Path(str(entry["path"]))))
+        if "path" in entry or len(published) < len(PUBLISHED):
+            raise SegbenchError(
+                "Name a path, of a checkpoint or a run's folder, or else network, weights and "
+                "dataset."
+            )
+        network, weights, dataset = published
+        return Subject.published(
+            NetworkWeights(
+                self.registry.network(network), Path(weights), self.registry.dataset(dataset)
+            )
+        )
+
+    def _uses(self, entry: Table, dataset: str, where: str) -> tuple[Any, Any, dict[str, Any]]:
+        """How a checkpoint that was trained on ``dataset`` is scored and timed, and with what."""
+        made: dict[str, list[Any]] = {}
+        resources = {}
+        for name, read in (("evaluate", self._evaluation), ("latency", self._latency)):
+            inside = f"{where} {name}"
+            own = self._table(entry.get(name, {}), {*self.options[name], *KEYS}, inside)
+            made[name] = []
+            with self._noting(inside):
+                resources[name] = self._resources(name, own)
+            for argv, given, swept in self._lines(name, own, inside, dataset):
+                with self._noting(inside):
+                    made[name].append((read(argv, given), swept))
+        return made["evaluate"], made["latency"], resources
+
+    def _resources(self, name: str, own: Table) -> Resources:
+        """What a command asks of a host, each key from the nearest table that has it."""
+        return Resources.read({k: layer[k] for layer in (*self.layers[name], own) for k in layer})
+
+    def _lines(
+        self, name: str, own: Table, where: str, dataset: str | None = None
+    ) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
+        """For each combination of the values in lists: its command line, what click makes of it,
+        and the values that tell it from the others.
+        """
+        options = self.options[name]
+        asked = {"dataset": dataset} if dataset and "dataset" in options else {}
+        for layer in (*self.layers[name], own):
+            asked |= {key: value for key, value in layer.items() if key in options}
+        lists = {k: v for k, v in asked.items() if isinstance(v, list) and k not in TOGETHER[name]}
+        for values in product(*lists.values()):
+            chosen = asked | dict(zip(lists, values, strict=True))
+            many = [key for key in lists if len(lists[key]) > 1]
+            said = [v if isinstance(v := chosen[key], str) else f"{key} {v}" for key in many]
+            with self._noting(where):
+                words = [word for key in chosen for word in _words(options[key], key, chosen[key])]
+                context = self.commands[name].make_context(name, list(words))
+                yield ("segbench", name, *words), dict(context.params), ", ".join(said)
+
+    def _run_options(self, argv: Sequence[str], given: dict[str, Any]) -> RunOptions:
+        (dataset,) = map(self.registry.dataset, given.pop("datasets"))
+        whole, backbone = (next(iter(given.pop(k)), None) for k in ("networks", "backbones"))
+        network = chosen_network(self.registry, whole, backbone, given.pop("decoder"))
+        changes = {key: given.pop(key) for key in RECIPE & given.keys()}
+        recipe = choose_recipe(
+            network, dataset, given.pop("recipe"), changes, given.pop("early_stop")
+        )
+        weights = given.pop("weights") or default_weights(network)
+        check_weights(weights, network.weights)
+        check_splits(dataset, given["train_splits"], recipe)
+        dataset.locate(given["data_root"])
+        for unused in ("seeds", "checkpoint"):
+            given.pop(unused)
+        for name in given["trackers"]:
+            self.registry.tracker(name)
+        given |= {"weights": weights, "results": self.results, "resume": True, "argv": argv}
+        return RunOptions(network, dataset, recipe, **given)
+
+    def _evaluation(self, argv: Sequence[str], given: dict[str, Any]) -> EvaluateOptions:
+        for unused in ("network", "weights", *OF_ONNX):
+            given.pop(unused)
+        dataset = self.registry.dataset(given.pop("dataset"))
+        runtime = self.registry.runtime(given.pop("runtime") or REFERENCE)
+        dataset.locate(given["data_root"])
+        given |= {"checkpoint": Path(), "results": self.results, "argv": argv}
+        return EvaluateOptions(dataset=dataset, runtime=runtime, **given)
+
+    def _latency(self, argv: Sequence[str], given: dict[str, Any]) -> LatencyOptions:
+        runtimes = given.pop("runtimes") or (REFERENCE,)
+        names = named_runtimes(runtimes, given["device"], self.registry)
+        names = with_fp16(names, given["device"], self.registry)
+        check_keep_float(names, given["keep_float"], self.registry)
+        for unused in ("isolate", *OF_ONNX):
+            given.pop(unused)
+        sizes = given["sizes"][:1] or (None,)
+        return latency_options(
+            names, **given | {"sizes": sizes, "results": self.results, "argv": argv}
+        )
+
+    def _list(self, top: Table, key: str) -> Sequence[Any]:
+        entries = top.get(key, [])
+        if isinstance(entries, list):
+            return entries
+        self._note(f"It is not a list of tables; write [[{key}]].", key)
+        return []
+
+    def _table(self, table: Any, known: Collection[str], where: str) -> Table:
+        """The known keys of a table with hyphens, and environment variables in their values."""
+        if not isinstance(table, dict):
+            self._note(f"{table!r} is not a table of options.", where)
+            return {}
+        made = {}
+        for key, value in table.items():
+            with self._noting(where):
+                name = key.replace("_", "-")
+                if name not in known:
+                    raise SegbenchError(unknown_name("key", key, known))
+                made[name] = _expanded(value, key)
+        return made
+
+    @contextmanager
+    def _noting(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except click.ClickException as error:
+            self._note(error.format_message(), where)
+
+    def _note(self, fault: str, where: str) -> None:
+        """The same fault once, where it was first found."""
+        self.faults.setdefault(fault, where)
+
+
+def _options(name: str, command: click.Command) -> dict[str, click.Option]:
+    """The options of a command by key: ``batch-size`` is ``--batch-size``."""
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    keys = {max(each.opts, key=len).removeprefix("--"): each for each in options}
+    return {key: option for key, option in keys.items() if key not in LEFT_OUT[name]}
+
+
+def _words(option: click.Option, key: str, value: Any) -> Sequence[str]:
+    """The option with its value as on a command line."""
+    values = value if isinstance(value, list) else [value]
+    kinds = bool if option.is_flag else str | int | float
+    if not all(isinstance(v, kinds) and isinstance(v, bool) == option.is_flag for v in values):
+        wanted = "true or false" if option.is_flag else "text or a number"
+        raise SegbenchError(f"{key} is {value!r}; give it {wanted}.")
+    if option.is_flag:
+        return option.opts[:1] if value else option.secondary_opts[:1]
+    return [word for each in values for word in (f"--{key}", str(each))]
+
+
+def _expanded(value: Any, key: str) -> Any:
+    if value == []:
+        raise SegbenchError(f"{key} is an empty list; leave it out, or give it a value.")
+    if isinstance(value, list):
+        return [_expanded(each, key) for each in value]
+    text = os.path.expandvars(value) if isinstance(value, str) else value
+    if isinstance(text, str) and (left := VARIABLE.search(text)):
+        raise SegbenchError(f"{key} names {left[0]}, which is not set in the environment.")
+    return text

@@ -1,0 +1,369 @@
+"""The jobs of a suite: what shows that one is done, about how long it takes, and how it is done."""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from segbench.analysis.rank import score_name
+from segbench.data.layouts import available
+from segbench.errors import InterruptedRun, SegbenchError
+from segbench.inference.calibration import COUNT, HELD_BACK, SPLIT
+from segbench.inference.checkpoint import BEST
+from segbench.inference.opened import EngineOptions
+from segbench.inference.sources import NetworkWeights
+from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
+from segbench.jobs.export import ExportOptions, export
+from segbench.jobs.latency import LatencyOptions, Outcome, latency
+from segbench.jobs.latency_isolated import in_own_process
+from segbench.jobs.plan import RunOptions, configuration, default_output
+from segbench.jobs.run import run
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench.records.record import Record, config_hash
+from segbench.types import Size
+
+from .shop import NETWORK, Shop, Subject
+
+NOT_IN_NAMES = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True)
+class Training:
+    """``segbench run`` for one network, dataset, size and seed."""
+
+    options: RunOptions
+
+    name = "train"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its configuration, but for the fingerprint of the data, which takes a while."""
+        return {**configuration(self.options, {}), "data": None}
+
+    def record(self, shop: Shop) -> Record | None:
+        """Its record; whether that is of the same data, ``run`` knows."""
+        wanted = config_hash(self.config)
+
+        def same(record: Record) -> bool:
+            return config_hash({**record.config, "data": None}) == wanted
+
+        return shop.newest(["run"], {"dataset": self.options.dataset.name}, same)
+
+    def found(self, shop: Shop) -> str | None:
+        """Its score."""
+        record = self.record(shop)
+        return self.found_in(record) if record else None
+
+    def found_in(self, record: Record) -> str:
+        """The score in its record."""
+        return _score(record)
+
+    def seconds(self, shop: Shop) -> float | None:
+        """From the epochs of a like training."""
+        config = self.config
+        keys = (*NETWORK, "dataset", "height", "width", "crop", "limit")
+        like = shop.newest(["run"], {k: config.get(k) for k in keys}, shop.measured_here)
+        if like is None or not like.curve:
+            return None
+        epoch = sum(epoch["seconds"] for epoch in like.curve) / len(like.curve)
+        return float(epoch * config["epochs"])
+
+    def do(self, shop: Shop) -> str:
+        """Train and score, or go on where it was stopped; what has a record is left."""
+        return _score(shop.add(run(self.options, shop.registry, shop.reporter)))
+
+    def subject(self, shop: Shop) -> Subject:
+        """What came of it, or will; SegbenchError where there is a record and no checkpoint."""
+        record = self.record(shop)
+        return self.subject_of(record) if record else Subject(self.config)
+
+    def subject_of(self, record: Record) -> Subject:
+        """The checkpoint of its record; SegbenchError where that is not in its place."""
+        path = (self.options.output or default_output(record.config)) / BEST
+        subject = Subject.read(path) if path.is_file() else None
+        if subject is None or subject.sha256 != record.config.get("checkpoint_sha256"):
+            raise SegbenchError(
+                f"{path} is not the checkpoint of {record.path}; put that there, or name it in a "
+                "[[checkpoint]]."
+            )
+        return subject
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """``segbench evaluate`` on one runtime."""
+
+    options: EvaluateOptions
+    subject: Subject
+    swept: str = ""
+
+    @property
+    def name(self) -> str:
+        """As the summary calls it."""
+        return f"evaluate {self.swept or self.options.runtime.name}"
+
+    @property
+    def size(self) -> Size:
+        """The input size of the network."""
+        return self.options.size or self.subject.size
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        return {
+            "dataset": self.options.dataset.name,
+            "split": self.options.split or self.options.dataset.score_split,
+            "limit": self.options.limit or self.subject.config.get("limit"),
+            "runtime": self.options.runtime.name,
+            "height": self.size[0],
+            "width": self.size[1],
+        }
+
+    def record(self, shop: Shop) -> Record | None:
+        """The newest of this score; one in 16 bits or INT8 is of this kind of device."""
+        wanted = {
+            **self._asked,
+            "checkpoint_sha256": self.subject.sha256,
+            "label_scale": self.options.label_scale,
+            "keep_float": _sorted(self.options.keep_float),
+        }
+
+        def fits(record: Record) -> bool:
+            exact = self.options.runtime.precision == "fp32"
+            return (exact or shop.computed_alike(record)) and self._calibrated_alike(record, shop)
+
+        if self.subject.sha256 is None:
+            return None
+        return shop.newest(["run", "evaluate"], wanted, fits)
+
+    def _calibrated_alike(self, record: Record, shop: Shop) -> bool:
+        """Whether as many frames calibrated it as would now."""
+        if not self.options.runtime.calibrates:
+            return True
+        dataset = shop.registry.dataset(self.subject.config["dataset"])
+        there = len(available(dataset, dataset.locate(self.options.data_root), SPLIT))
+        frames = min(self.options.calibration_frames or COUNT, there - min(HELD_BACK, there // 5))
+        return str(record.config.get("calibration")).startswith(f"{frames}@")
+
+    def found(self, shop: Shop) -> str | None:
+        """Its score."""
+        record = self.record(shop)
+        return _score(record) if record else None
+
+    def seconds(self, shop: Shop) -> float | None:
+        """Those of a like evaluation."""
+        asked = {**self.subject.network, **self._asked}
+        like = shop.newest(["evaluate"], asked, shop.measured_here)
+        return like.provenance.get("duration_s") if like else None
+
+    @property
+    def ready(self) -> EvaluateOptions:
+        """Its options, once there is a checkpoint."""
+        source = self.subject.trained
+        words = ["--checkpoint", str(source)]
+        if isinstance(source, NetworkWeights):
+            words = ["--network", source.network.name, "--weights", str(source.weights)]
+        return replace(self.options, checkpoint=source, argv=(*self.options.argv, *words))
+
+    def do(self, shop: Shop) -> str:
+        """Score the checkpoint."""
+        return _score(shop.add(evaluate_checkpoint(self.ready, shop.registry, shop.reporter)))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """``segbench latency`` of one size and batch size, on runtimes that take turns."""
+
+    options: LatencyOptions
+    subject: Subject
+    swept: str = ""
+
+    @property
+    def name(self) -> str:
+        """As the summary calls it."""
+        return f"latency {self.swept}".strip()
+
+    def with_threads(self, threads: int) -> "Timing":
+        """The same on so many threads."""
+        protocol = replace(self.options.protocol, threads=threads)
+        return replace(self, options=replace(self.options, protocol=protocol))
+
+    def _asked(self, runtime: str) -> dict[str, Any]:
+        height, width = self.options.sizes[0] or self.subject.size
+        return {
+            "runtime": runtime,
+            "height": height,
+            "width": width,
+            "batch_size": self.options.protocol.batch_size,
+            "scenario": self.options.protocol.scenario,
+        }
+
+    def records(self, shop: Shop) -> dict[str, Record]:
+        """By runtime the newest VALID latency on this device."""
+        protocol = self.options.protocol
+        wanted = {
+            "checkpoint_sha256": self.subject.sha256,
+            "scope": protocol.scope,
+            "threads": protocol.threads,
+            "device": shop.device(protocol.device),
+            "isolated": None,
+        }
+
+        def valid(record: Record) -> bool:
+            return record.metrics["verdict"] == "VALID" and shop.measured_here(record)
+
+        found = {}
+        for name in self.options.runtimes if self.subject.sha256 else ():
+            quantises = shop.registry.runtime(name).calibrates
+            layers = _sorted(protocol.keep_float) if quantises else None
+            asked = wanted | self._asked(name) | {"keep_float": layers}
+            if record := shop.newest(["latency"], asked, valid):
+                found[name] = record
+        return found
+
+    def missing(self, shop: Shop) -> tuple[str, ...]:
+        """Runtimes without a VALID latency."""
+        there = self.records(shop)
+        return tuple(name for name in self.options.runtimes if name not in there)
+
+    def found(self, shop: Shop) -> str | None:
+        """The median of each runtime."""
+        return None if self.missing(shop) else _medians(self.records(shop))
+
+    def seconds(self, shop: Shop) -> float | None:
+        """Each runtime's share of a like measurement."""
+        total = 0.0
+        for name in self.missing(shop):
+            asked = {**self.subject.network, **self._asked(name)}
+            like = shop.newest(["latency"], asked, shop.measured_here)
+            if like is None:
+                return None
+            session = like.config.get("session")
+            group = [each for each in shop.records if each.config.get("session") == session]
+            total += like.provenance["duration_s"] / len(group)
+        return total
+
+    def ready(self, missing: Sequence[str]) -> LatencyOptions:
+        """Options for what is missing beside the first runtime, over which speed-ups are."""
+        runtimes = tuple(dict.fromkeys((self.options.runtimes[0], *missing)))
+        options, source = replace(self.options, runtimes=runtimes), self.subject.trained
+        if not isinstance(source, NetworkWeights):
+            argv = (*options.argv, "--checkpoint", str(source))
+            return replace(options, checkpoint=source, argv=argv)
+        network, dataset = source.network.name, source.dataset.name
+        words = ("--network", network, "--weights", str(source.weights), "--dataset", dataset)
+        return replace(
+            options,
+            networks=(network,),
+            weights=source.weights,
+            dataset=dataset,
+            argv=(*options.argv, *words),
+        )
+
+    def do(self, shop: Shop) -> str:
+        """Measure what is missing.
+
+        It has a process of its own, so that nothing of a training is in it.
+        """
+        missing, there = self.missing(shop), self.records(shop)
+        options = self.ready(missing)
+        measure = partial(_measure, shop.unset)
+        outcome = in_own_process(measure, options, f"The process of {self.name}", options.shape)
+        measured = [shop.add(path) for path in outcome.records]
+        if outcome.interrupted:
+            raise InterruptedRun("Interrupted.")
+        return self.told(there, measured)
+
+    def told(self, there: Mapping[str, Record], measured: Sequence[Record]) -> str:
+        """The median of each runtime; SegbenchError where one was not measured."""
+        found = {**there, **{record.config["runtime"]: record for record in measured}}
+        if failed := [name for name in self.options.runtimes if name not in found]:
+            raise SegbenchError(f"{', '.join(failed)} was not measured, as said above.")
+        return _medians({name: found[name] for name in self.options.runtimes})
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A file, an export (with ``options``) or a report, that is done where it exists."""
+
+    name: str
+    path: Path
+    write: Callable[[], object]
+    options: ExportOptions | None = None
+
+    def found(self, shop: Shop) -> str | None:
+        """The file."""
+        return str(self.path) if self.path.is_file() else None
+
+    def seconds(self, shop: Shop) -> float | None:
+        """Nothing records it."""
+        return None
+
+    def do(self, shop: Shop) -> str:
+        """Write the file."""
+        self.write()
+        return str(self.path)
+
+
+def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> Writing:
+    """``segbench export`` of what an evaluation runs on, to a file named by all that decides it."""
+    subject, runtime = evaluation.subject, evaluation.options.runtime
+    height, width = evaluation.size
+    name = f"{label} {(subject.sha256 or '')[:8]} {height}x{width} {runtime.name}"
+    path = folder / (NOT_IN_NAMES.sub("-", name) + runtime.export_suffixes[0])
+    given = {each.name: getattr(evaluation.options, each.name) for each in fields(EngineOptions)}
+    given |= {"checkpoint": subject.source or Path(), "output": path}
+    options = ExportOptions(**given)
+    return Writing(
+        f"export {runtime.name}",
+        path,
+        lambda: export(options, shop.registry, shop.reporter),
+        options,
+    )
+
+
+def reporting(evaluation: Evaluation, folder: Path, shop: Shop) -> Writing:
+    """``segbench report`` of an evaluation's record, with its best and worst frames."""
+    from ..report.command import ReportOptions, write_report
+
+    record = evaluation.record(shop)
+    source = record.path if record else None
+    if source is None:
+        return Writing("report", folder / "report", _no_score)
+    path = folder / f"{source.stem}.html"
+    options = ReportOptions(
+        source, path, evaluation.options.data_root, checkpoint=evaluation.subject.source
+    )
+    return Writing("report", path, lambda: write_report(options, shop.registry, shop.reporter))
+
+
+def _no_score() -> None:
+    raise SegbenchError("There is no score to report.")
+
+
+def _measure(unset: tuple[str, ...], options: LatencyOptions) -> Outcome:
+    for name in unset:
+        os.environ.pop(name, None)
+    return latency(options, Registry.load(), Reporter())
+
+
+def _score(record: Record) -> str:
+    score = record.metrics["score"]
+    return f"{score_name(record.metrics)} {'-' if score is None else f'{score:.4f}'}"
+
+
+def _medians(records: Mapping[str, Record]) -> str:
+    """Such as "p50 in ms: eager 20.1, onnx 8.0 (INVALID)"."""
+    figures = [
+        f"{name} {record.metrics['p50_ms']:.2f}"
+        + (" (INVALID)" if record.metrics["verdict"] == "INVALID" else "")
+        for name, record in records.items()
+    ]
+    return f"p50 in ms: {', '.join(figures)}"
+
+
+def _sorted(layers: Sequence[str] | None) -> list[str] | None:
+    return None if layers is None else sorted(layers)

@@ -1,0 +1,341 @@
+"""A suite on the hosts of a Ray cluster: a process there for each training, score and latency.
+
+The files are the caller's. A host works in a folder of its own; a training's state comes back
+after each epoch, so whoever tries it again, another host or a later call, goes on from there.
+"""
+
+import asyncio
+import os
+import signal
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from segbench.errors import InterruptedRun, SegbenchError, kept, sentence
+from segbench.files import check_writable, locked
+from segbench.inference.checkpoint import BEST
+from segbench.inference.networks import chosen_network
+from segbench.inference.sources import source_file
+from segbench.jobs.latency import LatencyOptions
+from segbench.jobs.plan import default_output
+from segbench.jobs.run import claim_output
+from segbench.records.record import Record, config_hash, find_record, read_record, write_record
+from segbench.types import Dataset, Network, Runtime
+
+from .board import Board, Line
+from .by_name import dumped, loaded
+from .cluster import Cluster, LostHostError, Node, Process, connected
+from .code import code_of
+from .file import Entry, Suite
+from .host import OUTPUT, RESULTS, Here, Host
+from .jobs import Evaluation, Timing, Training, Writing
+from .resources import Resources
+from .shop import Shop, Subject
+from .travel import Reached, fetch, fetch_state, send
+from .work import DONE, EXISTS, FAILED, Job, following
+
+TRIES = 5
+SECONDS_BETWEEN_NEWS = 1.0
+SECONDS_BETWEEN_NEWS_OF_A_LATENCY = 60.0
+"""Asking costs the host time, which a measurement would show."""
+
+Ended = tuple[str, str]
+"""The state and the detail of a row."""
+
+
+def work_on_ray(suite: Suite, shop: Shop, address: str, board: Board) -> None:
+    """Do the jobs of a suite on the cluster at ``address``; the rows are the board's.
+
+    Raises InterruptedRun where the user stops it, which ends the processes on the hosts.
+    """
+    for entry in suite.entries:
+        if isinstance(entry.source, Training) and entry.source.options.trackers:
+            raise SegbenchError(
+                f"{entry.label}: tracker is for trainings on this machine; leave it out."
+            )
+    with connected(address) as cluster:
+        work = _Work(suite, shop, cluster, board)
+        try:
+            asyncio.run(_until_told_to_end(work))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise InterruptedRun("Interrupted.") from None
+
+
+async def _until_told_to_end(work: "_Work") -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError):  # on Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await work.check_hosts()
+    with work.board:
+        await asyncio.gather(*map(work.entry, work.suite.entries))
+
+
+class _Work:
+    def __init__(self, suite: Suite, shop: Shop, cluster: Cluster, board: Board) -> None:
+        self.suite, self.shop, self.cluster, self.board = suite, shop, cluster, board
+        self.environment = {name: os.environ[name] for name in shop.unset}
+        self.data: dict[tuple[Any, ...], tuple[str, str]] = {}
+
+    async def check_hosts(self) -> None:
+        """Raise SegbenchError for every host that may do a job and whose code is not this one."""
+        items: list[Network | Dataset | Runtime] = []
+        for entry in self.suite.entries:
+            items += [options.dataset for options, _ in entry.evaluations]
+            items += [options.runtime for options, _ in entry.evaluations]
+            names = [name for options, _ in entry.latencies for name in options.runtimes]
+            items += [self.shop.registry.runtime(name) for name in names]
+            if isinstance(entry.source, Training):
+                items += [entry.source.options.network, entry.source.options.dataset]
+
+        async def check(node: Node) -> None:
+            try:
+                async with self.cluster.process(Host, Resources(cpus=0), node, {}) as process:
+                    await self._check(process, None, items)
+            except LostHostError as error:
+                raise SegbenchError(f"Host {node.address} cannot be used: {error}") from error
+
+        nodes = [node for node in self.cluster.nodes() if node.cpus]
+        answers = await asyncio.gather(*map(check, nodes), return_exceptions=True)
+        if faults := [answer for answer in answers if isinstance(answer, BaseException)]:
+            told = [fault for fault in faults if isinstance(fault, SegbenchError)]
+            if len(told) < len(faults):
+                raise next(fault for fault in faults if not isinstance(fault, SegbenchError))
+            raise SegbenchError("\n  ".join(fault.message for fault in told))
+
+    async def entry(self, entry: Entry) -> None:
+        """The jobs of an entry; those of a kind side by side."""
+        try:
+            subject = entry.source
+            if isinstance(subject, Training):
+                record = await self._training(entry, subject)
+                if record is None:
+                    return
+                subject = subject.subject_of(record)
+            # A report is made of a score, which is there when the latencies before it are named.
+            for _, jobs in groupby(following(self.suite, entry, subject, self.shop), type):
+                await asyncio.gather(*(self._job(entry, job) for job in list(jobs)))
+        except SegbenchError as error:
+            self.board.line(entry.label, "checkpoint").end(FAILED, error.message)
+
+    async def _training(self, entry: Entry, job: Training) -> Record | None:
+        """Its record; None where it failed."""
+        records: list[Record] = []
+
+        async def attempt(line: Line) -> Ended:
+            record, state = await self._train(job, entry.resources["run"], line)
+            records.append(record)
+            return state, job.found_in(record)
+
+        await self._row(entry, job, attempt)
+        return records[0] if records else None
+
+    async def _job(self, entry: Entry, job: Job) -> None:
+        async def attempt(line: Line) -> Ended:
+            if isinstance(job, Evaluation):
+                return await self._evaluate(job, entry.resources["evaluate"], line)
+            if isinstance(job, Timing):
+                return await self._time(job, entry.resources["latency"], line)
+            assert isinstance(job, Writing)
+            if found := job.found(self.shop):
+                return EXISTS, found
+            if job.options is None:
+                line.host = "this one"
+                return DONE, await asyncio.to_thread(job.do, self.shop)
+            return await self._export(job, entry.resources["evaluate"], line)
+
+        await self._row(entry, job, attempt)
+
+    async def _row(
+        self, entry: Entry, job: Job, attempt: Callable[[Line], Awaitable[Ended]]
+    ) -> None:
+        """Try a job until a host has done it; an error is its row's."""
+        line = self.board.line(entry.label, job.name)
+        try:
+            for left in reversed(range(TRIES)):
+                try:
+                    line.end(*await attempt(line))
+                    return
+                except LostHostError as error:
+                    line.host = ""
+                    line.say(f"lost its host ({error})")
+                    if not left:
+                        raise SegbenchError(f"It lost {TRIES} hosts, the last: {error}") from error
+        except InterruptedRun:
+            raise
+        except Exception as error:
+            if not isinstance(error, SegbenchError):
+                self.shop.reporter.say("".join(traceback.format_exception(error)))
+            line.end(FAILED, sentence(kept(error)))
+
+    async def _train(self, job: Training, resources: Resources, line: Line) -> tuple[Record, str]:
+        from segbench.training.state import STATE
+
+        options = job.options
+        async with self._host(options, (), resources, line) as there:
+            if Path(options.weights).is_file():
+                await send(there, Path(options.weights), Path(options.weights).name)
+            config = await there.process.call("configuration")
+            self._check_data(job, config["data"], there.here)
+            done = find_record(options.results, "run", config_hash(config))
+            if done is not None:
+                return self.shop.add(done), EXISTS
+            output = options.output or default_output(config)
+            check_writable(output)
+            with locked(output / ".lock", f"Another run writes to {output}; name another output."):
+                if claim_output(output, options):
+                    for name in (STATE, BEST, "train.log"):
+                        if (output / name).is_file():
+                            await send(there, output / name, f"{OUTPUT}/{name}")
+                names = await self._follow(there, line, {}, keep_state_in=output)
+                for name in sorted(names, key=lambda name: name.endswith(STATE)):
+                    if name.startswith(OUTPUT):
+                        await fetch(there, name, output / Path(name).relative_to(OUTPUT))
+                (record,) = await self._records(there, names, once=True)
+                return record, DONE
+
+    async def _evaluate(self, job: Evaluation, resources: Resources, line: Line) -> Ended:
+        if job.options.runtime.precision == "fp32" and (found := job.found(self.shop)):
+            return EXISTS, found
+        async with self._host(job.ready, self._network(job.subject), resources, line) as there:
+            shop = self.shop.on(there.here.origin, there.here.device)
+            if found := job.found(shop):
+                return EXISTS, found
+            await send(there, job.subject.file, job.subject.file.name)
+            names = await self._follow(there, line, {})
+            await self._records(there, names)
+            return DONE, job.found(shop) or ""
+
+    async def _time(self, job: Timing, resources: Resources, line: Line) -> Ended:
+        """On the first host that can, alone, so that all latencies of a suite are of one host."""
+        node = self.cluster.able(resources)[0]
+        whole = replace(resources, cpus=node.cpus, gpus=node.gpus)
+        runtimes = [self.shop.registry.runtime(name) for name in job.options.runtimes]
+        items: list[Network | Dataset | Runtime] = [*self._network(job.subject), *runtimes]
+        async with self._host(job.ready(()), items, whole, line, alone_on=node) as there:
+            shop = self.shop.on(there.here.origin, there.here.device)
+            if "--threads" not in job.options.argv:
+                job = job.with_threads(there.here.threads)
+            if found := job.found(shop):
+                return EXISTS, found
+            await send(there, job.subject.file, job.subject.file.name)
+            known, asked = job.records(shop), job.ready(job.missing(shop))
+            changes = {"runtimes": asked.runtimes, "protocol": asked.protocol}
+            every = SECONDS_BETWEEN_NEWS_OF_A_LATENCY
+            names = await self._follow(there, line, changes, seconds=every)
+            return DONE, job.told(known, await self._records(there, names))
+
+    async def _export(self, job: Writing, resources: Resources, line: Line) -> Ended:
+        assert job.options is not None
+        async with self._host(job.options, (), resources, line) as there:
+            file = source_file(job.options.checkpoint)
+            await send(there, file, file.name)
+            names = await self._follow(there, line, {})
+            for name in sorted(names, key=lambda name: Path(name).name == job.path.name):
+                await fetch(there, name, job.path.parent / Path(name).relative_to(OUTPUT))
+            return DONE, str(job.path)
+
+    @asynccontextmanager
+    async def _host(
+        self,
+        options: Any,
+        items: Sequence[Network | Dataset | Runtime],
+        resources: Resources,
+        line: Line,
+        alone_on: Node | None = None,
+    ) -> AsyncIterator[Reached]:
+        """A process with the options, once a host has room for it and has the caller's code."""
+        self.cluster.able(resources)
+        environment = {} if alone_on else self.environment
+        async with self.cluster.process(Host, resources, alone_on, environment) as process:
+            await self._check(process, options, items)
+            here: Here = await process.call("here")
+            line.host = f"{here.address} ({here.node})"
+            line.say("begun")
+            yield Reached(process, here)
+
+    async def _check(
+        self, process: Process, options: Any, items: Sequence[Network | Dataset | Runtime]
+    ) -> None:
+        job = dumped((_absolute(options), items))
+        code = code_of(loaded(job, self.shop.registry)[1], self.shop.registry)
+        await process.call("check", code, self.shop.registry.data_root.absolute(), job)
+
+    async def _follow(
+        self,
+        there: Reached,
+        line: Line,
+        changes: Mapping[str, Any],
+        seconds: float = SECONDS_BETWEEN_NEWS,
+        keep_state_in: Path | None = None,
+    ) -> list[str]:
+        """Have the job done, show how far it is, and name the files that it wrote."""
+        doing = asyncio.ensure_future(there.process.call("do", changes))
+        seen: Mapping[str, int] = {}
+        try:
+            ended = False
+            while not ended:
+                asking = asyncio.ensure_future(there.process.call("news", seconds))
+                await asyncio.wait((doing, asking), return_when=asyncio.FIRST_COMPLETED)
+                ended = doing.done()
+                news = await asking
+                for text in news.lines:
+                    line.say(text)
+                line.note = news.note or line.note
+                if keep_state_in is not None and news.written != seen and not ended:
+                    await fetch_state(there, keep_state_in, seen, news.written)
+                    seen = news.written
+            names: list[str] = await doing
+            return names
+        finally:
+            doing.cancel()
+            await asyncio.gather(doing, return_exceptions=True)
+
+    async def _records(
+        self, there: Reached, names: Sequence[str], once: bool = False
+    ) -> list[Record]:
+        """The records among the files, which are kept and say on which host they were made."""
+        found = []
+        with TemporaryDirectory() as folder:
+            for name in names:
+                if name.startswith(RESULTS) and name.endswith((".json", ".npz")):
+                    await fetch(there, name, Path(folder) / name)
+            for path in sorted(Path(folder).rglob("*.json")):
+                record, beside = read_record(path), path.with_suffix(".npz")
+                origin = {**record.provenance, "host": there.here.node}
+                arrays = dict(np.load(beside)) if beside.is_file() else {}
+                record = replace(record, provenance=origin)
+                found.append(
+                    self.shop.add(write_record(record, self.suite.results, arrays, once=once))
+                )
+        return found
+
+    def _check_data(self, job: Training, data: str, here: Here) -> None:
+        """Raise SegbenchError where a host has other frames than the one before."""
+        options = job.options
+        asked = (options.dataset.name, options.train_splits, options.limit)
+        known, before = self.data.setdefault(asked, (data, here.address))
+        if known != data:
+            raise SegbenchError(
+                f"Host {here.address} has other frames of {options.dataset.name} than {before}; "
+                "put the same on both."
+            )
+
+    def _network(self, subject: Subject) -> tuple[Network]:
+        return (chosen_network(self.shop.registry, **subject.network),)
+
+
+def _absolute(options: Any) -> Any:
+    """The options with the place of the data wherever they are read."""
+    if isinstance(options, LatencyOptions):
+        protocol = options.protocol
+        root = protocol.data_root.absolute()
+        return replace(options, protocol=replace(protocol, data_root=root))
+    return options and replace(options, data_root=options.data_root.absolute())

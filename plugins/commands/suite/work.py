@@ -1,0 +1,103 @@
+"""Going through a suite: what is done is left, and what fails is a row like any other."""
+
+import gc
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from segbench.errors import InterruptedRun, SegbenchError, kept, sentence
+
+from .file import Entry, Suite
+from .jobs import (
+    Evaluation,
+    Timing,
+    Training,
+    Writing,
+    exporting,
+    reporting,
+)
+from .shop import Shop, Subject
+
+Job = Training | Evaluation | Timing | Writing
+EXISTS, MISSING, DONE, FAILED = "exists", "missing", "done", "failed"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of a job: ``state`` is "exists", "missing", "done" or "failed".
+
+    ``detail`` is its figure, its file or its error, or the runtimes that a latency misses; a
+    missing job takes about ``seconds``.
+    """
+
+    entry: str
+    job: str
+    state: str
+    detail: str = ""
+    seconds: float | None = None
+
+
+def work(suite: Suite, shop: Shop, rehearsal: bool = False) -> Iterator[Row]:
+    """Do the jobs one after the other, a row for each; in a ``rehearsal`` only look for them.
+
+    Raises InterruptedRun or KeyboardInterrupt where the user stops it.
+    """
+    for entry in suite.entries:
+        jobs = _jobs(suite, entry, shop)
+        try:
+            for job in jobs:
+                row = _row(entry.label, job, shop, rehearsal)
+                yield row
+                if row.state == FAILED and isinstance(job, Training):
+                    break
+        except SegbenchError as error:
+            if isinstance(error, InterruptedRun):
+                raise
+            yield Row(entry.label, "checkpoint", FAILED, error.message)
+
+
+def _jobs(suite: Suite, entry: Entry, shop: Shop) -> Iterator[Job]:
+    """Those of an entry; what follows a training is made when that is done."""
+    subject = entry.source
+    if isinstance(subject, Training):
+        yield subject
+        subject = subject.subject(shop)
+    yield from following(suite, entry, subject, shop)
+
+
+def following(suite: Suite, entry: Entry, subject: Subject, shop: Shop) -> Iterator[Job]:
+    """What is done with a checkpoint; each job is made when those before it are done."""
+    evaluations = [Evaluation(options, subject, swept) for options, swept in entry.evaluations]
+    yield from evaluations
+    for evaluation in evaluations:
+        if suite.exports is not None and evaluation.options.runtime.export is not None:
+            yield exporting(evaluation, entry.label, suite.exports, shop)
+    for options, swept in entry.latencies:
+        yield Timing(options, subject, swept)
+    if suite.reports is not None:
+        yield reporting(evaluations[0], suite.reports, shop)
+
+
+def _row(entry: str, job: Job, shop: Shop, rehearsal: bool) -> Row:
+    """Do a job that is not done; an error is its row's, an interrupt the whole suite's."""
+    known = len(shop.records)
+    try:
+        found = job.found(shop)
+        # Whether a record is of the same data, only the training finds out.
+        if found is not None and (rehearsal or not isinstance(job, Training)):
+            return Row(entry, job.name, EXISTS, found)
+        if rehearsal:
+            what = ", ".join(job.missing(shop)) if isinstance(job, Timing) else ""
+            return Row(entry, job.name, MISSING, what, job.seconds(shop))
+        shop.reporter.say(f"{entry}: {job.name}")
+        detail = job.do(shop)
+    except InterruptedRun:
+        raise
+    except Exception as error:
+        if not isinstance(error, SegbenchError):
+            shop.reporter.say(traceback.format_exc())
+        return Row(entry, job.name, FAILED, sentence(kept(error)))
+    finally:
+        gc.collect()  # the memory of one engine is the next one's
+    skipped = isinstance(job, Training) and len(shop.records) == known
+    return Row(entry, job.name, EXISTS if skipped else DONE, detail)

@@ -1,0 +1,133 @@
+"""What is done to each frame: the stages of the pipeline, and the rate that they draw."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import repeat, takewhile
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from segbench.data.draw import caption, legend, overlay
+from segbench.inference.evaluate import network_logits
+from segbench.inference.opened import Opened
+from segbench.inference.tensors import class_map_at
+from segbench.threads import Threads
+from segbench.types import ClassMap, Dataset, Image
+
+from .read import Footage, Orientation, Still
+from .write import VideoWriter
+
+Work = Callable[[Any], Any]
+
+DECODE, NETWORK = "decode", "network"
+LARGEST_SHARE = 1 / 4
+"""Of a frame's height for the legend; a frame that is too small for the names has none."""
+
+
+class Legend:
+    """Names the classes seen so far, so that it changes only where a class appears."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._seen: set[int] = set()
+        self._strips: dict[int, Image] = {}
+
+    def over(self, image: Image, class_map: ClassMap) -> Image:
+        """A copy of the image (H, W, 3) with the names; ``class_map`` (H, W) is what it shows."""
+        present = set(np.flatnonzero(np.bincount(class_map.ravel())).tolist())
+        if not present <= self._seen:
+            self._seen |= present
+            self._strips.clear()
+        height, width = image.shape[:2]
+        if width not in self._strips:
+            self._strips[width] = self._strip(width)
+        strip = self._strips[width]
+        drawn = image.copy()
+        if len(strip) <= LARGEST_SHARE * height:
+            drawn[height - len(strip) :] = strip
+        return drawn
+
+    def _strip(self, width: int) -> Image:
+        seen = np.array([sorted(self._seen)], np.uint8)
+        nothing = np.zeros((0, width, 3), np.uint8)
+        return legend(nothing, seen, self.dataset.classes, self.dataset.palette)
+
+
+class Rate:
+    """Frames a second, over the last 30 of them."""
+
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=31)
+
+    def count(self) -> float | None:
+        """Count a frame, and give the rate; None for the first frame."""
+        self._times.append(self._clock())
+        spent = self._times[-1] - self._times[0]
+        return (len(self._times) - 1) / spent if spent else None
+
+
+def stages(
+    opened: Opened,
+    orientation: Orientation,
+    writer: VideoWriter,
+    opacity: float,
+    runtime: str,
+) -> dict[str, Work]:
+    """What is done to each Still, one after the other, until a file has it."""
+    rate, names = Rate(), Legend(opened.dataset)
+
+    def network(still: Still) -> tuple[Still, Tensor]:
+        return still, network_logits(opened.session, still.image, opened.size)
+
+    def draw(seen: tuple[Still, Tensor]) -> tuple[Still, Image]:
+        still, logits = seen
+        classes = class_map_at(logits[0], still.image.shape[:2])
+        drawn = overlay(still.image, classes, opened.dataset.palette, opacity)
+        drawn = names.over(drawn, classes)
+        now = rate.count()
+        measured = f"{now:.1f} frames/s" if now else "first frame"
+        drawn = caption(drawn, f"{measured}, {runtime}\n{opened.session.engine}")
+        return still, orientation.stored(drawn)
+
+    def encode(finished: tuple[Still, Image]) -> None:
+        still, stored = finished
+        writer.write(stored, still.time, still.duration)
+
+    return {NETWORK: network, "draw": draw, "encode": encode}
+
+
+def side_by_side(
+    footage: Footage, works: Mapping[str, Work], seconds: dict[str, float]
+) -> Iterator[None]:
+    """Decode the frames and do the works, each but the network in a thread, a frame at a time.
+
+    Yields for each frame that is done. ``seconds`` takes how long each stage has worked.
+    """
+
+    def timed(name: str, work: Work) -> Work:
+        seconds[name] = 0.0
+
+        def run(item: Any) -> Any:
+            started = perf_counter()
+            try:
+                return work(item)
+            finally:
+                seconds[name] += perf_counter() - started
+
+        return run
+
+    with ExitStack() as stack:
+
+        def in_thread(work: Work, items: Iterator[Any]) -> Iterator[Any]:
+            return stack.enter_context(Threads(1)).map(work, items)
+
+        decode = timed(DECODE, lambda _: next(footage.stills, None))
+        results: Iterator[Any] = takewhile(bool, in_thread(decode, repeat(None)))
+        for name, work in works.items():
+            run = timed(name, work)
+            results = map(run, results) if name == NETWORK else in_thread(run, results)
+        yield from results
