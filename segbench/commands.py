@@ -10,7 +10,6 @@ CORE_COMMANDS = {
     "inside.",
     "latency": "Measure the latency of networks on runtimes in turns, and write a record for each.",
     "plugins": "List what the installed plugins offer, and how to fix what is unusable.",
-    "quantize-report": "Show the noise and the mIoU lost of every layer in INT8.",
     "recipes": "Show what each recipe sets for each dataset.",
     "run": "Train a network, score it, write overlays and a record; once for each combination.",
     "score": "Score a folder of prediction PNGs, from any system, as the benchmark itself does.",

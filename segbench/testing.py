@@ -30,7 +30,7 @@ from segbench.inference.networks import FileNetwork, fcn8s_on
 from segbench.inference.onnx_graph import Form
 from segbench.inference.onnx_network import OnnxNetwork
 from segbench.model import SegmentationModel
-from segbench.onnx.graph import export_onnx
+from segbench.plugins import Registry
 from segbench.types import (
     IGNORED,
     Arithmetic,
@@ -114,7 +114,7 @@ def check_network(network: Network) -> None:
     assert logits.isfinite().all(), "the logits are not finite"
     _check_gradients(model, images)
     with tempfile.TemporaryDirectory() as folder:
-        export_onnx(twin, Path(folder) / "network.onnx", Setup(SIZES[0]))
+        _export_onnx(twin, Path(folder) / "network.onnx", Setup(SIZES[0]))
 
 
 def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
@@ -251,7 +251,7 @@ def _check_onnx_file(
     """An ONNX file of ``model`` gives its logits."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        export_onnx(model, path, Setup(setup.size, setup.batch_size))
+        _export_onnx(model, path, Setup(setup.size, setup.batch_size))
         graph = onnx.load(path)
     form = Form("images", "logits", tuple(range(model.classes)))
     network = FileNetwork(
@@ -264,6 +264,13 @@ def _check_onnx_file(
     logits = session.fetch(session.run(session.prepare(images)))
     error = np.sqrt(np.mean((logits - expected) ** 2) / np.mean(expected**2))
     assert error <= tolerance, f"logits of an ONNX file are {error:.2g} off, over {tolerance:g}"
+
+
+def _export_onnx(model: SegmentationModel, path: Path, setup: Setup) -> None:
+    """Write ``model`` as the installed runtime "onnx" does, which compares the file with it."""
+    runtime = Registry.load().runtime("onnx")
+    assert runtime.export, "the runtime 'onnx' exports no file"
+    runtime.export(model, setup, path)
 
 
 def tiny_network(classes: int = 3) -> SegmentationModel:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from segbench.onnx.graph import OPSET, _quiet
+from segbench_plugins.runtimes.onnx.graph import OPSET, _quiet
 
 
 def seeded(model: nn.Module) -> nn.Module:

@@ -1,15 +1,29 @@
 """How near what a runtime gives comes to what it should give."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from segbench.types import Session
+
 LEAST_AGREEMENT = 0.9
 LEAST_FRESH_AGREEMENT = 0.5
 LARGEST_FRESH_ERROR = 0.25
+
+
+def full_batches(images: NDArray[np.uint8], batch_size: int) -> Iterator[NDArray[np.uint8]]:
+    """Images (N, H, W, 3) in batches of ``batch_size``; the last is filled from the start."""
+    for start in range(0, len(images), batch_size):
+        yield images[np.arange(start, start + batch_size) % len(images)]
+
+
+def output_of(session: Session, images: NDArray[np.uint8]) -> NDArray[Any]:
+    """Logits (N, classes, H, W) or class maps (N, H, W) of one batch, on the host."""
+    return session.fetch(session.run(session.prepare(images)))
 
 
 @dataclass

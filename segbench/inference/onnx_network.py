@@ -52,7 +52,7 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(logits).to(images.device)
 
     def adapted(self, setup: Setup, convention: InputConvention | None = None) -> onnx.ModelProto:
-        """The graph of ``segbench.onnx.graph`` for the size, batch and output of ``setup``.
+        """The file between nodes of ours, for the size, batch and output of ``setup``.
 
         Without a ``convention`` the images come normalised. SegbenchError for a dynamic one.
         """

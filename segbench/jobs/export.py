@@ -1,8 +1,7 @@
 """Write what an engine loads to a file: ONNX, quantised ONNX, an engine's own format."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import segbench
 from segbench.errors import SegbenchError, memory_may_be_short
@@ -11,10 +10,7 @@ from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import EngineOptions, calibration_for, check_machine, load_to_export
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Dataset, Setup
-
-if TYPE_CHECKING:
-    from segbench.onnx.metadata import Description
+from segbench.types import Dataset, Description, Setup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,29 +75,22 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         compute_capability=options.compute_capability,
         reporter=reporter,
     )
-    takes, gives = _interface(setup, network.model.classes)
+    description = _description(network, registry, setup)
     exporting = reporter.working(f"export for {runtime.name}")
-    with exporting, draft_of(options.output) as draft:
-        with memory_may_be_short(options.batch_size, network.size):
-            told = runtime.export(network.model, setup, draft)
-        if draft.suffix == ".onnx":
-            from segbench.onnx.metadata import write_description
-
-            write_description(draft, _description(network, registry, takes, gives))
+    short_memory = memory_may_be_short(options.batch_size, network.size)
+    with exporting, draft_of(options.output) as draft, short_memory:
+        told = runtime.export(network.model, replace(setup, description=description), draft)
     agreement = told.get("quantization", {}).get("agreement")
     return Exported(
         options.output.stat().st_size,
         4 * network.model.count_parameters(),
         agreement,
-        f"takes {takes}; gives {gives}",
+        f"takes {description.input}; gives {description.output}",
     )
 
 
-def _description(
-    network: LoadedNetwork, registry: Registry, takes: str, gives: str
-) -> "Description":
-    from segbench.onnx.metadata import Description
-
+def _description(network: LoadedNetwork, registry: Registry, setup: Setup) -> Description:
+    takes, gives = _interface(setup, network.model.classes)
     known = _known(network.config["dataset"], registry)
     return Description(
         segbench_version=segbench.__version__,

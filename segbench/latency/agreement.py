@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from segbench.data.frames import read_image, resize_image
 from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError, kept
-from segbench.inference.agreement import Agreement
+from segbench.inference.agreement import Agreement, full_batches, output_of
 from segbench.plugins import Registry
 from segbench.types import Dataset, Session, Size
 
@@ -56,13 +56,11 @@ def compare(
     """
     found = {name: Agreement() for name in sessions}
     errors: dict[str, Exception] = {}
-    for start in range(0, len(images), batch_size):
-        batch = images[np.arange(start, start + batch_size) % len(images)]
-        expected = reference.fetch(reference.run(reference.prepare(batch)))
+    for batch in full_batches(images, batch_size):
+        expected = output_of(reference, batch)
         for name in list(found):
-            session = sessions[name]
             try:
-                output = session.fetch(session.run(session.prepare(batch)))
+                output = output_of(sessions[name], batch)
             except Exception as error:
                 errors[name] = kept(error)
                 del found[name]

@@ -20,7 +20,7 @@ from segbench.types.dataset import (
     Tabular,
 )
 from segbench.types.recipe import Augmentation, Recipe
-from segbench.types.runtime import Calibration, Peak, Runtime, Session, Setup
+from segbench.types.runtime import Calibration, Description, Peak, Runtime, Session, Setup
 from segbench.types.tracker import TrackedRun, TrackedTraining, Tracker
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Counts",
     "Dataset",
     "DescribedDataset",
+    "Description",
     "Doubtful",
     "Encoder",
     "Frame",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.progress import Reporter
-from segbench.types.basic import Arithmetic, Size
+from segbench.types.basic import Arithmetic, Color, Size
 
 if TYPE_CHECKING:
     from segbench.model import SegmentationModel
@@ -33,6 +33,24 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Description:
+    """What an exported file says of its network.
+
+    ``classes`` and ``palette`` (RGB) are in the order of the logits; both are empty where the
+    dataset was not installed at the export. ``input`` and ``output`` say in words what the tensors
+    are.
+    """
+
+    segbench_version: str
+    dataset: str
+    classes: tuple[str, ...]
+    palette: tuple[Color, ...]
+    checkpoint_sha256: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True)
 class Setup:
     """How a session is opened.
 
@@ -43,7 +61,8 @@ class Setup:
     layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
     ``reporter`` shows the progress of what takes long, such as calibrating.
     Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
-    ("8.9") names the GPU that an engine is built for.
+    ("8.9") names the GPU that an engine is built for, and ``description`` is written into a file
+    that can hold it.
     """
 
     size: Size
@@ -56,6 +75,7 @@ class Setup:
     reporter: Reporter = field(default_factory=Reporter, compare=False, repr=False)
     dynamic: bool = False
     compute_capability: str | None = None
+    description: Description | None = None
 
 
 class Session(Protocol):
@@ -113,9 +133,9 @@ class Runtime:
     ``export_suffixes`` the endings that its files may have. ``fp16`` names the runtime that
     ``segbench latency`` measures beside this one, as INT8 has to be faster than FP16. ``peak``
     measures the engine's own kernels with the threads and on the device of the setup; without it
-    the roofline is FP32's in PyTorch. ``loads_onnx`` says that it starts from the graph of
-    ``segbench.onnx``, so that it runs a user's ONNX file too. An entry of ``requires`` may name
-    alternatives ("onnxruntime-gpu|onnxruntime").
+    the roofline is FP32's in PyTorch. ``loads_onnx`` says that it starts from an ONNX graph, so
+    that it runs a user's ONNX file too. An entry of ``requires`` may name alternatives
+    ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str

@@ -14,7 +14,7 @@ import torch
 from segbench.model import SegmentationModel
 from segbench.types import Calibration, InputConvention, Runtime, Session, Setup
 from segbench_plugins.backbones import mobilenet, vgg16
-from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.onnx import plugin as onnx
 from segbench_plugins.runtimes.pytorch import eager
 from tests.tiny import fcn8s_over
 

@@ -13,10 +13,10 @@ from segbench import __version__ as version
 from segbench.cli import main
 from segbench.errors import SegbenchError
 from segbench.inference.weights import file_sha256
-from segbench.onnx.metadata import read_description
 from segbench.plugins import Registry
 from segbench.types import Runtime
-from segbench_plugins.runtimes import onnx as onnx_plugin
+from segbench_plugins.runtimes.onnx import plugin as onnx_plugin
+from segbench_plugins.runtimes.onnx.metadata import read_description
 from segbench_plugins.runtimes.pytorch import eager
 from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
 from tests.commands import unless_given

@@ -10,12 +10,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from segbench.cli import main
-from segbench.onnx.metadata import read_description
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
 from segbench.types import InputConvention, Network
 from segbench_plugins.commands.plugin import segbench_commands
-from segbench_plugins.runtimes import onnx as onnx_runtimes
+from segbench_plugins.runtimes.onnx import plugin as onnx_runtimes
+from segbench_plugins.runtimes.onnx.metadata import read_description
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.onnx_files import nearest_color
 from tests.tiny import CLASSES, draw, tiny_dataset, write_tiny
@@ -29,7 +29,7 @@ REGISTRY = Registry.of(
     datasets=[tiny_dataset()],
     runtimes=[*segbench_runtimes(), *onnx_runtimes.segbench_runtimes()],
     networks=[Network(name="pointwise", summary="Two convolutions", build=pointwise)],
-    commands=segbench_commands(),
+    commands=[*segbench_commands(), *onnx_runtimes.segbench_commands()],
 )
 MODEL = ("--model", "net.onnx", "--scale", "1/255", "--dataset", "tiny")
 WEIGHTS = ("--network", "pointwise", "--weights", "w.safetensors", "--dataset", "tiny")

@@ -23,7 +23,7 @@ from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.kitti import plugin as kitti
 from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.datasets.streets.write import write_streets
-from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.onnx import plugin as onnx
 from segbench_plugins.runtimes.pytorch import eager
 from tests.commands import unless_given
 from tests.tiny import (

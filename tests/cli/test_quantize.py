@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
-from segbench.int8 import arithmetic
-from segbench.int8.layer_costs import Costing
 from segbench.plugins import Registry
 from segbench.records.record import Record, config_hash, read_record
-from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.onnx import plugin as onnx
+from segbench_plugins.runtimes.onnx.int8 import arithmetic
+from segbench_plugins.runtimes.onnx.int8.layer_costs import Costing
 from segbench_plugins.runtimes.pytorch import eager
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
@@ -22,6 +22,7 @@ REGISTRY = Registry.of(
     [tiny_backbone()],
     [tiny_dataset()],
     [*eager.segbench_runtimes(), *onnx.segbench_runtimes()],
+    commands=onnx.segbench_commands(),
 )
 LAYERS = {"encoder.to8.0", "encoder.to16.0", "encoder.to32.0"}
 

@@ -10,15 +10,15 @@ from segbench.inference.checkpoint import save_checkpoint
 from segbench.plugins import Registry
 from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.kitti import plugin as kitti
-from segbench_plugins.runtimes.onnx import segbench_runtimes as onnx
+from segbench_plugins.runtimes.onnx import plugin as onnx
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes as eager
 from tests.tiny import TinyEncoder, fcn8s_over, tiny_backbone, tiny_dataset, write_tiny
 
 REGISTRY = Registry.of(
     [tiny_backbone()],
     [tiny_dataset(), *kitti.segbench_datasets()],
-    [*eager(), *onnx()],
-    commands=segbench_commands(),
+    [*eager(), *onnx.segbench_runtimes()],
+    commands=[*segbench_commands(), *onnx.segbench_commands()],
 )
 SUITE = """
 reports = "file/reports"

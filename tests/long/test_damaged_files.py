@@ -36,17 +36,13 @@ from segbench.inference.checkpoint import load_checkpoint, save_checkpoint
 from segbench.inference.evaluate import network_logits
 from segbench.inference.onnx_file import OnnxFile, load_onnx
 from segbench.inference.weights import read_weights
-from segbench.int8.network import remembered
-from segbench.int8.report import LayerCost, Report, read_json, write_json
-from segbench.onnx.graph import export_onnx
-from segbench.onnx.metadata import Description, read_description, write_description
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import latency_samples, scored_frames
 from segbench.records.frame import frame_of
 from segbench.records.record import read_record, read_records
 from segbench.scoring.predictions import read_prediction
-from segbench.types import Frame, Setup
+from segbench.types import Description, Frame, Setup
 from segbench_plugins.commands.compare.leaderboards import read_leaderboard
 from segbench_plugins.commands.compare.records import compare
 from segbench_plugins.commands.leaderboard.formats import FORMATS
@@ -58,6 +54,10 @@ from segbench_plugins.commands.video.read import open_footage
 from segbench_plugins.datasets.camvid.plugin import read_label as read_camvid_label
 from segbench_plugins.datasets.kitti.birds_eye import read_calibration
 from segbench_plugins.datasets.kitti.score import read_ground_truth
+from segbench_plugins.runtimes.onnx.graph import export_onnx
+from segbench_plugins.runtimes.onnx.int8.network import remembered
+from segbench_plugins.runtimes.onnx.int8.report import LayerCost, Report, read_json, write_json
+from segbench_plugins.runtimes.onnx.metadata import read_description, write_description
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.long.mutate import mutate
 from tests.onnx_files import nearest_color

@@ -17,7 +17,7 @@ from segbench.testing import check_dataset
 from segbench.types import IGNORED
 from segbench_plugins.datasets.folder.description import read_description
 from segbench_plugins.datasets.folder.plugin import read, segbench_datasets
-from segbench_plugins.runtimes import onnx as onnx_runtimes
+from segbench_plugins.runtimes.onnx import plugin as onnx_runtimes
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.onnx_files import nearest_color
 

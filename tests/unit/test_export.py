@@ -13,13 +13,13 @@ import torch
 from segbench.errors import SegbenchError, out_of_memory
 from segbench.inference import tensors
 from segbench.model import SegmentationModel
-from segbench.onnx import session
-from segbench.onnx.graph import export_onnx
-from segbench.onnx.session import OnnxSession
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import InputConvention, Setup
 from segbench_plugins.backbones.mobilenet import segbench_backbones
-from segbench_plugins.runtimes.onnx import segbench_runtimes
+from segbench_plugins.runtimes.onnx import session
+from segbench_plugins.runtimes.onnx.graph import export_onnx
+from segbench_plugins.runtimes.onnx.plugin import segbench_runtimes
+from segbench_plugins.runtimes.onnx.session import OnnxSession
 from tests.tiny import fcn8s_over
 
 SIZE = (40, 70)

@@ -14,7 +14,7 @@ from segbench.training.fit import fit
 from segbench.training.state import Job
 from segbench.training.validation import Validator
 from segbench.types import InputConvention, Runtime, Setup
-from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.onnx import plugin as onnx
 from segbench_plugins.runtimes.pytorch import compile, eager
 from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
 from segbench_plugins.runtimes.tensorrt.target import target_to_run

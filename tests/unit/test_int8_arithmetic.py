@@ -11,14 +11,14 @@ import pytest
 from onnx import TensorProto, helper
 
 from segbench import device
-from segbench.int8.arithmetic import doubts, with_arithmetic
-from segbench.int8.network import quantize_onnx
-from segbench.int8.profiles import _sums_of_two_largest
 from segbench.model import SegmentationModel
-from segbench.onnx.session import OnnxSession
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup
+from segbench_plugins.runtimes.onnx.int8.arithmetic import doubts, with_arithmetic
+from segbench_plugins.runtimes.onnx.int8.network import quantize_onnx
+from segbench_plugins.runtimes.onnx.int8.profiles import _sums_of_two_largest
+from segbench_plugins.runtimes.onnx.session import OnnxSession
 
 pytestmark = pytest.mark.usefixtures("shared_cache")
 

@@ -13,13 +13,13 @@ from onnx import TensorProto, helper
 from segbench.errors import SegbenchError
 from segbench.inference.networks import LoadedNetwork
 from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
-from segbench.int8.network import export_quantized
 from segbench.jobs.onnx_doubts import likely_mistakes
 from segbench.latency.roofline import work_of
-from segbench.onnx.graph import export_onnx
-from segbench.onnx.session import OnnxSession
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Calibration, Setup
+from segbench_plugins.runtimes.onnx.graph import export_onnx
+from segbench_plugins.runtimes.onnx.int8.network import export_quantized
+from segbench_plugins.runtimes.onnx.session import OnnxSession
 from tests.onnx_files import nearest_color
 from tests.tiny import CLASSES, PALETTE, SIZE, draw, tiny_dataset
 

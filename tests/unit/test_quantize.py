@@ -15,19 +15,25 @@ from onnx import TensorProto, helper
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on, random_network
-from segbench.int8 import network
-from segbench.int8.layer_costs import Costing, LayerCost, choose_method, costly_layers, decibels
-from segbench.int8.network import export_quantized, quantize_onnx
-from segbench.int8.profiles import Profile, classifier, layers_to_quantize
-from segbench.int8.ranges import _coarse, batches, measure_ranges
-from segbench.int8.report import worst_first
 from segbench.model import SegmentationModel
-from segbench.onnx.graph import export_onnx
-from segbench.onnx.session import OnnxSession
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup
+from segbench_plugins.runtimes.onnx.graph import export_onnx
+from segbench_plugins.runtimes.onnx.int8 import network
+from segbench_plugins.runtimes.onnx.int8.layer_costs import (
+    Costing,
+    LayerCost,
+    choose_method,
+    costly_layers,
+    decibels,
+)
+from segbench_plugins.runtimes.onnx.int8.network import export_quantized, quantize_onnx
+from segbench_plugins.runtimes.onnx.int8.profiles import Profile, classifier, layers_to_quantize
+from segbench_plugins.runtimes.onnx.int8.ranges import _coarse, batches, measure_ranges
+from segbench_plugins.runtimes.onnx.int8.report import worst_first
+from segbench_plugins.runtimes.onnx.session import OnnxSession
 from segbench_plugins.runtimes.tensorrt.graph import onnx_graph
 
 SIZE = (32, 64)

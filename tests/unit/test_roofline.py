@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from segbench.int8.peak import Form, write_convolutions
 from segbench.latency import peaks, roofline
 from segbench.latency.peaks import Convolution, best_rate, best_seconds, torch_peak
 from segbench.latency.roofline import Roofline, Work, copy_rate, work_of
 from segbench.types import Peak, Setup
-from segbench_plugins.runtimes.onnx import peak as onnx_peak
+from segbench_plugins.runtimes.onnx.peak import Form, write_convolutions
+from segbench_plugins.runtimes.onnx.plugin import peak as onnx_peak
 
 SMALL = Convolution(8, 3, (4, 4))
 

@@ -9,10 +9,10 @@ import pytest
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on, random_network
-from segbench.int8.network import quantize_onnx
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup
+from segbench_plugins.runtimes.onnx.int8.network import quantize_onnx
 from segbench_plugins.runtimes.tensorrt.build import build_engine
 from segbench_plugins.runtimes.tensorrt.graph import onnx_graph
 from segbench_plugins.runtimes.tensorrt.plugin import segbench_runtimes

@@ -8,7 +8,7 @@ from segbench.errors import SegbenchError
 from segbench.jobs.latency import with_fp16
 from segbench.plugins import Registry
 from segbench.types import Runtime, Setup
-from segbench_plugins.runtimes import onnx
+from segbench_plugins.runtimes.onnx import plugin as onnx
 from segbench_plugins.runtimes.openvino import plugin as openvino
 from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
 

@@ -9,17 +9,17 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.int8.peak import Form
-    from segbench.int8.profiles import Profile
     from segbench.model import SegmentationModel
+
+    from ..onnx.int8.profiles import Profile
+    from ..onnx.peak import Form
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
 
 
 def open_fp32(model: "SegmentationModel", setup: Setup) -> Session:
     """Export to a file that lives as long as loading takes."""
-    from segbench.onnx.graph import export_onnx
-
+    from ..onnx.graph import export_onnx
     from .session import OpenVinoSession
 
     with scratch_folder() as folder:
@@ -31,9 +31,9 @@ def open_fp32(model: "SegmentationModel", setup: Setup) -> Session:
 def open_int8(model: "SegmentationModel", setup: Setup) -> Session:
     """The very network of ``onnx-int8``; where the CPU saturates, one that cannot."""
     from segbench.device import int8_saturates
-    from segbench.int8.arithmetic import with_arithmetic
-    from segbench.int8.network import quantize_onnx
 
+    from ..onnx.int8.arithmetic import with_arithmetic
+    from ..onnx.int8.network import quantize_onnx
     from .session import OpenVinoSession
 
     with scratch_folder() as folder:
@@ -55,8 +55,7 @@ def peak_int8(setup: Setup) -> Peak:
 
 
 def _rate(form: "Form", setup: Setup) -> float:
-    from segbench.int8.peak import onnx_rate
-
+    from ..onnx.peak import onnx_rate
     from .session import OpenVinoSession
 
     return onnx_rate(partial(OpenVinoSession, precision="int8"), setup, form)

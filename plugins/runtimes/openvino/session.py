@@ -13,7 +13,7 @@ from segbench.types import Setup
 
 
 class OpenVinoSession:
-    """A graph of ``segbench.onnx.graph`` at the fixed size and batch of ``setup``.
+    """An ONNX graph at the fixed size and batch of ``setup``.
 
     FP32 is really FP32: the plugin's own choice of bfloat16 is switched off. Raises SegbenchError
     for another device than the CPU and for a damaged file.

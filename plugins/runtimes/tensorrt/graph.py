@@ -28,12 +28,12 @@ def onnx_graph(
     with scratch_folder() as folder:
         path = folder / "network.onnx"
         if precision == "int8":
-            from segbench.int8.network import export_quantized, quantize_onnx
+            from ..onnx.int8.network import export_quantized, quantize_onnx
 
             write = export_quantized if to_export else quantize_onnx
             details = {"quantization": write(model, path, setup, "signed")}
         else:
-            from segbench.onnx.graph import export_onnx
+            from ..onnx.graph import export_onnx
 
             export_onnx(model, path, setup, precision)
         if setup.output == "logits":

@@ -49,7 +49,7 @@ def open_session(precision: Precision, model: "SegmentationModel", setup: Setup)
     if precision != "int8":
         return session
 
-    from segbench.int8.arithmetic import with_arithmetic
+    from ..onnx.int8.arithmetic import with_arithmetic
 
     with scratch_folder() as folder:
         graph = folder / "network.onnx"
@@ -81,8 +81,7 @@ def export(
 
 def peak(precision: Precision, setup: Setup) -> Peak:
     """In engines of the same precision."""
-    from segbench.int8.peak import VALUE_BYTES, onnx_rate
-
+    from ..onnx.peak import VALUE_BYTES, onnx_rate
     from .cache import cached_engine
     from .session import TrtSession
     from .target import target_to_run

@@ -13,9 +13,9 @@ from segbench.device import describe
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.inference.tensors import to_device
-from segbench.onnx.graph import INPUT
 from segbench.types import Setup
 
+from ..onnx.graph import INPUT
 from .build import logger, reason
 from .cache import Cached
 from .target import Target

@@ -47,7 +47,7 @@ def execute_as_written(options: Any) -> None:
 
 
 class OnnxSession:
-    """A graph of ``segbench.onnx.graph`` at the fixed size and batch of ``setup``.
+    """A graph of ``export_onnx`` at the fixed size and batch of ``setup``.
 
     FP32 on a CUDA GPU goes without TF32, as eager's does. INT8 on a CPU whose kernels may saturate
     takes ONNX Runtime's exact ones; ``exact`` executes the graph as written, on any CPU.

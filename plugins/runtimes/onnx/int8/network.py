@@ -16,20 +16,22 @@ from numpy.typing import NDArray
 from segbench.cache import cache_dir, cached
 from segbench.errors import SegbenchError
 from segbench.files import draft_of, scratch_folder
+from segbench.inference.agreement import full_batches
 from segbench.inference.calibration import digest
-from segbench.int8.layer_costs import Costing, choose_method, costly_layers, held_back_confusions
-from segbench.int8.profiles import (
+from segbench.model import SegmentationModel
+from segbench.scoring.confusion import mean_iou
+from segbench.types import Calibration, Setup
+
+from ..graph import compare_with_eager, export_onnx
+from .layer_costs import Costing, choose_method, costly_layers, held_back_confusions
+from .profiles import (
     Profile,
     Ranges,
     convolutions,
     layers_to_quantize,
     write_quantized,
 )
-from segbench.int8.ranges import measure_ranges
-from segbench.model import SegmentationModel
-from segbench.onnx.graph import compare_with_eager, export_onnx
-from segbench.scoring.confusion import mean_iou
-from segbench.types import Calibration, Setup
+from .ranges import measure_ranges
 
 FORMAT = 5
 """Goes up when the same request would give another network."""
@@ -83,12 +85,10 @@ def export_quantized(
 
 
 def _agreement(model: SegmentationModel, path: Path, setup: Setup) -> float:
-    images, batch = calibration_of(setup).images[:COMPARED_FRAMES], setup.batch_size
+    images = calibration_of(setup).images[:COMPARED_FRAMES]
     found = [
-        compare_with_eager(
-            model, path, setup, "int8", images[np.arange(start, start + batch) % len(images)]
-        )
-        for start in range(0, len(images), batch)
+        compare_with_eager(model, path, setup, "int8", batch)
+        for batch in full_batches(images, setup.batch_size)
     ]
     agreement = float(np.mean([each.share for each in found]))
     error = float(np.max([each.error or 0.0 for each in found]))

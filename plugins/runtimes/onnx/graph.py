@@ -22,11 +22,12 @@ from torch import Tensor, nn
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
-from segbench.inference.agreement import Agreement
+from segbench.inference.agreement import Agreement, output_of
 from segbench.inference.onnx_network import OnnxNetwork
 from segbench.model import SegmentationModel
-from segbench.onnx.session import OnnxSession
 from segbench.types import Setup
+
+from .session import OnnxSession
 
 OPSET = 20
 INPUT = "images"
@@ -178,7 +179,7 @@ def compare_with_eager(
     """
     on_cpu = replace(setup, device="cpu")
     session = OnnxSession(path, on_cpu, precision, exact=precision == "int8")
-    found = session.fetch(session.run(session.prepare(images)))
+    found = output_of(session, images)
     with torch.inference_mode():
         device = next(model.parameters()).device
         inputs = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()

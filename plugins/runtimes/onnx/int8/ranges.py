@@ -15,9 +15,11 @@ import onnx
 from numpy.typing import NDArray
 
 from segbench.device.cpu import usable_cores
-from segbench.int8.profiles import Ranges, tensors_to_measure
-from segbench.onnx.session import DISABLED_OPTIMIZERS, execute_as_written
+from segbench.inference.agreement import full_batches
 from segbench.progress import Reporter
+
+from ..session import DISABLED_OPTIMIZERS, execute_as_written
+from .profiles import Ranges, tensors_to_measure
 
 BINS = 2048
 """Over both signs, of the first batch's range; more where a later batch has larger values."""
@@ -61,9 +63,8 @@ def measure_ranges(
 
 def batches(images: NDArray[np.uint8], batch_size: int) -> Iterator[NDArray[np.float32]]:
     """Inputs (batch_size, 3, H, W) of images (N, H, W, 3); the last is filled from the start."""
-    for start in range(0, len(images), batch_size):
-        indices = np.arange(start, start + batch_size) % len(images)
-        yield np.ascontiguousarray(images[indices].transpose(0, 3, 1, 2), dtype=np.float32)
+    for batch in full_batches(images, batch_size):
+        yield np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
 def session_with_outputs(source: Path, names: Sequence[str]) -> Any:

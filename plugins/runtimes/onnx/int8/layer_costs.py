@@ -13,19 +13,21 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from segbench.int8.profiles import (
+from segbench.inference.agreement import full_batches, output_of
+from segbench.progress import Reporter
+from segbench.scoring.bootstrap import bootstrap_miou
+from segbench.scoring.confusion import confusion_matrix, mean_iou
+from segbench.types import Calibration, Setup
+
+from ..session import OnnxSession
+from .profiles import (
     Profile,
     Ranges,
     before_activation,
     convolutions,
     write_quantized,
 )
-from segbench.int8.ranges import batches, session_with_outputs
-from segbench.onnx.session import OnnxSession
-from segbench.progress import Reporter
-from segbench.scoring.bootstrap import bootstrap_miou
-from segbench.scoring.confusion import confusion_matrix, mean_iou
-from segbench.types import Calibration, Setup
+from .ranges import batches, session_with_outputs
 
 SNR_FRAMES = 4
 TOLERANCE = 0.002
@@ -52,12 +54,11 @@ def held_back_confusions(
     if images is None or labels is None:
         return None
     session = OnnxSession(path, replace(setup, device="cpu"), "int8", exact=True)
-    matrices = []
-    for start in range(0, len(images), setup.batch_size):
-        indices = np.arange(start, start + setup.batch_size) % len(images)
-        found = session.fetch(session.run(session.prepare(images[indices])))
+    matrices: list[NDArray[np.int64]] = []
+    for batch in full_batches(images, setup.batch_size):
+        found = output_of(session, batch)
         predicted = found if setup.output == "labels" else found.argmax(1).astype(np.uint8)
-        for label, prediction in zip(labels[start:], predicted, strict=False):
+        for label, prediction in zip(labels[len(matrices) :], predicted, strict=False):
             matrices.append(confusion_matrix(label, prediction, classes))
     return np.stack(matrices)
 

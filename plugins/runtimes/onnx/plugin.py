@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.files import scratch_folder
 from segbench.hookspecs import hookimpl
-from segbench.types import Peak, Runtime, Session, Setup
+from segbench.types import Command, Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.int8.peak import Form
-    from segbench.int8.profiles import Profile
+    import click
+
     from segbench.model import SegmentationModel
-    from segbench.onnx.graph import Precision
+
+    from .graph import Precision
+    from .int8.profiles import Profile
+    from .peak import Form
 
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime")
 PRECISIONS: "dict[str, Precision]" = {"onnx": "fp32", "onnx-fp16": "fp16"}
@@ -25,7 +28,7 @@ INT8: "dict[str, tuple[str, Profile | None]]" = {
 
 def check(setup: Setup) -> None:
     """Raise SegbenchError before any export where ONNX Runtime cannot use the device."""
-    from segbench.onnx.session import check_provider
+    from .session import check_provider
 
     check_provider(setup.device)
 
@@ -34,15 +37,18 @@ def export(
     precision: "Precision", model: "SegmentationModel", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
     """Write the graph that ``open_session`` loads."""
-    from segbench.onnx.graph import export_onnx
+    from .graph import export_onnx
+    from .metadata import write_description
 
     export_onnx(model, path, setup, precision)
+    if setup.description:
+        write_description(path, setup.description)
     return {}
 
 
 def open_session(precision: "Precision", model: "SegmentationModel", setup: Setup) -> Session:
     """Export to a file that lives as long as loading takes."""
-    from segbench.onnx.session import OnnxSession
+    from .session import OnnxSession
 
     with scratch_folder() as folder:
         path = folder / "network.onnx"
@@ -54,16 +60,20 @@ def export_int8(
     profile: "Profile | None", model: "SegmentationModel", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
     """Write the Q/DQ graph that ``open_int8`` loads, unless it plainly disagrees with eager."""
-    from segbench.int8.network import export_quantized
+    from .int8.network import export_quantized
+    from .metadata import write_description
 
-    return {"quantization": export_quantized(model, path, setup, profile or _suiting(setup))}
+    details = export_quantized(model, path, setup, profile or _suiting(setup))
+    if setup.description:
+        write_description(path, setup.description)
+    return {"quantization": details}
 
 
 def open_int8(profile: "Profile | None", model: "SegmentationModel", setup: Setup) -> Session:
     """Quantise, or take from the cache what was quantised before."""
-    from segbench.int8.arithmetic import with_arithmetic
-    from segbench.int8.network import quantize_onnx
-    from segbench.onnx.session import OnnxSession
+    from .int8.arithmetic import with_arithmetic
+    from .int8.network import quantize_onnx
+    from .session import OnnxSession
 
     with scratch_folder() as folder:
         path = folder / "network.onnx"
@@ -78,11 +88,11 @@ def peak(form: "Form", setup: Setup) -> Peak:
     The precision is that of the kernels it chooses: on x86 CPUs graphs in FP16 and in the profile
     "signed" are computed in FP32.
     """
-    from segbench.int8.peak import FLOATS, VALUE_BYTES, onnx_rate
-    from segbench.onnx.session import OnnxSession
+    from .peak import FLOATS, VALUE_BYTES, computed_in, onnx_rate
+    from .session import OnnxSession
 
     open_session = partial(OnnxSession, precision=form if form in FLOATS else "int8")
-    precision = _computed_in(form, setup)
+    precision = computed_in(form, setup)
     return Peak(precision, VALUE_BYTES[precision], onnx_rate(open_session, setup, form))
 
 
@@ -91,37 +101,29 @@ def peak_int8(profile: "Profile | None", setup: Setup) -> Peak:
     return peak(profile or _suiting(setup), setup)
 
 
-def _computed_in(form: "Form", setup: Setup) -> str:
-    """The precision of the convolutions in the graph that ONNX Runtime makes of one in ``form``."""
-    import onnx
-    import onnxruntime
-
-    from segbench.device import resolve_device
-    from segbench.int8.peak import write_convolutions
-    from segbench.latency.peaks import Convolution
-    from segbench.onnx.session import PROVIDERS
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    with scratch_folder() as folder:
-        path, optimised = folder / "peak.onnx", folder / "optimised.onnx"
-        write_convolutions(Convolution(64, 3, (8, 8)), path, form)
-        options.optimized_model_filepath = str(optimised)
-        provider = PROVIDERS[resolve_device(setup.device).type]
-        onnxruntime.InferenceSession(str(path), options, providers=[provider])
-        graph = onnx.load(optimised).graph
-    if any(node.op_type == "QLinearConv" for node in graph.node):
-        return "INT8"
-    halves = {each.name for each in graph.initializer if each.data_type == onnx.TensorProto.FLOAT16}
-    in_half = any(node.op_type.endswith("Conv") and node.input[1] in halves for node in graph.node)
-    return "FP16" if in_half else "FP32"
-
-
 def _suiting(setup: Setup) -> "Profile":
     """The profile that suits the device."""
     from segbench.device import resolve_device
 
     return "unsigned" if resolve_device(setup.device).type == "cpu" else "signed"
+
+
+def quantize_report() -> "click.Command":
+    """``segbench quantize-report``."""
+    from .int8.command import quantize_report_command
+
+    return quantize_report_command
+
+
+@hookimpl
+def segbench_commands() -> Iterable[Command]:
+    """``quantize-report``."""
+    yield Command(
+        "quantize-report",
+        "Show the noise and the mIoU lost of every layer in INT8.",
+        quantize_report,
+        requires=REQUIRES,
+    )
 
 
 @hookimpl

@@ -5,13 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from segbench.device import cpu_extensions
-from segbench.inference.agreement import Agreement
-from segbench.int8.network import calibration_of, remembered
-from segbench.onnx.session import OnnxSession
+from segbench.inference.agreement import Agreement, full_batches, output_of
 from segbench.types import Session, Setup
+
+from ..session import OnnxSession
+from .network import calibration_of, remembered
 
 FORMAT = 1
 """Goes up when the same session would be measured in another way."""
@@ -43,12 +42,9 @@ def with_arithmetic(session: AnySession, graph: Path, setup: Setup) -> AnySessio
 def measure(session: Session, graph: Path, setup: Setup) -> dict[str, float | None]:
     """The error and the agreement under the record's names."""
     exact = OnnxSession(graph, replace(setup, device="cpu"), "int8", exact=True)
-    frames, batch = calibration_of(setup).images[:FRAMES], setup.batch_size
     agreement = Agreement()
-    for start in range(0, len(frames), batch):
-        images = frames[np.arange(start, start + batch) % len(frames)]
-        expected, found = (each.fetch(each.run(each.prepare(images))) for each in (exact, session))
-        agreement.add(found, expected)
+    for images in full_batches(calibration_of(setup).images[:FRAMES], setup.batch_size):
+        agreement.add(output_of(session, images), output_of(exact, images))
     metrics = agreement.metrics()
     return {
         "arithmetic_error": metrics["logit_error"],

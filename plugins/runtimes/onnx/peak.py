@@ -9,14 +9,17 @@ from typing import Literal, cast
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from segbench.device import resolve_device
 from segbench.files import scratch_folder
-from segbench.int8.profiles import Profile, write_quantized
 from segbench.latency.peaks import Convolution, best_rate
-from segbench.onnx.graph import INPUT, OPSET
 from segbench.types import Session, Setup
+
+from .graph import INPUT, OPSET
+from .int8.profiles import Profile, write_quantized
+from .session import PROVIDERS
 
 OUTPUT = "logits"
 OUTPUTS = 8
@@ -93,3 +96,21 @@ def write_convolutions(each: Convolution, path: Path, form: Form) -> None:
     onnx.save(model, path)
     if form not in FLOATS:
         write_quantized(path, path, ranges, cast(Profile, form), names[:-1])
+
+
+def computed_in(form: Form, setup: Setup) -> str:
+    """The precision of the convolutions in the graph that ONNX Runtime makes of one in ``form``."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    with scratch_folder() as folder:
+        path, optimised = folder / "peak.onnx", folder / "optimised.onnx"
+        write_convolutions(Convolution(64, 3, (8, 8)), path, form)
+        options.optimized_model_filepath = str(optimised)
+        provider = PROVIDERS[resolve_device(setup.device).type]
+        onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        graph = onnx.load(optimised).graph
+    if any(node.op_type == "QLinearConv" for node in graph.node):
+        return "INT8"
+    halves = {each.name for each in graph.initializer if each.data_type == TensorProto.FLOAT16}
+    in_half = any(node.op_type.endswith("Conv") and node.input[1] in halves for node in graph.node)
+    return "FP16" if in_half else "FP32"

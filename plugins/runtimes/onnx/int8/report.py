@@ -9,8 +9,9 @@ from typing import Any
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of, read_text
-from segbench.int8.layer_costs import LayerCost
 from segbench.text import csv_cell
+
+from .layer_costs import LayerCost
 
 
 @dataclass(frozen=True)

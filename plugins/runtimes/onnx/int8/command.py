@@ -9,12 +9,13 @@ from rich.table import Table
 from segbench.cli import options
 from segbench.cli.sources import dataset_option, source_options, take_source
 from segbench.cli.terminal import Console, echo
-from segbench.jobs.quantize_report import ReportOptions, quantize_report
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 
+from .quantize_report import ReportOptions, quantize_report
+
 if TYPE_CHECKING:
-    from segbench.int8.report import Report
+    from .report import Report
 
 
 @click.command("quantize-report")

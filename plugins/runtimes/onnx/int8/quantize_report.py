@@ -13,8 +13,8 @@ from segbench.progress import Reporter
 from segbench.types import Calibration, Setup
 
 if TYPE_CHECKING:
-    from segbench.int8.layer_costs import Costing
-    from segbench.int8.report import Report
+    from .layer_costs import Costing
+    from .report import Report
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
     """
     check_source(options.checkpoint)
     check_writable(options.output)
-    from segbench.int8.layer_costs import Costing
-    from segbench.int8.network import cached_ranges, quantized
-    from segbench.int8.report import Report, draw_chart, read_json, write_csv, write_json
-    from segbench.onnx.graph import export_onnx
+    from ..graph import export_onnx
+    from .layer_costs import Costing
+    from .network import cached_ranges, quantized
+    from .report import Report, draw_chart, read_json, write_csv, write_json
 
     place = options.output / "report.json"
     checkpoint = load_source(options.checkpoint, registry)
@@ -97,7 +97,7 @@ def held_back(calibration: Calibration, frames: int | None) -> Calibration:
 
 def _with_costs(report: "Report", costing: "Costing", place: Path, reporter: Reporter) -> "Report":
     """The report with every layer in it, written after each."""
-    from segbench.int8.report import worst_first, write_json
+    from .report import worst_first, write_json
 
     measured = {cost.layer for cost in report.costs}
     missing = [name for name in report.quantization["layers"] if name not in measured]

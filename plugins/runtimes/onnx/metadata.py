@@ -4,7 +4,7 @@ ONNX Runtime has the same strings in ``session.get_modelmeta().custom_metadata_m
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import onnx
@@ -12,25 +12,7 @@ from onnx import helper
 
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
-from segbench.types import Color
-
-
-@dataclass(frozen=True)
-class Description:
-    """A network as its file describes it.
-
-    ``classes`` and ``palette`` (RGB) are in the order of the logits; both are empty where the
-    dataset was not installed at the export. ``input`` and ``output`` say in words what the tensors
-    are.
-    """
-
-    segbench_version: str
-    dataset: str
-    classes: tuple[str, ...]
-    palette: tuple[Color, ...]
-    checkpoint_sha256: str
-    input: str
-    output: str
+from segbench.types import Description
 
 
 def write_description(path: Path, description: Description) -> None:
