@@ -14,7 +14,7 @@ from segbench.data.layouts import known_split
 
 from ..cityscapes.frames import CITYSCAPES_SPLITS, read_cityscapes_label
 from ..cityscapes.score import TRAIN_LABELS, Cityscapes
-from .write import cityscapes_files, split_of
+from .places import cityscapes_files, split_of
 
 SIZE = (128, 256)
 FRAMES = 640
