@@ -16,6 +16,7 @@ import torch
 from av.stream import Disposition
 from click.testing import CliRunner, Result
 
+from segbench import plugins
 from segbench.cli import main
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.opened import load_and_open
@@ -238,9 +239,13 @@ def test_refusals(arguments: list[str], sentence: str) -> None:
 
 
 def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    write_video(Path("in.mp4"), 5)
-    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setitem(globals(), "REGISTRY", Registry.load())
+    found = plugins.installed_version
+    monkeypatch.setattr(
+        plugins, "installed_version", lambda name: None if name == "av" else found(name)
+    )
     result = video("in.mp4")
+    assert result.exit_code == 1
     assert 'pip install "segbench[video]"' in result.output
 
 

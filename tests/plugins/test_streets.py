@@ -20,8 +20,8 @@ from segbench.types import Dataset
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
 from segbench_plugins.datasets.streets import draw_missing
 from segbench_plugins.datasets.streets import plugin as streets
+from segbench_plugins.datasets.streets.places import split_of
 from segbench_plugins.datasets.streets.scene import draw_scene
-from segbench_plugins.datasets.streets.write import split_of
 
 RESULTS = Path(__file__).parents[2] / "results"
 

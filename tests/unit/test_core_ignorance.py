@@ -16,6 +16,8 @@ FILES = [path for path in CORE.rglob("*") if path.suffix not in (".pyc", "") and
         *("cityscapes", "kitti", "camvid"),
         *("openvino", "tensorrt", "torch.onnx", "quantize-report"),
         *("mlflow", "wandb", "tensorboard"),
+        *("import av\n", "import ray", "segbench predict", "segbench video", "segbench report"),
+        *("segbench submit", "segbench compare", "segbench suite"),
     ],
 )
 def test_the_core_has_no_word_of_a_plugin(name: str) -> None:

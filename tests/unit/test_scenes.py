@@ -18,8 +18,9 @@ from segbench_plugins.datasets.streets import write
 from segbench_plugins.datasets.streets.camera import NEAR, Camera
 from segbench_plugins.datasets.streets.canvas import Canvas
 from segbench_plugins.datasets.streets.light import random_light
+from segbench_plugins.datasets.streets.places import split_of
 from segbench_plugins.datasets.streets.scene import Scene, draw_scene
-from segbench_plugins.datasets.streets.write import calibration_text, split_of, write_streets
+from segbench_plugins.datasets.streets.write import calibration_text, write_streets
 
 SIZE = (64, 128)
 QUIET = Reporter(quiet=True)

@@ -23,8 +23,9 @@ from segbench.progress import Reporter
 from segbench.text import counted
 from segbench.types import Size
 
+from .places import cityscapes_files
 from .scene import draw_scene
-from .write import cityscapes_files, write_cityscapes
+from .write import write_cityscapes
 
 CHUNK = 40
 """Two seconds of drawing: a process takes a third of a second to start."""

@@ -14,8 +14,7 @@ from segbench.data.layouts import known_split
 
 from ..cityscapes.frames import CITYSCAPES_SPLITS, read_cityscapes_label
 from ..cityscapes.score import TRAIN_LABELS, Cityscapes
-from .draw_missing import draw_missing
-from .write import cityscapes_files, split_of
+from .places import cityscapes_files, split_of
 
 SIZE = (128, 256)
 FRAMES = 640
@@ -44,6 +43,8 @@ def frames(folder: Path, split: str) -> tuple[Frame, ...]:
 
 def prepare(folder: Path, frames: Sequence[Frame], reporter: Reporter) -> None:
     """Draw those of the frames that are not there."""
+    from .draw_missing import draw_missing
+
     numbers = [int(frame.id.rpartition("_")[2]) for frame in frames]
     draw_missing(folder, numbers, SIZE, DRAWN_WITH, reporter)
 

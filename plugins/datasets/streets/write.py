@@ -14,17 +14,12 @@ from segbench.types import Size
 
 from .camera import Camera
 from .canvas import LABEL_BY_NAME
+from .places import cityscapes_files, split_of
 from .scene import Scene, draw_scene
 
-SPLITS = ("train", "train", "val", "train", "train", "test", "train", "train")
 SMALLEST: Size = (64, 128)
 
 Write = Callable[[Path, Scene, int, int], None]
-
-
-def split_of(number: int) -> str:
-    """Of every eight frames six are for training and one each for val and test."""
-    return SPLITS[number % len(SPLITS)]
 
 
 def write_streets(
@@ -43,18 +38,6 @@ def write_streets(
         draft.mkdir()
         for number in reporter.track(range(frames), frames, "draw streets"):
             LAYOUTS[layout](draft, draw_scene(seed, number, size), seed, number)
-
-
-def cityscapes_files(folder: Path, seed: int, number: int) -> tuple[Path, Path, Path]:
-    """Where a frame's image, labelIds and instanceIds lie in ``folder``."""
-    split, name = split_of(number), f"streets_{seed:06d}_{number:06d}"
-    images = folder / "leftImg8bit" / split / "streets"
-    labels = folder / "gtFine" / split / "streets"
-    return (
-        images / f"{name}_leftImg8bit.png",
-        labels / f"{name}_gtFine_labelIds.png",
-        labels / f"{name}_gtFine_instanceIds.png",
-    )
 
 
 def write_cityscapes(folder: Path, scene: Scene, seed: int, number: int) -> None:
