@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -27,6 +27,8 @@ ONE_THREAD = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's, which pandas imports
 }
 """Threads that go on after a command would not be in the children."""
+THREADED = ("onnxruntime", "openvino")
+"""Their import starts a thread, so each child imports them, and what needs them, by itself."""
 LONGEST = 600.0
 """Seconds after which an undisturbed call hangs."""
 END = 10.0
@@ -103,9 +105,7 @@ def serve() -> Call | None:
     """Fork a child for each call; returns in the child, with its call, and at the end."""
     first = Call(**json.loads(sys.stdin.readline()))
     installed()
-    for name in modules_of(first):
-        with suppress(ImportError):  # some are made by others while these are imported
-            import_module(name)
+    import_all(modules_of(first))
     gc.collect()
     gc.freeze()  # a collection in a child would copy all memory
     threads = len(list(Path("/proc/self/task").iterdir()))
@@ -135,6 +135,16 @@ def modules_of(call: Call) -> list[str]:
     ended = os.waitpid(child, 0)[1]
     assert ended == 0, Path(call.folder, "errors.txt").read_text("utf-8", errors="replace")
     return names.read_text().splitlines()
+
+
+def import_all(names: Iterable[str]) -> None:
+    """Import what can be: some modules are made by others, and those of ``THREADED`` stay away."""
+    sys.modules.update(dict.fromkeys(THREADED))  # None, which makes importing them an ImportError
+    for name in names:
+        with suppress(ImportError):
+            import_module(name)
+    for name in THREADED:
+        del sys.modules[name]
 
 
 def watch(child: int, call: Call, started: float) -> Ended:
