@@ -17,7 +17,7 @@ class TensorBoardRun:
         from torch.utils.tensorboard import SummaryWriter
 
         self.id = training.id or f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-        if Path(self.id).name != self.id:
+        if Path(self.id).name != self.id or self.id == "..":
             raise SegbenchError(f"{self.id!r} is not the name of a folder in {FOLDER}/")
         self.address = str(training.output / FOLDER / self.id)
         self.parameters = dict(training.parameters)
