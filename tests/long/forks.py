@@ -145,6 +145,12 @@ def import_all(names: Iterable[str]) -> None:
             import_module(name)
     for name in THREADED:
         del sys.modules[name]
+    if "onnxscript" in sys.modules:
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+        once = cache(ONNXRegistry.from_torchlib)  # half of the time of a small export
+        ONNXRegistry.from_torchlib = staticmethod(once)
+        once()
 
 
 def watch(child: int, call: Call, started: float) -> Ended:
