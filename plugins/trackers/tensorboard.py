@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from segbench import TrackedTraining, Tracker, hookimpl
+from segbench import SegbenchError, TrackedTraining, Tracker, hookimpl
 from segbench.types import Image
 
 FOLDER = "tensorboard"
@@ -17,6 +17,8 @@ class TensorBoardRun:
         from torch.utils.tensorboard import SummaryWriter
 
         self.id = training.id or f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+        if Path(self.id).name != self.id or self.id == "..":
+            raise SegbenchError(f"{self.id!r} is not the name of a folder in {FOLDER}/")
         self.address = str(training.output / FOLDER / self.id)
         self.parameters = dict(training.parameters)
         self.writer = SummaryWriter(self.address)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
+from zipfile import ZipFile
 
 import torch
 from torch import Tensor
@@ -152,6 +153,9 @@ def load_state(job: Job, learner: Learner) -> list[Epoch]:
     try:
         if not (job.output / STATE).is_file():
             raise OSError("it is not a regular file")
+        with ZipFile(job.output / STATE) as archive:  # torch does not compare its checksums
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} is not what was written")
         state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
         changed = training_changes(job.config, state["config"])
         if not changed:

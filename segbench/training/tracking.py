@@ -195,14 +195,20 @@ def _known_runs(output: Path) -> dict[str, tuple[str, int]]:
     """The id of each tracker's run, and how many epochs it has."""
     try:
         known = json.loads((output / RUNS).read_text(encoding="utf-8"))
-        return {name: (str(run["id"]), int(run["epochs"])) for name, run in known.items()}
+        return {name: _known_run(**run) for name, run in known.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise SegbenchError(
             f"{output / RUNS} cannot be read ({first_line(error)}); remove it, and the trackers "
             "get new runs."
         ) from error
+
+
+def _known_run(id: Any, epochs: Any) -> tuple[str, int]:
+    if not (isinstance(id, str) and id) or type(epochs) is not int or epochs < 0:
+        raise ValueError(f"{id!r:.40} and {epochs!r:.40} are not a run and its epochs")
+    return id, epochs
 
 
 def _predict(model: "SegmentationModel", image: Image) -> ClassMap:

@@ -227,9 +227,29 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch)
         mlflow.check()
 
 
-def test_the_runs_of_trackers_that_cannot_be_read_are_named() -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        '{"tensorboard": {"id": "a", "epochs": -1}}',
+        '{"tensorboard": {"id": "a", "epochs": 1e999}}',
+        '{"tensorboard": {"id": 3, "epochs": 1}}',
+        '{"tensorboard": {"id": "a"}}',
+    ],
+)
+def test_the_runs_of_trackers_that_cannot_be_read_are_named(content: str) -> None:
     assert run("--epochs", "1", "--tracker", "tensorboard").exit_code == 0
-    Path("out/trackers.json").write_text("{")
+    Path("out/trackers.json").write_text(content)
     result = run("--epochs", "1", "--force", "--resume", "--tracker", "tensorboard")
     assert result.exit_code == 1
     assert "out/trackers.json cannot be read" in result.output
+
+
+@pytest.mark.parametrize("name", ["../away", "/tmp/away", ".."])
+def test_tensorboard_writes_into_no_other_folder(name: str, tmp_path: Path) -> None:
+    assert run("--epochs", "1", "--tracker", "tensorboard").exit_code == 0
+    Path("out/trackers.json").write_text(json.dumps({"tensorboard": {"id": name, "epochs": 1}}))
+    result = run("--epochs", "1", "--force", "--resume", "--tracker", "tensorboard")
+    assert result.exit_code == 1
+    assert "not the name of a folder" in result.output
+    assert not Path("out/away").exists()

@@ -1,8 +1,7 @@
 """Calls of the command line without the seconds that torch takes to import.
 
-``Forks`` starts this file as a process that does a command once, so that all it needs is imported,
-and then only forks: each call runs in a child, as the command line runs it, in a process group of
-its own.
+``Forks`` starts this file as a process that imports all that a command needs, and then only forks:
+each call runs in a child, as the command line runs it, in a process group of its own.
 """
 
 import gc
@@ -13,10 +12,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +27,8 @@ ONE_THREAD = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's, which pandas imports
 }
 """Threads that go on after a command would not be in the children."""
+THREADED = ("onnxruntime", "openvino")
+"""Their import starts a thread, so each child imports them, and what needs them, by itself."""
 LONGEST = 600.0
 """Seconds after which an undisturbed call hangs."""
 END = 10.0
@@ -61,7 +63,7 @@ class Ended:
 
 
 class Forks:
-    """A process that has done ``first`` and forks.
+    """A process that has imported what ``first`` needs, which one child has done, and forks.
 
     It and its children have their ``cache`` and their temporary files in these folders.
     """
@@ -102,14 +104,13 @@ class Forks:
 def serve() -> Call | None:
     """Fork a child for each call; returns in the child, with its call, and at the end."""
     first = Call(**json.loads(sys.stdin.readline()))
-    answers = os.fdopen(os.dup(1), "w")
-    redirect(first)
-    do(first, standalone_mode=False)
+    installed()
+    import_all(modules_of(first))
     gc.collect()
     gc.freeze()  # a collection in a child would copy all memory
     threads = len(list(Path("/proc/self/task").iterdir()))
-    assert threads == 1, f"{threads} threads run after {first.arguments}"
-    print("ready", file=answers, flush=True)
+    assert threads == 1, f"{threads} threads run after the imports of {first.arguments}"
+    print("ready", flush=True)
     for line in sys.stdin:
         call = Call(**json.loads(line))
         started = time.monotonic()
@@ -118,8 +119,38 @@ def serve() -> Call | None:
             return call
         with suppress(OSError):
             os.setpgid(child, child)
-        print(json.dumps(asdict(watch(child, call, started))), file=answers, flush=True)
+        print(json.dumps(asdict(watch(child, call, started))), flush=True)
     return None
+
+
+def modules_of(call: Call) -> list[str]:
+    """What is imported after the command; a child does it, since exports leave threads behind."""
+    names = Path(call.folder, "modules.txt")
+    child = os.fork()
+    if child == 0:
+        redirect(call)
+        do(call, standalone_mode=False)
+        names.write_text("\n".join(sys.modules))
+        os._exit(0)
+    ended = os.waitpid(child, 0)[1]
+    assert ended == 0, Path(call.folder, "errors.txt").read_text("utf-8", errors="replace")
+    return names.read_text().splitlines()
+
+
+def import_all(names: Iterable[str]) -> None:
+    """Import what can be: some modules are made by others, and those of ``THREADED`` stay away."""
+    sys.modules.update(dict.fromkeys(THREADED))  # None, which makes importing them an ImportError
+    for name in names:
+        with suppress(ImportError):
+            import_module(name)
+    for name in THREADED:
+        del sys.modules[name]
+    if "onnxscript" in sys.modules:
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+        once = cache(ONNXRegistry.from_torchlib)  # half of the time of a small export
+        ONNXRegistry.from_torchlib = staticmethod(once)
+        once()
 
 
 def watch(child: int, call: Call, started: float) -> Ended:

@@ -1,10 +1,27 @@
 """Seeded damage to the bytes of a file."""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 ODD = (b"-1", b"0", b"1e999", b"1e308", b"NaN", b"null", b"true", b'"x"', b"[]", b"{}", b"9" * 40)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A sound file, how it is read, and whether damage may change what is read.
+
+    Formats with checksums give what was written or nothing.
+    """
+
+    write: Callable[[Path], object]
+    read: Callable[[Path], Any]
+    suffix: str
+    checked: bool = False
 
 
 def mutate(data: bytes, rng: np.random.Generator) -> bytes:

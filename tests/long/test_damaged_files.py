@@ -1,16 +1,14 @@
 """Thousands of damaged files, each read as commands read it: a result, or one sentence.
 
-``SEGBENCH_MUTATIONS`` is the number over all formats, at least 5,000 unless it is set.
+``SEGBENCH_MUTATIONS`` is the number for each format, 209 unless it is set.
 """
 
-import math
 import os
 import shutil
 import signal
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from itertools import islice
@@ -59,7 +57,8 @@ from segbench_plugins.runtimes.onnx.int8.network import remembered
 from segbench_plugins.runtimes.onnx.int8.report import LayerCost, Report, read_json, write_json
 from segbench_plugins.runtimes.onnx.metadata import read_description, write_description
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
-from tests.long.mutate import mutate
+from tests.long.mutate import Format, mutate
+from tests.long.own_files import OWN_FILES
 from tests.onnx_files import nearest_color
 from tests.tiny import SIZE, TinyEncoder, fcn8s_over, tiny_backbone, tiny_dataset, write_tiny
 from tests.videos import write_video
@@ -76,19 +75,6 @@ INSTALLED = Registry.load()
 TINY = tiny_dataset()
 QUIET = Reporter(quiet=True)
 REGISTRY = Registry.of([tiny_backbone()], [TINY], segbench_runtimes(), commands=segbench_commands())
-
-
-@dataclass(frozen=True)
-class Format:
-    """A sound file, how it is read, and whether damage may change what is read.
-
-    Formats with checksums give what was written or nothing.
-    """
-
-    write: Callable[[Path], object]
-    read: Callable[[Path], Any]
-    suffix: str
-    checked: bool = False
 
 
 def record_read(path: Path) -> None:
@@ -265,8 +251,9 @@ FORMATS_TO_DAMAGE = {
     "photo as TIFF": Format(partial(picture_written, "RGB"), read_photo, ".tif"),
     "suite": Format(suite_written, suite_read, ".toml"),
     "video": Format(write_video, footage_read, ".mp4"),
+    **OWN_FILES,
 }
-COUNT = math.ceil(int(os.environ.get("SEGBENCH_MUTATIONS", "5000")) / len(FORMATS_TO_DAMAGE))
+COUNT = int(os.environ.get("SEGBENCH_MUTATIONS", "209"))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from segbench.progress import Reporter
 from segbench.training.fit import fit
 from segbench.training.loss import class_weights, cross_entropy, lovasz_softmax
 from segbench.training.optimizer import make_optimizer, should_stop
-from segbench.training.state import BEST, LAST, Epoch, Job
+from segbench.training.state import BEST, LAST, STATE, Epoch, Job
 from segbench.training.validation import Validation, Validator
 from segbench.types import IGNORED, InputConvention, Recipe
 from tests.tiny import (
@@ -112,6 +113,18 @@ def test_a_stopped_run_ends_with_the_same_weights(
     for name in (BEST, LAST):
         one, other = (load_file(tmp_path / run / "out" / name) for run in ("whole", "halves"))
         assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_state_whose_weights_have_changed_is_refused(tmp_path: Path) -> None:
+    train(tmp_path, replace(MODERN, epochs=1))
+    path = tmp_path / "out" / STATE
+    state = bytearray(path.read_bytes())
+    with ZipFile(path) as archive:
+        largest = max(archive.infolist(), key=lambda member: member.file_size)
+        state[state.index(archive.read(largest))] ^= 1
+    path.write_bytes(state)
+    with pytest.raises(SegbenchError, match=f"{STATE} is damaged"):
+        train(tmp_path, replace(MODERN, epochs=1), resume=True)
 
 
 def test_resuming_with_other_options_is_refused(tmp_path: Path) -> None:
