@@ -6,7 +6,6 @@ from unittest.mock import patch
 
 import torch
 
-from segbench.analysis.formats import as_csv
 from segbench.analysis.rank import ranking
 from segbench.cache import cache_dir, keep, kept
 from segbench.inference.checkpoint import save_checkpoint
@@ -18,6 +17,7 @@ from segbench.training.optimizer import make_optimizer
 from segbench.training.state import STATE, Epoch, Job, Learner, load_state, save_state
 from segbench.training.tracking import RUNS, tracking
 from segbench.types import Tracker
+from segbench_plugins.commands.leaderboard.formats import as_csv
 from segbench_plugins.datasets.folder.description import FILE, read_description
 from segbench_plugins.trackers.tensorboard import FOLDER, TensorBoardRun
 from tests.long.mutate import Format
