@@ -10,7 +10,6 @@ from segbench.analysis.rank import ranking
 from segbench.cache import cache_dir, keep, kept
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
-from segbench.jobs.suite.shop import Subject
 from segbench.progress import Reporter
 from segbench.records import frame, index
 from segbench.training.optimizer import make_optimizer
@@ -18,6 +17,7 @@ from segbench.training.state import STATE, Epoch, Job, Learner, load_state, save
 from segbench.training.tracking import RUNS, tracking
 from segbench.types import Tracker
 from segbench_plugins.commands.leaderboard.formats import as_csv
+from segbench_plugins.commands.suite.shop import Subject
 from segbench_plugins.datasets.folder.description import FILE, read_description
 from segbench_plugins.trackers.tensorboard import FOLDER, TensorBoardRun
 from tests.long.mutate import Format
