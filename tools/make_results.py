@@ -34,8 +34,10 @@ latencies, and an `.npz` beside a record holds its confusion matrices or samples
 How the records were chosen: the best training of each network on each dataset, with a score on
 every runtime that was tried, and one session of latencies on each machine. A latency is INVALID
 where the machine was not steady (the record says how); it stays until a VALID one replaces it.
-Removed were trainings that a better one replaced, and latencies with a roofline that is now known
-to be wrong (FP32's rate for an INT8 engine, or a rate above the machine's). Tables of *unknown
+Removed were trainings that a better one replaced, latencies with a roofline that is now known
+to be wrong (FP32's rate for an INT8 engine, or a rate above the machine's), and what no suite
+repeats: VGG16 on `streets` by a recipe that has changed, and latencies of VGG16 with random
+weights on the H200, INVALID after 0.4 s each. The files in `suites/` name every record here. Tables of *unknown
 extensions* are of records from before these were written down. Rows of the H200 are of trainings
 that were still going on, on frames re-encoded as JPEG of quality 95. docs/results.md says more.
 

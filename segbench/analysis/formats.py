@@ -2,11 +2,11 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+import orjson
 from rich.cells import cell_len, set_cell_size
 
 from segbench.analysis.columns import NARROW, Column, filled
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LONGEST = 32
+FILES = ("record", "latency_record")
+"""Columns of file names, which may be no Unicode."""
 STYLES = {"VALID": "green", "INVALID": "red"}
 
 
@@ -32,11 +34,11 @@ def as_csv(rows: "DataFrame") -> str:
 
 
 def as_json(rows: "DataFrame") -> str:
-    """A list of rows, one a line, each an object with every column."""
-    encode = json.JSONEncoder(allow_nan=False).encode
-    columns = [rows[name] for name in COLUMNS]
-    lines = (encode(dict(zip(COLUMNS, row, strict=True))) for row in zip(*columns, strict=True))
-    return "[\n" + ",\n".join(lines) + "\n]\n"
+    """A list of rows, one a line, each an object with every column; no text is escaped."""
+    rows = rows.assign(**{name: rows[name].map(_unicode, na_action="ignore") for name in FILES})
+    columns = [rows[name].tolist() for name in COLUMNS]
+    values = (dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True))
+    return "[\n" + b",\n".join(map(orjson.dumps, values)).decode() + "\n]\n"
 
 
 def as_markdown(tables: Tables) -> str:
@@ -81,6 +83,10 @@ FORMATS: dict[str, Callable[["DataFrame"], str]] = {
     "json": as_json,
 }
 """The rows of ``rank.ranking``, or some of them, as text."""
+
+
+def _unicode(name: str) -> str:
+    return name.encode(errors="replace").decode()
 
 
 def _csv_cells(values: list[Any]) -> Iterable[object]:

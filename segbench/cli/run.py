@@ -72,7 +72,11 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 )
 @click.option("--epochs", type=options.COUNT, help="Default: the recipe's, as for all below.")
 @click.option("--size", type=options.SIZE, help="Network input size.")
-@click.option("--crop", type=options.SIZE, help="Train on random windows of this size.")
+@click.option(
+    "--crop",
+    type=options.SIZE,
+    help="Train on random windows of this size. Default: as the recipe, or none with --size.",
+)
 @click.option(
     "--batch-size",
     type=options.BATCH_SIZE,

@@ -112,11 +112,7 @@ def load_weights(
     The size is that of the dataset's modern recipe unless told another. Raises SegbenchError
     where the file has no weights for some of the layers.
     """
-    if network.pretrained_part:
-        raise SegbenchError(
-            f"A weights file fills only the {network.pretrained_part} of {network.name!r}, which "
-            "cannot be scored then; give --checkpoint, or train with segbench run."
-        )
+    check_whole(network)
     classes = len(dataset.classes)
     model, loaded = build_model(network, classes, str(path))
     if loaded.fresh:
@@ -124,9 +120,27 @@ def load_weights(
             f"{path} has no weights of {network.name!r} for the {classes} classes of "
             f"{dataset.name!r} ({', '.join(loaded.fresh)}); give another --dataset."
         )
-    config = {"dataset": dataset.name, **network.config, "weights": weights_label(str(path))}
-    chosen = size or dataset.recipes["modern"].size
-    return LoadedNetwork(model.eval(), chosen, config, loaded.sha256)
+    config = weights_config(network, path, dataset)
+    return LoadedNetwork(model.eval(), size or modern_size(dataset), config, loaded.sha256)
+
+
+def check_whole(network: Network) -> None:
+    """Raise SegbenchError where a file of weights fills only a part of the network."""
+    if network.pretrained_part:
+        raise SegbenchError(
+            f"A weights file fills only the {network.pretrained_part} of {network.name!r}, which "
+            "cannot be scored then; give --checkpoint, or train with segbench run."
+        )
+
+
+def weights_config(network: Network, path: Path, dataset: Dataset) -> dict[str, Any]:
+    """What records say of a network with published weights."""
+    return {"dataset": dataset.name, **network.config, "weights": weights_label(str(path))}
+
+
+def modern_size(dataset: Dataset) -> Size:
+    """That of the modern recipe, for networks that do not say what they were trained at."""
+    return dataset.recipes["modern"].size
 
 
 def checkpoint_file(path: Path) -> Path:

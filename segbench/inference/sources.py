@@ -65,18 +65,23 @@ def default_runtime(model: Path | None) -> str:
     return "onnx" if model else "eager"
 
 
-def check_source(source: Source) -> None:
-    """Raise SegbenchError where its file does not exist; nothing heavy is imported."""
+def source_file(source: Source) -> Path:
+    """Its file; SegbenchError where that does not exist. Nothing heavy is imported."""
     from segbench.inference.checkpoint import checkpoint_file
 
     if isinstance(source, Path):
-        checkpoint_file(source)
-        return
+        return checkpoint_file(source)
     path, option = (
         (source.path, "--model") if isinstance(source, OnnxFile) else (source.weights, "--weights")
     )
     if not path.is_file():
         raise SegbenchError(f"There is no file {path}; give {option} one that exists.")
+    return path
+
+
+def check_source(source: Source) -> None:
+    """Raise SegbenchError where its file does not exist."""
+    source_file(source)
 
 
 def load_source(source: Source, registry: "Registry", size: Size | None = None) -> LoadedNetwork:

@@ -55,7 +55,8 @@ def choose_recipe(
 ) -> Recipe:
     """The dataset's recipe of that name with the user's ``changes``; None changes nothing.
 
-    A network may change the modern recipe, whose rate suits encoders with batch normalisation.
+    A network may change the modern recipe, whose rate suits encoders with batch normalisation. A
+    recipe's crop is for its size: with another size and no crop it trains on whole images.
     The ``batch_size`` "auto" is the recipe's, as many images at once as fit the memory.
     ``early_stop`` switches the stop on (with the recipe's patience or 3) or off.
     """
@@ -68,6 +69,8 @@ def choose_recipe(
     wanted = {key: value for key, value in changes.items() if value is not None}
     if wanted.get("batch_size") == "auto":
         wanted |= {"batch_size": recipe.batch_size, "accumulate": True}
+    if "size" in wanted:
+        wanted.setdefault("crop", None)
     recipe = dataclasses.replace(recipe, **wanted)
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
         crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))

@@ -10,6 +10,7 @@ from segbench.errors import SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import Opened, check_runtime, load_network
+from segbench.inference.sources import Source, source_file
 from segbench.jobs.evaluate import EvaluateOptions, open_to_score, score
 from segbench.pages.figures import View
 from segbench.pages.report import (
@@ -33,15 +34,16 @@ FRAMES_DRAWN = 3
 class ReportOptions:
     """What ``segbench report`` was asked for.
 
-    ``source`` is a record (``*.json``) or a checkpoint. ``checkpoint`` goes with a record, whose
-    frames are then drawn; ``runtime``, ``split`` and ``limit`` with a checkpoint.
+    ``source`` is a record (``*.json``) or a checkpoint. ``checkpoint``, the source of a record's
+    network, goes with a record, whose frames are then drawn; ``runtime``, ``split`` and ``limit``
+    with a checkpoint.
     """
 
     source: Path
     output: Path
     data_root: Path
     png: Path | None = None
-    checkpoint: Path | None = None
+    checkpoint: Source | None = None
     runtime: str | None = None
     split: str | None = None
     limit: int | None = None
@@ -129,9 +131,10 @@ def _of_checkpoint(
     return record, [*score_sections(record, frames), drawn]
 
 
-def _require_same_weights(network: LoadedNetwork, record: Record, path: Path) -> None:
+def _require_same_weights(network: LoadedNetwork, record: Record, source: Source) -> None:
     if network.sha256 != record.config.get("checkpoint_sha256"):
-        raise SegbenchError(f"{path} is not the checkpoint that {record.path} was measured with.")
+        file = source_file(source)
+        raise SegbenchError(f"{file} is not the checkpoint that {record.path} was measured with.")
 
 
 def _drawn(

@@ -1,7 +1,8 @@
 """The index of a results folder: the rows of its records, so that thousands need no parsing again.
 
-``results/.index.sqlite`` is written whole or not at all, and read without a lock. The JSON files
-decide: a row counts while its file has the size, times and inode that it was read with.
+``results/.index.sqlite`` is written whole or not at all, and read without a lock. It holds blocks
+of rows as JSON. The records' files decide: a row counts while its file has the size, times and
+inode that it was read with.
 """
 
 import os
@@ -26,20 +27,25 @@ from segbench.progress import Reporter
 NAME = ".index.sqlite"
 MANY = 1000
 """Fewer new records are read again each time, which is faster than writing an index."""
+BLOCK = 1000
 SETTLED = 2 * 10**9
 """A file that changed so few nanoseconds ago could change again and keep its times."""
 
 
+Row = tuple[str, str, Sequence[Any]]
+"""A record's name, the state of its file, and the values of its row."""
+
+
 @dataclass(frozen=True)
 class Index:
-    """By a record's name the state of its file, and the values of its row as JSON."""
+    """By a record's name the state of its file, and the values of its row."""
 
-    rows: Mapping[str, tuple[str, bytes]]
+    rows: Mapping[str, tuple[str, list[Any]]]
 
     def get(self, name: str, stamp: str | None) -> list[Any] | None:
         """The values of a record whose file is still in the state ``stamp``."""
-        known, values = self.rows.get(name, (None, b""))
-        return None if known is None or known != stamp else orjson.loads(values)
+        known, values = self.rows.get(name, (None, None))
+        return values if known == stamp else None
 
 
 def stamp_of(entry: "os.DirEntry[str]") -> str | None:
@@ -59,7 +65,7 @@ def read_index(results: Path) -> Index:
     A damaged one is removed with a line that says so.
     """
     path = results / NAME
-    rows: dict[str, tuple[str, bytes]] = {}
+    rows: dict[str, tuple[str, list[Any]]] = {}
     if not path.is_file():
         return Index(rows)
     try:
@@ -68,10 +74,10 @@ def read_index(results: Path) -> Index:
         with closing(sqlite3.connect(uri, uri=True)) as index:
             if index.execute("PRAGMA user_version").fetchone()[0] != _made_by():
                 return Index(rows)
-            for name, stamp, values, checksum in index.execute("SELECT * FROM records"):
-                if _checksum(name, stamp, values) != checksum:
-                    raise ValueError("a row is not what was written")
-                rows[os.fsdecode(name)] = stamp, values
+            for block, checksum in index.execute("SELECT * FROM blocks"):
+                if crc32(block) != checksum:
+                    raise ValueError("a block is not what was written")
+                rows |= {name: (stamp, values) for name, stamp, values in orjson.loads(block)}
     except (sqlite3.Error, ValueError, TypeError, AttributeError):
         Reporter().say(f"Warning: {path} is damaged; the records are read instead.")
         with suppress(OSError):
@@ -80,12 +86,13 @@ def read_index(results: Path) -> Index:
     return Index(rows)
 
 
-def write_index(results: Path, rows: Iterable[tuple[str, str, Sequence[Any]]]) -> None:
-    """Replace the index by rows of name, stamp and values.
+def write_index(results: Path, rows: Iterable[Row]) -> None:
+    """Replace the index by these rows, without those of files whose names are not Unicode.
 
     A folder that cannot be written to goes without.
     """
-    lines = ((os.fsencode(name), stamp, orjson.dumps(values)) for name, stamp, values in rows)
+    named = [row for row in rows if _is_unicode(row[0])]
+    blocks = (named[first : first + BLOCK] for first in range(0, len(named), BLOCK))
     with (
         suppress(SegbenchError, sqlite3.Error),
         draft_of(results / NAME) as draft,
@@ -94,13 +101,13 @@ def write_index(results: Path, rows: Iterable[tuple[str, str, Sequence[Any]]]) -
     ):
         index.execute("PRAGMA synchronous = OFF")
         index.execute(f"PRAGMA user_version = {_made_by()}")
-        index.execute("CREATE TABLE records (name BLOB, stamp TEXT, row BLOB, checksum INTEGER)")
-        checked = ((*line, _checksum(*line)) for line in lines)
-        index.executemany("INSERT INTO records VALUES (?, ?, ?, ?)", checked)
+        index.execute("CREATE TABLE blocks (rows BLOB, checksum INTEGER)")
+        checked = ((rows, crc32(rows)) for rows in map(orjson.dumps, blocks))
+        index.executemany("INSERT INTO blocks VALUES (?, ?)", checked)
 
 
-def _checksum(name: bytes, stamp: str, values: bytes) -> int:
-    return crc32(values, crc32(stamp.encode(), crc32(name)))
+def _is_unicode(name: str) -> bool:
+    return name.isascii() or name == name.encode(errors="replace").decode()
 
 
 @cache

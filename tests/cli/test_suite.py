@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
+from torch import nn
 
 from segbench.cli import main
 from segbench.cli.evaluate import evaluate
@@ -27,7 +30,7 @@ from segbench.latency import group, peaks
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record, read_record
-from segbench.types import Peak, Runtime, Session, Setup, Tracker
+from segbench.types import Network, Peak, Runtime, Session, Setup, Tracker
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
@@ -46,6 +49,12 @@ epochs = 1
 [latency]
 min-seconds = 0.05
 """
+PUBLISHED = """
+[[checkpoint]]
+network = "small"
+weights = "small.safetensors"
+dataset = "tiny"
+"""
 TINY = TOP + '[[train]]\nbackbone = "tiny"\n'
 
 
@@ -62,10 +71,16 @@ def stopped(model: Any, setup: Setup) -> Session:
 
 
 RUNTIMES = {"again": EAGER.open, "broken": broken, "bug": bug, "stopped": stopped}
+SMALL = Network(
+    name="small",
+    summary="one convolution",
+    build=lambda classes, convention: nn.Conv2d(3, classes, 1),
+)
 REGISTRY = Registry.of(
     [tiny_backbone()],
     [tiny_dataset()],
     [EAGER, *(Runtime(name, "A stand-in", opened) for name, opened in RUNTIMES.items())],
+    networks=[SMALL, replace(SMALL, name="half", pretrained_part="backbone")],
     trackers=[Tracker(name, "A stand-in", start=print) for name in ("here", "there")],
 )
 
@@ -235,6 +250,27 @@ def test_a_checkpoint_that_exists_is_scored_and_timed() -> None:
     ]
 
 
+def test_published_weights_are_scored_and_timed_as_by_the_commands() -> None:
+    save_file(nn.Conv2d(3, 11, 1).state_dict(), "small.safetensors")
+    text = 'reports = "reports"\n' + TOP + PUBLISHED
+    assert states(text) == [
+        ("evaluate eager", "done"),
+        ("evaluate again", "done"),
+        ("latency", "done"),
+        ("report", "done"),
+    ]
+    scored = records("evaluate")[0]
+    options = ["--network", "small", "--weights", "small.safetensors", "--data-root", "data"]
+    command = ["evaluate", *options, "--dataset", "tiny", "--device", "cpu", "--results", "other"]
+    assert CliRunner().invoke(main, command, obj=REGISTRY).exit_code == 0
+    (alone,) = (read_record(path) for path in Path("other/evaluate").glob("*.json"))
+    assert (alone.config, alone.metrics) == (scored.config, scored.metrics)
+    assert {each.config["checkpoint_sha256"] for each in records("latency")} == {
+        scored.config["checkpoint_sha256"]
+    }
+    assert {state for _, state in states(text)} == {"exists"}
+
+
 def test_a_record_without_its_checkpoint_is_a_failure_that_says_so() -> None:
     assert suite(TINY + 'output = "gone"\n').exit_code == 0
     Path("gone", BEST).unlink()
@@ -321,6 +357,12 @@ def test_all_faults_are_named_before_anything_runs() -> None:
         ("train = [1]", "table"),
         (TINY + '[[train]]\nbackbone = "tiny"\n', "another name"),
         (TINY + "evaluate = 3\n", "table"),
+        (TINY + "[[checkpoint]]\nname = 'mine'\n", "network, weights and dataset"),
+        (TINY + PUBLISHED + "path = 'here'\n", "Name a path"),
+        (TINY + PUBLISHED.replace('dataset = "tiny"', ""), "network, weights and dataset"),
+        (TINY + PUBLISHED, "no file small.safetensors"),
+        (TINY + PUBLISHED.replace("small", "smal", 1), "Did you mean 'small'?"),
+        (TINY + PUBLISHED.replace("small", "half", 1), "only the backbone"),
         (TINY + "seed = []\n", "empty"),
         (TINY.replace('"data"', '"elsewhere"'), "No tiny data"),
         (TINY + "train-splits = ['test']\n", "test"),

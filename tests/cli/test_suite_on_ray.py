@@ -2,9 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,15 @@ import ray
 import torch
 from click.testing import CliRunner, Result
 from ray.cluster_utils import Cluster
+from safetensors.torch import save_file
 
 from segbench.cli import main
+from segbench.inference.weights import file_sha256
 from segbench.jobs.suite import cluster as ray_cluster
 from segbench.jobs.suite import on_ray
 from segbench.plugins import Registry, installed_version
 from segbench.records.record import Record, read_record
+from segbench_plugins.networks.enet import ENet
 from tests.tiny import write_tiny
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +68,15 @@ min-seconds = 0.05
 """
 TINY = TOP + '[[train]]\nbackbone = "tiny"\nepochs = 2\n'
 SLOW = TOP + 'cpus = 2\n[[train]]\nbackbone = "slow"\nepochs = 8\nseed = [0, 1]\n'
+PUBLISHED = f"""
+exports = "exports"
+{TOP}
+[[checkpoint]]
+network = "enet"
+weights = "enet.safetensors"
+dataset = "tiny"
+evaluate = {{ limit = 1, runtime = "onnx" }}
+"""
 NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
 HEALTH = {
     "health_check_initial_delay_ms": 0,
@@ -91,6 +106,34 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         patch.setenv("RAY_ADDRESS", cluster.address)
         yield cluster
         cluster.shutdown()
+
+
+@pytest.fixture
+def outside(hosts: Cluster) -> Iterator[str]:
+    """The address for callers that are not in the cluster, as ``ray start --head`` has one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    head = hosts.head_node
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "ray.util.client.server", "--host=127.0.0.1"),
+            *(f"--port={port}", f"--address={hosts.address}", f"--node-id={head.node_id}"),
+            f"--runtime-env-agent-address={head.runtime_env_agent_address}",
+        ],
+        env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},  # its handlers can hang
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        yield f"ray://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +196,26 @@ def test_a_training_on_a_host_is_that_of_this_machine_to_the_bit(hosts: Cluster)
     left = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
     kept = {str(path.relative_to("here-0")) for path in Path("here-0").rglob("*") if path.is_file()}
     assert left == kept
+
+
+def test_a_caller_outside_the_cluster_has_published_weights_scored_there(
+    hosts: Cluster, outside: str
+) -> None:
+    save_file(ENet(11).state_dict(), "enet.safetensors")
+    Path("suite.toml").write_text(PUBLISHED)
+    done = subprocess.run(
+        [sys.executable, "-m", "segbench", "suite", "suite.toml", "--on", outside],
+        env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (scored,), (timed,) = records("evaluate"), records("latency")
+    for record in (scored, timed):
+        assert record.provenance["host"] == hosts.head_node.node_id[:12]
+        assert record.config["checkpoint_sha256"] == file_sha256(Path("enet.safetensors"))
+        assert record.config["weights"].startswith("enet.safetensors@")
+    assert [path.suffix for path in Path("exports").iterdir()] == [".onnx"]
 
 
 def test_a_training_whose_node_is_killed_goes_on_elsewhere(

@@ -63,3 +63,15 @@ def test_networks_without_imagenet_weights_train_as_published(
         dataset.recipes["modern"].augmentation,
     )
     assert choose_recipe(NETWORKS[name], dataset, "original", {}) == dataset.recipes["original"]
+
+
+def test_a_recipes_crop_is_for_its_size() -> None:
+    dataset, network = tiny_dataset(), fcn8s_on(tiny_backbone())
+    modern = replace(dataset.recipes["modern"], size=(64, 128), crop=(32, 64))
+    dataset = replace(dataset, recipes={"modern": modern})
+    for changes, crop in (
+        ({}, (32, 64)),
+        ({"size": (16, 32)}, None),
+        ({"size": (96, 128), "crop": (64, 64)}, (64, 64)),
+    ):
+        assert choose_recipe(network, dataset, "modern", changes).crop == crop

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas import DataFrame
 
-from segbench.analysis.formats import as_csv
+from segbench.analysis.formats import as_csv, as_json
 from segbench.analysis.rank import ranking
 from segbench.records import frame, index
 from segbench.records.frame import frame_of, read_frame
@@ -113,6 +113,18 @@ def test_a_file_that_has_just_changed_is_not_indexed(
     assert len(parsed(results, monkeypatch)) == COUNT
 
 
+def test_a_file_whose_name_is_not_unicode_is_read_each_time(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = os.fsdecode(b"20261127T000000Z-\xff.json")
+    next((results / "run").glob("*.json")).rename(results / "run" / odd)
+    assert len(parsed(results, monkeypatch)) == COUNT
+    assert parsed(results, monkeypatch) == [odd]
+    found, _ = read_frame(results)
+    assert found.equals(without_index(results))
+    assert odd.replace("\udcff", "?") in as_json(ranking(found))
+
+
 def test_a_copied_folder_is_read_anew(results: Path, tmp_path: Path) -> None:
     read_frame(results)
     copy = tmp_path / "copy"
@@ -147,8 +159,8 @@ def a_better_score(path: Path) -> None:
 
 def another_table(path: Path) -> None:
     with sqlite3.connect(path) as changed:
-        changed.execute("ALTER TABLE records RENAME COLUMN row TO rows")
-        changed.execute("UPDATE records SET rows = 3")
+        changed.execute("ALTER TABLE blocks RENAME COLUMN rows TO names")
+        changed.execute("UPDATE blocks SET names = 3")
 
 
 @pytest.mark.parametrize("damage", [cut, another_file, a_better_score, another_table])

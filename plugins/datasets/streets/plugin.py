@@ -60,8 +60,9 @@ def segbench_datasets() -> Iterator[Dataset]:
             "modern": replace(
                 MODERN,
                 size=SIZE,
+                crop=(96, 192),
                 batch_size=4,
-                epochs=5,
+                epochs=9,
                 lr=6e-3,
                 encoder_lr_scale=1.0,
                 class_weights=True,

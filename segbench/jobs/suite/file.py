@@ -21,6 +21,7 @@ from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.downloads import check_weights
 from segbench.inference.networks import chosen_network
 from segbench.inference.onnx_file import OnnxOptions
+from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions
 from segbench.jobs.latency import (
     LatencyOptions,
@@ -60,13 +61,15 @@ TOGETHER = {
 }
 """Options whose list is one value; a list of any other is a job for each value."""
 OF_ONNX = ("model", *(f"onnx_{each.name}" for each in fields(OnnxOptions)))
+PUBLISHED = ("network", "weights", "dataset")
+"""Keys of a [[checkpoint]] that was published as weights, in place of its path."""
 RECIPE = {each.name for each in fields(Recipe)}
 VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A checkpoint, to be trained or there already, and how it is scored and timed.
+    """A network, to be trained or trained already, and how it is scored and timed.
 
     The strings tell each evaluation and latency from its fellows. ``resources`` are what each
     command asks of a host, where the suite has several.
@@ -163,13 +166,29 @@ class _Reader:
                 yield Entry(label, Training(self._run_options(argv, given)), *uses)
 
     def _there(self, table: Table, where: str) -> Iterator[Entry]:
-        entry = self._table(table, {"name", "path", "evaluate", "latency"}, where)
+        known = {"name", "path", *PUBLISHED, "evaluate", "latency"}
+        entry = self._table(table, known, where)
         with self._noting(where):
-            if "path" not in entry:
-                raise SegbenchError("path is missing; name the checkpoint, or a run's folder.")
-            subject = Subject.read(checkpoint_file(Path(str(entry["path"]))))
-            label = str(entry.get("name", entry["path"]))
+            subject = self._subject(entry)
+            named = (entry.get(key) for key in ("name", "path", "network"))
+            label = str(next(filter(None, named)))
             yield Entry(label, subject, *self._uses(entry, subject.config["dataset"], where))
+
+    def _subject(self, entry: Table) -> Subject:
+        published = [str(entry[key]) for key in PUBLISHED if key in entry]
+        if "path" in entry and not published:
+            return Subject.read(checkpoint_file(Path(str(entry["path"]))))
+        if "path" in entry or len(published) < len(PUBLISHED):
+            raise SegbenchError(
+                "Name a path, of a checkpoint or a run's folder, or else network, weights and "
+                "dataset."
+            )
+        network, weights, dataset = published
+        return Subject.published(
+            NetworkWeights(
+                self.registry.network(network), Path(weights), self.registry.dataset(dataset)
+            )
+        )
 
     def _uses(self, entry: Table, dataset: str, where: str) -> tuple[Any, Any, dict[str, Any]]:
         """How a checkpoint that was trained on ``dataset`` is scored and timed, and with what."""

@@ -20,6 +20,7 @@ from segbench.device import cpu_threads, resolve_device
 from segbench.errors import InterruptedRun, PluginError, SegbenchError
 from segbench.files import scratch_folder
 from segbench.inference.checkpoint import BEST
+from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
 from segbench.jobs.export import ExportOptions, export
 from segbench.jobs.latency import LatencyOptions, latency
@@ -161,14 +162,13 @@ class Host:
 
     def _do(self, reporter: Reporter) -> None:
         options, results = self.options, self.folder / RESULTS
-        checkpoint = self.folder / BEST
         if isinstance(options, RunOptions):
             run(self._run_options(), self.registry, reporter)
         elif isinstance(options, LatencyOptions):
             root = _data_here(options.protocol.data_root) or options.protocol.data_root
             protocol = replace(options.protocol, data_root=root)
             outcome = latency(
-                replace(options, checkpoint=checkpoint, results=results, protocol=protocol),
+                replace(options, **self._arrived(options), results=results, protocol=protocol),
                 self.registry.at(root),
                 reporter,
             )
@@ -176,7 +176,7 @@ class Host:
                 raise InterruptedRun("Interrupted.")
         else:
             root = _data_here(options.data_root) or options.data_root
-            here = replace(options, checkpoint=checkpoint, data_root=root)
+            here = replace(options, **self._arrived(options), data_root=root)
             if isinstance(here, ExportOptions):
                 path = self.folder / OUTPUT / here.output.name
                 path.parent.mkdir()
@@ -184,6 +184,16 @@ class Host:
             else:
                 assert isinstance(here, EvaluateOptions)
                 evaluate_checkpoint(replace(here, results=results), self.registry, reporter)
+
+    def _arrived(self, options: Any) -> dict[str, Any]:
+        """The options that name a network, with the files that were sent."""
+        given = {key: getattr(options, key, None) for key in ("checkpoint", "weights")}
+        return {key: self._sent(source) for key, source in given.items() if source is not None}
+
+    def _sent(self, source: Path | NetworkWeights) -> Path | NetworkWeights:
+        if isinstance(source, NetworkWeights):
+            return replace(source, weights=self.folder / source.weights.name)
+        return self.folder / source.name
 
     def _run_options(self) -> RunOptions:
         from segbench.training.state import STATE

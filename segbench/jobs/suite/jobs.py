@@ -14,6 +14,7 @@ from segbench.errors import InterruptedRun, SegbenchError
 from segbench.inference.calibration import COUNT, HELD_BACK, SPLIT
 from segbench.inference.checkpoint import BEST
 from segbench.inference.opened import EngineOptions
+from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
 from segbench.jobs.export import ExportOptions, export
 from segbench.jobs.latency import LatencyOptions, Outcome, latency
@@ -160,9 +161,11 @@ class Evaluation:
     @property
     def ready(self) -> EvaluateOptions:
         """Its options, once there is a checkpoint."""
-        path = self.subject.file
-        argv = (*self.options.argv, "--checkpoint", str(path))
-        return replace(self.options, checkpoint=path, argv=argv)
+        source = self.subject.trained
+        words = ["--checkpoint", str(source)]
+        if isinstance(source, NetworkWeights):
+            words = ["--network", source.network.name, "--weights", str(source.weights)]
+        return replace(self.options, checkpoint=source, argv=(*self.options.argv, *words))
 
     def do(self, shop: Shop) -> str:
         """Score the checkpoint."""
@@ -244,12 +247,19 @@ class Timing:
 
     def ready(self, missing: Sequence[str]) -> LatencyOptions:
         """Options for what is missing beside the first runtime, over which speed-ups are."""
-        path = self.subject.file
+        runtimes = tuple(dict.fromkeys((self.options.runtimes[0], *missing)))
+        options, source = replace(self.options, runtimes=runtimes), self.subject.trained
+        if not isinstance(source, NetworkWeights):
+            argv = (*options.argv, "--checkpoint", str(source))
+            return replace(options, checkpoint=source, argv=argv)
+        network, dataset = source.network.name, source.dataset.name
+        words = ("--network", network, "--weights", str(source.weights), "--dataset", dataset)
         return replace(
-            self.options,
-            runtimes=tuple(dict.fromkeys((self.options.runtimes[0], *missing))),
-            checkpoint=path,
-            argv=(*self.options.argv, "--checkpoint", str(path)),
+            options,
+            networks=(network,),
+            weights=source.weights,
+            dataset=dataset,
+            argv=(*options.argv, *words),
         )
 
     def do(self, shop: Shop) -> str:
@@ -304,7 +314,7 @@ def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> W
     name = f"{label} {(subject.sha256 or '')[:8]} {height}x{width} {runtime.name}"
     path = folder / (NOT_IN_NAMES.sub("-", name) + runtime.export_suffixes[0])
     given = {each.name: getattr(evaluation.options, each.name) for each in fields(EngineOptions)}
-    given |= {"checkpoint": subject.path or Path(), "output": path}
+    given |= {"checkpoint": subject.source or Path(), "output": path}
     options = ExportOptions(**given)
     return Writing(
         f"export {runtime.name}",
@@ -324,7 +334,7 @@ def reporting(evaluation: Evaluation, folder: Path, shop: Shop) -> Writing:
         return Writing("report", folder / "report", _no_score)
     path = folder / f"{source.stem}.html"
     options = ReportOptions(
-        source, path, evaluation.options.data_root, checkpoint=evaluation.subject.path
+        source, path, evaluation.options.data_root, checkpoint=evaluation.subject.source
     )
     return Writing("report", path, lambda: write_report(options, shop.registry, shop.reporter))
 

@@ -22,6 +22,7 @@ from segbench.errors import InterruptedRun, SegbenchError, kept, sentence
 from segbench.files import check_writable, locked
 from segbench.inference.checkpoint import BEST
 from segbench.inference.networks import chosen_network
+from segbench.inference.sources import source_file
 from segbench.jobs.latency import LatencyOptions
 from segbench.jobs.plan import default_output
 from segbench.jobs.run import claim_output
@@ -206,7 +207,7 @@ class _Work:
             shop = self.shop.on(there.here.origin, there.here.device)
             if found := job.found(shop):
                 return EXISTS, found
-            await send(there, job.subject.file, BEST)
+            await send(there, job.subject.file, job.subject.file.name)
             names = await self._follow(there, line, {})
             await self._records(there, names)
             return DONE, job.found(shop) or ""
@@ -223,7 +224,7 @@ class _Work:
                 job = job.with_threads(there.here.threads)
             if found := job.found(shop):
                 return EXISTS, found
-            await send(there, job.subject.file, BEST)
+            await send(there, job.subject.file, job.subject.file.name)
             known, asked = job.records(shop), job.ready(job.missing(shop))
             changes = {"runtimes": asked.runtimes, "protocol": asked.protocol}
             every = SECONDS_BETWEEN_NEWS_OF_A_LATENCY
@@ -233,7 +234,8 @@ class _Work:
     async def _export(self, job: Writing, resources: Resources, line: Line) -> Ended:
         assert job.options is not None
         async with self._host(job.options, (), resources, line) as there:
-            await send(there, Path(str(job.options.checkpoint)), BEST)
+            file = source_file(job.options.checkpoint)
+            await send(there, file, file.name)
             names = await self._follow(there, line, {})
             for name in sorted(names, key=lambda name: Path(name).name == job.path.name):
                 await fetch(there, name, job.path.parent / Path(name).relative_to(OUTPUT))

@@ -9,7 +9,9 @@ from typing import Any
 
 from segbench.device import resolve_device
 from segbench.errors import SegbenchError
+from segbench.inference.checkpoint import check_whole, modern_size, weights_config
 from segbench.inference.described import described
+from segbench.inference.sources import NetworkWeights, source_file
 from segbench.inference.weights import file_sha256
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -22,10 +24,10 @@ NETWORK = ("network", "backbone", "decoder")
 
 @dataclass(frozen=True)
 class Subject:
-    """A checkpoint and what it was trained as; one that is not trained yet has no ``path``."""
+    """A network and what it was trained as; one that is not trained yet has no ``source``."""
 
     config: Mapping[str, Any]
-    path: Path | None = None
+    source: Path | NetworkWeights | None = None
     sha256: str | None = None
 
     @classmethod
@@ -40,12 +42,26 @@ class Subject:
             raise SegbenchError(f"{path} is not a checkpoint of segbench run: {error}.") from error
         return cls(config, path, file_sha256(path))
 
+    @classmethod
+    def published(cls, source: NetworkWeights) -> "Subject":
+        """A network with published weights; SegbenchError where they fill only a part of it."""
+        check_whole(source.network)
+        file = source_file(source)
+        height, width = modern_size(source.dataset)
+        config = weights_config(source.network, file, source.dataset)
+        return cls(config | {"height": height, "width": width}, source, file_sha256(file))
+
+    @property
+    def trained(self) -> Path | NetworkWeights:
+        """Its source, once it is trained."""
+        if self.source is None:
+            raise SegbenchError("The network is not trained yet.")
+        return self.source
+
     @property
     def file(self) -> Path:
-        """Its path, once it is trained."""
-        if self.path is None:
-            raise SegbenchError("The network is not trained yet.")
-        return self.path
+        """Its checkpoint or its weights."""
+        return source_file(self.trained)
 
     @property
     def size(self) -> Size:
