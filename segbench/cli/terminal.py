@@ -36,6 +36,15 @@ class Commands(click.Group):
         finally:
             atexit.register(_end)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's; an interrupt that a library raises as another error stays one."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if _is_interrupt(error):
+                raise KeyboardInterrupt from error
+            raise
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -55,6 +64,13 @@ class Commands(click.Group):
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether an interrupt led to it, as to the ImportError of a module that was being loaded."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _end() -> None:
