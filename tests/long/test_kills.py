@@ -66,8 +66,7 @@ SUITE = """
 results = "results"
 page = "out/leaderboard.html"
 reports = "out/reports"
-exports = "out/exports"
-runtime = ["eager", "onnx"]
+runtime = "eager"
 
 [latency]
 min-seconds = 0.05
