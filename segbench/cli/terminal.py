@@ -16,6 +16,7 @@ import rich.console
 from rich.table import Table
 from rich.text import Text
 
+from segbench.errors import is_interrupt
 from segbench.text import lines
 
 
@@ -41,7 +42,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if _is_interrupt(error):
+            if is_interrupt(error):
                 raise KeyboardInterrupt from error
             raise
 
@@ -64,13 +65,6 @@ class Commands(click.Group):
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
-
-
-def _is_interrupt(error: BaseException | None) -> bool:
-    """Whether an interrupt led to it, as to the ImportError of a module that was being loaded."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 def _end() -> None:
