@@ -92,6 +92,13 @@ def kept(error: ErrorT) -> ErrorT:
     return error
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C led to it, as to the ImportError of a module that was being loaded."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def out_of_memory(error: Exception) -> bool:
     """Whether an engine failed for want of memory: they share no type, so their words decide."""
     words = str(error).lower()

@@ -16,6 +16,7 @@ import rich.console
 from rich.table import Table
 from rich.text import Text
 
+from segbench.errors import is_interrupt
 from segbench.text import lines
 
 
@@ -35,6 +36,15 @@ class Commands(click.Group):
             return super().main(*args, **kwargs)
         finally:
             atexit.register(_end)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's; an interrupt that a library raises as another error stays one."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if is_interrupt(error):
+                raise KeyboardInterrupt from error
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

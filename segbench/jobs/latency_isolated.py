@@ -4,12 +4,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TypeVar, cast
 
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, is_interrupt
 from segbench.processes import HANGS, LOOK, kill_if_it_hangs
 
 A = TypeVar("A")
@@ -21,18 +22,23 @@ def in_own_process(work: Callable[[A], T], asked: A, name: str, shape: str) -> T
 
     It is killed where it hangs. ``name`` and ``shape``, the batch and size that took the memory,
     are for the error. An interrupt reaches both processes; this one waits for the other to end
-    its work.
+    its work, and raises KeyboardInterrupt where that had not begun.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(sender, work, asked))
-    process.start()
-    sender.close()
+    interrupted = False
     try:
+        with _interrupts_wait():  # in the new process until it can answer
+            process.start()
+            sender.close()
         answer = _receive(receiver, process)
     except KeyboardInterrupt:
+        interrupted = True
         answer = _receive(receiver, process)
     process.join()
+    if interrupted and answer is None:
+        raise KeyboardInterrupt
     if answer is HANGS:
         raise SegbenchError(f"{name} hangs: {HANGS}.")
     if answer is None:
@@ -57,9 +63,31 @@ def _receive(receiver: Connection, process: BaseProcess) -> object:
 def _answer(sender: Connection, work: Callable[[A], T], asked: A) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        _let_interrupts_in()
         sender.send(work(asked))
     except SegbenchError as error:
         sender.send(SegbenchError(error.message))
+    except (Exception, KeyboardInterrupt) as error:
+        if not is_interrupt(error):
+            raise
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """An interrupt in the block comes after it; a process that is started there inherits that."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _let_interrupts_in() -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _end_with_parent() -> None:

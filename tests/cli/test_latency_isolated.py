@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -123,6 +124,21 @@ def test_a_process_that_hangs_is_ended_and_named(tmp_path: Path) -> None:
     result = latency(tmp_path, "hung")
     assert result.returncode == 1
     assert "Error: The process of hung hangs: it did nothing for 6 seconds" in result.stderr
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_the_process_starts_aborts(tmp_path: Path) -> None:
+    with start(tmp_path, "again") as process:
+        parent = psutil.Process(process.pid)
+        while not (begun := [c for c in parent.children() if "spawn_main" in str(c.cmdline())]):
+            time.sleep(0.01)
+        for each in (parent, *begun):
+            each.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert process.returncode == 1
+    assert "Interrupted, after 0 records." in err
+    assert "Traceback" not in err
+    assert not records(tmp_path)
 
 
 @pytest.mark.slow
