@@ -11,6 +11,7 @@ from segbench import device
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records import provenance
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
@@ -71,7 +72,9 @@ def test_each_command_says_it_before_it_works_and_the_row_notes_it(
         assert result.exit_code == 0, result.output
         return result.output
 
-    registry = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
+    registry = Registry.of(
+        [tiny_backbone()], [tiny_dataset()], segbench_runtimes(), commands=segbench_commands()
+    )
     write_tiny(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SEGBENCH_DATA", raising=False)
