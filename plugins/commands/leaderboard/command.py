@@ -92,12 +92,12 @@ def leaderboard(
             "or name another --results."
         )
     rows = api.leaderboard(frame, devices=devices_here() if here else None, **selection)
+    dates = frame["started_at"]
+    del frame  # of many records it is large
     if rows.empty:
         raise SegbenchError("No row fits these conditions; see all rows without them.")
     if form == "html":
-        text = leaderboard_page(
-            rows, partial(_record, results), frame["started_at"], _url(results, output)
-        )
+        text = leaderboard_page(rows, partial(_record, results), dates, _url(results, output))
     else:
         text = FORMATS[form](rows)
     if output is None:
