@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -48,8 +48,8 @@ def read_frame(results: Path) -> "tuple[DataFrame, list[str]]":
     is written anew.
     """
     problems: list[str] = []
-    rows: list[tuple[Any, ...]] = []
-    stamps: list[str | None] = []
+    files: list[tuple[str, str, str | None]] = []
+    rows: list[list[Any]] = []
     index = read_index(results)
     read = 0
     with without_collector():
@@ -63,13 +63,12 @@ def read_frame(results: Path) -> "tuple[DataFrame, list[str]]":
                 except RecordError as error:
                     problems.append(error.message)
                     continue
-            rows.append((name, entry.path, *values))
-            stamps.append(stamp)
-        frame = _frame(rows)
+            files.append((name, entry.path, stamp))
+            rows.append(values)
+        frame = _frame([name for name, _, _ in files], [path for _, path, _ in files], rows)
     if read >= MANY:
-        write_index(
-            results, ((row[0], s, row[2:]) for row, s in zip(rows, stamps, strict=True) if s)
-        )
+        known = zip(files, rows, strict=True)
+        write_index(results, ((name, stamp, row) for (name, _, stamp), row in known if stamp))
     return frame, problems
 
 
@@ -82,12 +81,12 @@ def frame_of(records: Iterable[Record]) -> "DataFrame":
     ``device_kind``, ``arithmetic``, ``checkpoint`` (its SHA-256, or the configuration's hash),
     ``keep_float``, ``training`` (as JSON), ``reasons`` and ``note``.
     """
+    records = list(records)
     with without_collector():
         return _frame(
-            [
-                (record.name, record.path and str(record.path), *values_of(record))
-                for record in records
-            ]
+            [record.name for record in records],
+            [None if record.path is None else str(record.path) for record in records],
+            [values_of(record) for record in records],
         )
 
 
@@ -121,8 +120,13 @@ def _fields() -> list[list[str]]:
     ]
 
 
-def _frame(rows: list[tuple[Any, ...]]) -> "DataFrame":
-    from pandas import DataFrame
+def _frame(
+    names: Sequence[str | None], paths: Sequence[str | None], rows: Sequence[Sequence[Any]]
+) -> "DataFrame":
+    from pandas import DataFrame, Series
 
-    columns = ["record", "path", *DERIVED, *chain.from_iterable(_fields())]
-    return DataFrame(rows, columns=columns, dtype=object)
+    columns = [*DERIVED, *chain.from_iterable(_fields())]
+    frame = DataFrame(rows, columns=columns, dtype=object)
+    frame.insert(0, "record", Series(names, dtype=object))
+    frame.insert(1, "path", Series(paths, dtype=object))
+    return frame

@@ -38,7 +38,8 @@ def as_json(rows: "DataFrame") -> str:
     rows = rows.assign(**{name: rows[name].map(_unicode, na_action="ignore") for name in FILES})
     columns = [rows[name].tolist() for name in COLUMNS]
     values = (dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True))
-    return "[\n" + b",\n".join(map(orjson.dumps, values)).decode() + "\n]\n"
+    lines = ",\n".join(orjson.dumps(row).decode() for row in values)
+    return f"[\n{lines}\n]\n"
 
 
 def as_markdown(tables: Tables) -> str:
@@ -92,7 +93,7 @@ def _unicode(name: str) -> str:
 def _csv_cells(values: list[Any]) -> Iterable[object]:
     """The values as ``csv_cell`` has them; each text is looked at once."""
     texts = {value: csv_cell(value) for value in dict.fromkeys(values) if isinstance(value, str)}
-    return map(texts.get, values, values)
+    return map(texts.get, values, values) if texts else values
 
 
 def _filled(rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:

@@ -63,7 +63,7 @@ def segbench_datasets() -> Iterator[Dataset]:
                 size=SIZE,
                 crop=(96, 192),
                 batch_size=4,
-                epochs=9,
+                epochs=8,
                 lr=6e-3,
                 encoder_lr_scale=1.0,
                 class_weights=True,
