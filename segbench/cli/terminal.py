@@ -41,6 +41,8 @@ class Commands(click.Group):
         """As click's; an interrupt that a library raises as another error stays one."""
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
         except Exception as error:
             if is_interrupt(error):
                 raise KeyboardInterrupt from error
