@@ -16,7 +16,7 @@ import rich.console
 from rich.table import Table
 from rich.text import Text
 
-from segbench.errors import is_interrupt
+from segbench.errors import InterruptedRun, is_interrupt
 from segbench.text import lines
 
 
@@ -41,7 +41,7 @@ class Commands(click.Group):
         """As click's; an interrupt that a library raises as another error stays one."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit):
+        except InterruptedRun:
             raise
         except Exception as error:
             if is_interrupt(error):
