@@ -21,6 +21,11 @@ def lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+def unicode(name: str) -> str:
+    """The name of a file, which may hold bytes that are no Unicode, with "?" for those."""
+    return name.encode(errors="replace").decode()
+
+
 def markdown(text: str) -> str:
     """``text`` in a cell of a pipe table: no link, picture, code or tag begins in it."""
     return MARKDOWN.sub(r"\\\1", printable(text)).replace("<", "&lt;")

@@ -1,7 +1,9 @@
 """The commands that come with segbench as plugins; nothing of them is imported here."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from segbench import Command, hookimpl
 
@@ -9,80 +11,45 @@ if TYPE_CHECKING:
     import click
 
 
-def compare() -> "click.Command":
-    """``segbench compare``."""
-    from .compare.command import compare
-
-    return compare
-
-
-def leaderboard() -> "click.Command":
-    """``segbench leaderboard``."""
-    from .leaderboard.command import leaderboard
-
-    return leaderboard
+def _load(module: str, name: str) -> "click.Command":
+    """The click command of that name in a module beside this one."""
+    command: click.Command = getattr(import_module(f"{__package__}.{module}"), name)
+    return command
 
 
-def predict() -> "click.Command":
-    """``segbench predict``."""
-    from .predict import predict
-
-    return predict
-
-
-def report() -> "click.Command":
-    """``segbench report``."""
-    from .report.command import report
-
-    return report
-
-
-def submit() -> "click.Command":
-    """``segbench submit``."""
-    from .submit import submit
-
-    return submit
-
-
-def suite() -> "click.Command":
-    """``segbench suite``."""
-    from .suite.command import suite
-
-    return suite
-
-
-def video() -> "click.Command":
-    """``segbench video``."""
-    from .video.command import video
-
-    return video
+def _command(name: str, module: str, summary: str, **needs: Any) -> Command:
+    return Command(name, summary, partial(_load, module, name), **needs)
 
 
 @hookimpl
 def segbench_commands() -> Iterable[Command]:
     """Look at what a network sees, hand it in, and rank, compare and explain records."""
-    yield Command(
-        "compare", "Show what differs between A and B, and what of it is within noise.", compare
+    yield _command(
+        "compare",
+        "compare.command",
+        "Show what differs between A and B, and what of it is within noise.",
     )
-    yield Command(
+    yield _command(
         "leaderboard",
+        "leaderboard.command",
         "Rank the records of a results folder, best score first for each dataset.",
-        leaderboard,
     )
-    yield Command("predict", "Draw the classes that a checkpoint sees in pictures.", predict)
-    yield Command(
-        "report", "Draw a record or a checkpoint as one HTML page that needs no network.", report
+    yield _command("predict", "predict", "Draw the classes that a checkpoint sees in pictures.")
+    yield _command(
+        "report",
+        "report.command",
+        "Draw a record or a checkpoint as one HTML page that needs no network.",
     )
-    yield Command("submit", "Predict the test split and write the files to upload.", submit)
-    yield Command(
+    yield _command("submit", "submit", "Predict the test split and write the files to upload.")
+    yield _command(
         "suite",
+        "suite.command",
         "Train, score, export, time and rank what a TOML FILE (default: suite.toml) names.",
-        suite,
     )
-    yield Command(
+    yield _command(
         "video",
+        "video.command",
         "Draw the classes that a checkpoint sees over a video or a folder of numbered frames.",
-        video,
         requires=("av",),
         extra="video",
     )

@@ -30,7 +30,7 @@ class Program(Commands):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command; None where there is none, PluginError where it cannot be used here."""
         if name in CORE_COMMANDS:
-            found = vars(import_module(f"segbench.cli.{name.replace('-', '_')}")).values()
+            found = vars(import_module(f"segbench.cli.{name}")).values()
             return next(c for c in found if isinstance(c, click.Command) and c.name == name)
         if name in self.list_commands(ctx):
             return _registry(ctx).command(name).load()

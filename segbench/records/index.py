@@ -23,6 +23,7 @@ from segbench import recipes
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.progress import Reporter
+from segbench.text import unicode
 
 NAME = ".index.sqlite"
 MANY = 1000
@@ -91,7 +92,7 @@ def write_index(results: Path, rows: Iterable[Row]) -> None:
 
     A folder that cannot be written to goes without.
     """
-    named = [row for row in rows if _is_unicode(row[0])]
+    named = [row for row in rows if row[0] == unicode(row[0])]
     blocks = (named[first : first + BLOCK] for first in range(0, len(named), BLOCK))
     with (
         suppress(SegbenchError, sqlite3.Error),
@@ -104,10 +105,6 @@ def write_index(results: Path, rows: Iterable[Row]) -> None:
         index.execute("CREATE TABLE blocks (rows BLOB, checksum INTEGER)")
         checked = ((rows, crc32(rows)) for rows in map(orjson.dumps, blocks))
         index.executemany("INSERT INTO blocks VALUES (?, ?)", checked)
-
-
-def _is_unicode(name: str) -> bool:
-    return name.isascii() or name == name.encode(errors="replace").decode()
 
 
 @cache

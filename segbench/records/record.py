@@ -28,7 +28,7 @@ from segbench.errors import RecordError, SegbenchError
 from segbench.files import draft_of, locked
 from segbench.recipes import current_names, former_names
 from segbench.records.schema import KINDS, SCHEMA, problem
-from segbench.text import counted
+from segbench.text import counted, unicode
 
 # What a configuration leads to, or where it happens to run: not part of what was asked for.
 OUTCOMES = {
@@ -178,7 +178,7 @@ def write_record(
         text = json.dumps(_as_json(record), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     except ValueError as error:
         raise RecordError(f"The {record.kind} record cannot be written: {error}.") from error
-    text = text.encode(errors="replace").decode()  # file names may be no Unicode
+    text = unicode(text)  # file names stand in it
     try:
         with locked(results / ".lock"):
             done = find_record(results, record.kind, record.config_hash) if once else None

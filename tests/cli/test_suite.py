@@ -360,7 +360,7 @@ def test_all_faults_are_named_before_anything_runs() -> None:
         (TINY + '[[train]]\nbackbone = "tiny"\n', "another name"),
         (TINY + "evaluate = 3\n", "table"),
         (TINY + "[[checkpoint]]\nname = 'mine'\n", "network, weights and dataset"),
-        (TINY + PUBLISHED + "path = 'here'\n", "Name a path"),
+        (TINY + PUBLISHED + "path = 'here'\n", "but not both"),
         (TINY + PUBLISHED.replace('dataset = "tiny"', ""), "network, weights and dataset"),
         (TINY + PUBLISHED, "no file small.safetensors"),
         (TINY + PUBLISHED.replace("small", "smal", 1), "Did you mean 'small'?"),

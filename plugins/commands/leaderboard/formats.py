@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 
 from segbench.analysis.columns import NARROW, Column, filled
 from segbench.analysis.rank import COLUMNS, Row, Tables, tables_of
-from segbench.text import csv_cell, markdown, printable
+from segbench.text import csv_cell, markdown, printable, unicode
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,7 +35,7 @@ def as_csv(rows: "DataFrame") -> str:
 
 def as_json(rows: "DataFrame") -> str:
     """A list of rows, one a line, each an object with every column; no text is escaped."""
-    rows = rows.assign(**{name: rows[name].map(_unicode, na_action="ignore") for name in FILES})
+    rows = rows.assign(**{name: rows[name].map(unicode, na_action="ignore") for name in FILES})
     columns = [rows[name].tolist() for name in COLUMNS]
     values = (dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True))
     lines = ",\n".join(orjson.dumps(row).decode() for row in values)
@@ -84,10 +84,6 @@ FORMATS: dict[str, Callable[["DataFrame"], str]] = {
     "json": as_json,
 }
 """The rows of ``rank.ranking``, or some of them, as text."""
-
-
-def _unicode(name: str) -> str:
-    return name.encode(errors="replace").decode()
 
 
 def _csv_cells(values: list[Any]) -> Iterable[object]:

@@ -179,7 +179,9 @@ class _Reader:
         published = [str(entry[key]) for key in PUBLISHED if key in entry]
         if "path" in entry and not published:
             return Subject.read(checkpoint_file(Path(str(entry["path"]))))
-        if "path" in entry or len(published) < len(PUBLISHED):
+        if "path" in entry:
+            raise SegbenchError("Name a path, or network, weights and dataset, but not both.")
+        if len(published) < len(PUBLISHED):
             raise SegbenchError(
                 "Name a path, of a checkpoint or a run's folder, or else network, weights and "
                 "dataset."
