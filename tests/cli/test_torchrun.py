@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
@@ -52,6 +53,17 @@ def test_two_ranks_leave_one_record_that_names_their_world(tmp_path: Path) -> No
     (other,) = Path("alone/run").glob("*.json")
     assert "world" in segbench("compare", str(path), str(other)).output
     assert "skipped" in segbench(*RUN, "--epochs", "2", "--output", "out").output
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA GPUs")
+def test_two_gpus_train_over_nccl(tmp_path: Path) -> None:
+    train = [*RUN, "--device", "cuda", "--epochs", "2", "--output", "out"]
+    ranks = run_ranks([train] * 2, tmp_path)
+    assert [rank.code for rank in ranks] == [0, 0], ranks
+    (path,) = Path("results/run").glob("*.json")
+    (world,) = read_record(path).provenance["world"]
+    assert (world["ranks"], world["backend"]) == (2, "nccl")
 
 
 @pytest.mark.slow
