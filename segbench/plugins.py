@@ -14,7 +14,6 @@ from typing import Literal, NamedTuple, TypeVar
 import pluggy
 
 from segbench import hookspecs
-from segbench.commands import CORE_COMMANDS
 from segbench.errors import DataError, PluginError, unknown_name
 from segbench.types import (
     Backbone,
@@ -28,6 +27,8 @@ from segbench.types import (
 )
 
 GROUP = "segbench"
+LISTING = "plugins"
+"""The command that is no plugin, so that it can say what is wrong with the others."""
 HOOKS: dict[str, type | tuple[type, ...]] = {
     "segbench_backbones": (Backbone, BackboneFamily),
     "segbench_commands": Command,
@@ -194,10 +195,10 @@ class Registry:
         if len(offering) > 1:
             names = " and ".join(plugin.name for plugin in offering)
             return f"More than one plugin offers the {what}: {names}. Uninstall all but one."
-        if isinstance(item, Command) and item.name in CORE_COMMANDS:
+        if isinstance(item, Command) and item.name == LISTING:
             return (
-                f"The {what} of {offering[0].name} has the name of one of segbench's own, which "
-                "is used: give it another name, or uninstall it."
+                f"The {what} of {offering[0].name} has the name of segbench's own, which is used: "
+                "give it another name, or uninstall it."
             )
         missing = [name for name, found in required_versions(item).items() if found is None]
         if missing:

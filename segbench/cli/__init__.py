@@ -1,27 +1,25 @@
-"""The ``segbench`` program: each command parses its options, calls the harness and prints.
+"""The ``segbench`` program, whose commands are plugins, but for the one that lists plugins.
 
 A command is imported when it, or its help, is asked for.
 """
 
-from importlib import import_module
-
 import click
 
 import segbench
+from segbench.cli.plugins import plugins
 from segbench.cli.terminal import Commands
-from segbench.commands import CORE_COMMANDS
 from segbench.errors import SegbenchError, unknown_name
-from segbench.plugins import Registry
+from segbench.plugins import LISTING, Registry
 from segbench.training.world import started_by_torchrun
 
 
 class Program(Commands):
-    """The core's commands, each in a module of its name, and those of the registry."""
+    """``segbench plugins``, and the commands of the registry."""
 
     def summaries(self, ctx: click.Context) -> dict[str, str]:
         """Every command with its summary, also those that cannot be used here."""
         offered = {command.name: command.summary for command in _registry(ctx).commands}
-        return dict(sorted((offered | CORE_COMMANDS).items()))
+        return dict(sorted((offered | {LISTING: str(plugins.help)}).items()))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
@@ -29,9 +27,8 @@ class Program(Commands):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command; None where there is none, PluginError where it cannot be used here."""
-        if name in CORE_COMMANDS:
-            found = vars(import_module(f"segbench.cli.{name}")).values()
-            return next(c for c in found if isinstance(c, click.Command) and c.name == name)
+        if name == LISTING:
+            return plugins
         if name in self.list_commands(ctx):
             return _registry(ctx).command(name).load()
         return None

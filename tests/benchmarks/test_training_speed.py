@@ -16,7 +16,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from segbench.cli.run import HUGE_PAGES
 from segbench.data.frames import Split
 from segbench.device import cpu_has_bfloat16
 from segbench.inference.tensors import to_device, weight_format
@@ -28,6 +27,7 @@ from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job, Learner
 from segbench.types import IGNORED, InputConvention, Recipe
 from segbench_plugins.backbones import mobilenet, vgg16
+from segbench_plugins.commands.run import HUGE_PAGES
 from tests.tiny import fcn8s_over
 
 CPU = torch.device("cpu")

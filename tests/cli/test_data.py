@@ -9,10 +9,11 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.plugins import Registry
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.camvid import plugin as camvid
 from tests.commands import unless_given
 
-REGISTRY = Registry.of(datasets=camvid.segbench_datasets())
+REGISTRY = Registry.of(datasets=camvid.segbench_datasets(), commands=segbench_commands())
 
 
 def run(*arguments: object) -> Result:

@@ -15,6 +15,7 @@ from segbench.errors import SegbenchError
 from segbench.inference.weights import file_sha256
 from segbench.plugins import Registry
 from segbench.types import Runtime
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.onnx import plugin as onnx_plugin
 from segbench_plugins.runtimes.onnx.metadata import read_description
 from segbench_plugins.runtimes.pytorch import eager
@@ -49,6 +50,7 @@ REGISTRY = Registry.of(
             export_suffixes=(".engine",),
         ),
     ],
+    commands=segbench_commands(),
 )
 
 

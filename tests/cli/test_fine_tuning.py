@@ -12,6 +12,7 @@ from segbench.inference.checkpoint import checkpoint_network, fine_tuned
 from segbench.plugins import Registry
 from segbench.records.record import read_record
 from segbench.types import Backbone, InputConvention
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.folder.plugin import segbench_datasets
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.plugins.test_folder import write as write_folder
@@ -23,6 +24,7 @@ REGISTRY = Registry.of(
     [BACKBONE],
     [tiny_dataset(), *segbench_datasets()],  # type: ignore[list-item]
     segbench_runtimes(),
+    commands=segbench_commands(),
 )
 CHECKPOINT = Path("first/best.safetensors")
 SCORES = ("score8", "score16", "score32", "up16", "up32")

@@ -24,6 +24,7 @@ from segbench.records.arrays import read_arrays
 from segbench.records.record import Record, read_record
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import Backbone, Calibration, Peak, Runtime, Session, Setup
+from segbench_plugins.commands.plugin import segbench_commands
 from tests.tiny import tiny_dataset, write_tiny
 
 TINY = Backbone("tiny", "Three convolutions", build=lambda convention: TinyEncoder())
@@ -90,7 +91,9 @@ def registry() -> Registry:
     others = [Runtime(name, "A stand-in", opened) for name, opened in RUNTIMES.items()]
     int8 = Runtime("int8", "Asks for frames", calibrated, calibrates=True)
     other = replace(TINY, name="second")
-    return Registry.of([TINY, other], [tiny_dataset()], [EAGER, int8, *others])
+    return Registry.of(
+        [TINY, other], [tiny_dataset()], [EAGER, int8, *others], commands=segbench_commands()
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +164,9 @@ def test_each_runtime_has_the_bound_of_its_own_precision(tmp_path: Path) -> None
         "none": fails,
     }
     runtimes = [Runtime(name, "A stand-in", EAGER.open, peak=peaks[name]) for name in peaks]
-    registry = Registry.of([TINY], [tiny_dataset()], [EAGER, *runtimes])
+    registry = Registry.of(
+        [TINY], [tiny_dataset()], [EAGER, *runtimes], commands=segbench_commands()
+    )
     asked = [word for name in peaks for word in ("--runtime", name)]
     result = latency(registry, tmp_path, *asked)
     assert result.exit_code == 0, result.output
@@ -238,7 +243,10 @@ def test_all_engines_get_the_threads_that_the_record_names(
         return EAGER.open(model, setup)
 
     registry = Registry.of(
-        [TINY], [tiny_dataset()], [EAGER, Runtime("other", "Eager", open_session)]
+        [TINY],
+        [tiny_dataset()],
+        [EAGER, Runtime("other", "Eager", open_session)],
+        commands=segbench_commands(),
     )
     monkeypatch.setenv("OMP_NUM_THREADS", "2" if arguments else "1")
     before = torch.get_num_threads()
@@ -462,5 +470,5 @@ def test_all_are_the_runtimes_that_run_here_eager_first() -> None:
         Runtime("old", "Needs a package", EAGER.open, requires=("no-such-thing",)),
         Runtime("another", "Runs", EAGER.open),
     ]
-    registry = Registry.of(runtimes=runtimes)
+    registry = Registry.of(runtimes=runtimes, commands=segbench_commands())
     assert named_runtimes(("all", "moon", "eager"), "cpu", registry) == ("eager", "another", "moon")

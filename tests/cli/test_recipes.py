@@ -10,6 +10,7 @@ from torch import nn
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.types import Network
+from segbench_plugins.commands.plugin import segbench_commands
 from tests.tiny import tiny_dataset
 
 
@@ -27,7 +28,7 @@ def test_each_recipe_has_a_table_of_its_settings() -> None:
     modern = dataset.recipes["modern"]
     described = replace(modern, source="a paper", crop=(16, 48), lr=0.125)
     other = replace(dataset, name="other", recipes={**dataset.recipes, "modern": described})
-    registry = Registry.of(datasets=[dataset, other])
+    registry = Registry.of(datasets=[dataset, other], commands=segbench_commands())
     result = CliRunner().invoke(main, ["recipes"], obj=registry)
     assert result.exit_code == 0, result.output
     cells = [line.strip("│ ").split("│") for line in result.output.splitlines() if "│" in line]
@@ -46,14 +47,16 @@ def test_a_network_lists_what_it_changes() -> None:
     network = Network(
         name="own", summary="One", build=lambda classes, convention: nn.Identity(), modern=modern
     )
-    registry = Registry.of(datasets=[tiny_dataset()], networks=[network])
+    registry = Registry.of(
+        datasets=[tiny_dataset()], networks=[network], commands=segbench_commands()
+    )
     result = CliRunner().invoke(main, ["recipes"], obj=registry)
     last = result.output.splitlines()[-1]
     assert last == "modern for own: lr 0.0005, batch size 8 (its paper)"
 
 
 def test_an_unknown_data_set_is_one_sentence() -> None:
-    registry = Registry.of(datasets=[tiny_dataset()])
+    registry = Registry.of(datasets=[tiny_dataset()], commands=segbench_commands())
     result = CliRunner().invoke(main, ["recipes", "--dataset", "tinny"], obj=registry)
     assert (result.exit_code, len(result.output.splitlines())) == (1, 1)
 

@@ -20,11 +20,14 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import read_arrays
 from segbench.records.record import read_record
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.commands import unless_given
 from tests.tiny import TinyEncoder, locate, tiny_backbone, tiny_dataset, write_tiny
 
-REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
+REGISTRY = Registry.of(
+    [tiny_backbone()], [tiny_dataset()], segbench_runtimes(), commands=segbench_commands()
+)
 
 
 @pytest.fixture(autouse=True)
@@ -255,7 +258,9 @@ def test_first_weights_are_told_in_a_line() -> None:
     fresh = [key for key in state if key.startswith("to32.")]
     save_file({key: value for key, value in state.items() if key not in fresh}, "w.safetensors")
     backbone = replace(tiny_backbone(), may_start_fresh=("to32",))
-    registry = Registry.of([backbone], [tiny_dataset()], segbench_runtimes())
+    registry = Registry.of(
+        [backbone], [tiny_dataset()], segbench_runtimes(), commands=segbench_commands()
+    )
     options = ("--backbone", "tiny", "--dataset", "tiny", "--epochs", "1")
     arguments = ["run", *options, "--weights", "w.safetensors"]
     result = CliRunner().invoke(main, arguments, obj=registry)
@@ -266,7 +271,12 @@ def test_first_weights_are_told_in_a_line() -> None:
 
 def test_a_failing_combination_leaves_the_others() -> None:
     absent = replace(tiny_dataset(), name="absent", locate=lambda root: locate(root / "absent"))
-    registry = Registry.of([tiny_backbone()], [absent, tiny_dataset()], segbench_runtimes())
+    registry = Registry.of(
+        [tiny_backbone()],
+        [absent, tiny_dataset()],
+        segbench_runtimes(),
+        commands=segbench_commands(),
+    )
     options = ("--backbone", "tiny", "--dataset", "absent", "--dataset", "tiny", "--epochs", "1")
     result = CliRunner().invoke(main, ["run", *options, "--weights", "none"], obj=registry)
     assert result.exit_code == 1

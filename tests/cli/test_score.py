@@ -15,10 +15,10 @@ from PIL import Image
 
 from segbench.analysis.rank import leaderboard
 from segbench.cli import main
-from segbench.cli.print_scores import means
 from segbench.records.arrays import scored_frames
 from segbench.records.record import read_record, read_records
 from segbench.scoring.score import Score as Scored
+from segbench_plugins.commands.print_scores import means
 from tests.pngs import without_rows
 
 NAMES = ("frankfurt_000000_000001", "frankfurt_000000_000002", "munster_000003_000019")

@@ -12,9 +12,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from segbench.cli import main
-from segbench.cli.evaluate import evaluate
-from segbench.cli.latency import latency
-from segbench.cli.run import run
 from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import BEST
 from segbench.jobs import latency_record
@@ -25,7 +22,10 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record, read_record
 from segbench.types import Network, Peak, Runtime, Session, Setup, Tracker
+from segbench_plugins.commands.evaluate import evaluate
+from segbench_plugins.commands.latency import latency
 from segbench_plugins.commands.plugin import segbench_commands
+from segbench_plugins.commands.run import run
 from segbench_plugins.commands.suite import jobs
 from segbench_plugins.commands.suite.file import Suite, read_suite
 from segbench_plugins.commands.suite.jobs import Training

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from segbench.cli.evaluate import evaluate
-from segbench.cli.latency import latency
-from segbench.cli.run import run
 from segbench.jobs.plan import configuration
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_records
+from segbench_plugins.commands.evaluate import evaluate
+from segbench_plugins.commands.latency import latency
+from segbench_plugins.commands.run import run
 from segbench_plugins.commands.suite.file import Entry, read_suite
 from segbench_plugins.commands.suite.jobs import Training
 

@@ -15,6 +15,7 @@ from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
 from segbench.types import Tracker
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from segbench_plugins.trackers import mlflow, tensorboard, wandb
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
@@ -34,7 +35,11 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*more: str, trackers: list[Tracker] = BUILT_IN) -> Result:
     registry = Registry.of(
-        [tiny_backbone()], [tiny_dataset()], segbench_runtimes(), trackers=trackers
+        [tiny_backbone()],
+        [tiny_dataset()],
+        segbench_runtimes(),
+        trackers=trackers,
+        commands=segbench_commands(),
     )
     named = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--output", "out")
     return CliRunner().invoke(main, ["run", *named, *more], obj=registry)

@@ -9,10 +9,13 @@ from segbench.analysis.rank import leaderboard
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records.record import read_record, read_records
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
-REGISTRY = Registry.of([tiny_backbone()], [tiny_dataset()], segbench_runtimes())
+REGISTRY = Registry.of(
+    [tiny_backbone()], [tiny_dataset()], segbench_runtimes(), commands=segbench_commands()
+)
 
 
 @pytest.fixture(autouse=True)

@@ -24,9 +24,6 @@ from safetensors.torch import save_file
 
 from segbench.analysis.rank import ranking
 from segbench.cache import cache_dir
-from segbench.cli.evaluate import evaluate
-from segbench.cli.latency import latency
-from segbench.cli.run import run
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.data.pictures import read_photo
 from segbench.errors import SegbenchError
@@ -43,10 +40,13 @@ from segbench.scoring.predictions import read_prediction
 from segbench.types import Description, Frame, Setup
 from segbench_plugins.commands.compare.leaderboards import read_leaderboard
 from segbench_plugins.commands.compare.records import compare
+from segbench_plugins.commands.evaluate import evaluate
+from segbench_plugins.commands.latency import latency
 from segbench_plugins.commands.leaderboard.formats import FORMATS
 from segbench_plugins.commands.leaderboard.page import leaderboard_page
 from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.commands.report.page import facts, score_sections
+from segbench_plugins.commands.run import run
 from segbench_plugins.commands.suite.file import read_suite
 from segbench_plugins.commands.video.read import open_footage
 from segbench_plugins.datasets.camvid.plugin import read_label as read_camvid_label

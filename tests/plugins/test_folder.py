@@ -15,6 +15,7 @@ from segbench.plugins import Registry
 from segbench.records.record import read_record
 from segbench.testing import check_dataset
 from segbench.types import IGNORED
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.folder.description import read_description
 from segbench_plugins.datasets.folder.plugin import read, segbench_datasets
 from segbench_plugins.runtimes.onnx import plugin as onnx_runtimes
@@ -31,6 +32,7 @@ SAID: dict[str, Any] = {"name": "My Town", "classes": CLASSES, "ignored": [255, 
 REGISTRY = Registry.of(
     datasets=segbench_datasets(),  # type: ignore[arg-type]
     runtimes=[*segbench_runtimes(), *onnx_runtimes.segbench_runtimes()],
+    commands=segbench_commands(),
 )
 
 

@@ -194,14 +194,24 @@ def test_a_command_on_offer_twice_is_refused(install: Install) -> None:
     assert "salutations:fast" in result.output
 
 
-def test_a_command_of_a_plugin_does_not_replace_one_of_the_core(install: Install) -> None:
-    install("greetings", COMMAND.replace('Command("hello"', 'Command("recipes"'))
-    assert "Greet" not in CliRunner().invoke(main, ["recipes", "--help"]).output
+def test_a_command_of_a_plugin_does_not_replace_the_listing(install: Install) -> None:
+    install("greetings", COMMAND.replace('Command("hello"', 'Command("plugins"'))
+    assert "Greet" not in CliRunner().invoke(main, ["plugins", "--help"]).output
     registry = Registry.load()
     with pytest.raises(PluginError, match="greetings:fast"):
-        registry.command("recipes")
-    [line] = [line for line in registry.listing() if line.name == "recipes"]
+        registry.command("plugins")
+    [line] = [line for line in registry.listing() if line.name == "plugins"]
     assert line.status == "unusable"
+
+
+def test_a_command_of_a_plugin_does_not_replace_a_built_in_one(install: Install) -> None:
+    install("greetings", COMMAND.replace('Command("hello"', 'Command("recipes"'))
+    result = CliRunner().invoke(main, ["recipes"])
+    assert result.exit_code == 1
+    assert "greetings:fast" in result.output
+    assert "segbench:commands" in result.output
+    lines = [line for line in Registry.load().listing() if line.name == "recipes"]
+    assert [line.status for line in lines] == ["unusable", "unusable"]
 
 
 def test_a_command_without_its_package_names_the_extra_that_has_it(install: Install) -> None:
@@ -213,6 +223,6 @@ def test_a_command_without_its_package_names_the_extra_that_has_it(install: Inst
 
 
 def test_an_unknown_command_comes_with_the_nearest_one() -> None:
-    result = CliRunner().invoke(main, ["recipe"], obj=Registry.of())
+    result = CliRunner().invoke(main, ["recipe"])
     assert result.exit_code == 2
     assert "Did you mean 'recipes'?" in result.output

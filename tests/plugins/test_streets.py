@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segbench.data.check import check
 from segbench.data.frames import labelled_frames
 from segbench.errors import DataError
 from segbench.progress import Reporter
 from segbench.records.record import read_records
 from segbench.scoring.confusion import confusion_matrix, mean_iou
 from segbench.types import Dataset
+from segbench_plugins.commands.data.check import check
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
 from segbench_plugins.datasets.streets import draw_missing
 from segbench_plugins.datasets.streets import plugin as streets

@@ -7,9 +7,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from segbench.data.check import Checked, check
 from segbench.errors import DataError
 from segbench.types import Dataset
+from segbench_plugins.commands.data.check import Checked, check
 from segbench_plugins.datasets.camvid import plugin as camvid
 from segbench_plugins.datasets.cityscapes import plugin as cityscapes
 from segbench_plugins.datasets.kitti import plugin as kitti

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from segbench.cli.print_scores import score_tables
 from segbench.scoring.confusion import summary
 from segbench.scoring.score import Score
 from segbench.types import ScoreTable
+from segbench_plugins.commands.print_scores import score_tables
 
 FIGURES = summary(np.array([[3, 1, 0], [0, 4, 0]]), ("road", "car"))
 

@@ -7,11 +7,11 @@ from typing import Any
 from rich.table import Table
 
 from segbench.analysis.difference import Difference
-from segbench.cli.print_scores import show
 from segbench.cli.terminal import Console, plain_table
 from segbench.records.record import Record
 from segbench.text import counted, printable
 
+from ..print_scores import show
 from .records import Latencies, Scores, Setting, compare, differing_config, differing_provenance
 
 WITHIN = "within noise"

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from segbench.cli.evaluate import evaluate
-from segbench.cli.latency import latency
-from segbench.cli.run import HUGE_PAGES, run
 from segbench.cli.terminal import Console, echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, draft_of
@@ -20,7 +17,10 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
 
+from ..evaluate import evaluate
+from ..latency import latency
 from ..leaderboard.command import leaderboard
+from ..run import HUGE_PAGES, run
 from .cluster import check_address
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from rich.text import Text
 
 from segbench.cli import options
 from segbench.cli.terminal import Commands, Console
-from segbench.data.check import Checked, check
 from segbench.data.skipped import skipped_sentence
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import lines
+
+from .check import Checked, check
 
 
 @click.group(cls=Commands)

@@ -7,11 +7,12 @@ import click
 
 from segbench import api
 from segbench.cli import options
-from segbench.cli.print_scores import print_record
 from segbench.cli.sources import source_options, take_onnx
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+
+from .print_scores import print_record
 
 
 @click.command()

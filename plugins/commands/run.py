@@ -10,11 +10,12 @@ import click
 
 from segbench import api
 from segbench.cli import options
-from segbench.cli.print_scores import print_record
 from segbench.cli.terminal import echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+
+from .print_scores import print_record
 
 RECIPE_OPTIONS = (
     "epochs",

@@ -9,12 +9,13 @@ import click
 
 from segbench import api
 from segbench.cli import options
-from segbench.cli.print_scores import print_score, scale_note
 from segbench.cli.terminal import echo
 from segbench.files import check_writable, write_or_print
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
+
+from .print_scores import print_score, scale_note
 
 
 class KeyValue(click.ParamType):

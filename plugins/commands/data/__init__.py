@@ -1,0 +1,1 @@
+"""``segbench data check``: is a dataset whole?"""
