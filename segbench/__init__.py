@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from segbench.hookspecs import hookimpl as hookimpl
     from segbench.plugins import Registry as Registry
     from segbench.progress import Reporter as Reporter
-    from segbench.recipes import MODERN as MODERN
-    from segbench.recipes import ORIGINAL as ORIGINAL
     from segbench.types import IGNORED as IGNORED
+    from segbench.types import MODERN as MODERN
+    from segbench.types import ORIGINAL as ORIGINAL
     from segbench.types import Augmentation as Augmentation
     from segbench.types import Backbone as Backbone
     from segbench.types import BackboneFamily as BackboneFamily
@@ -65,10 +65,9 @@ MODULES = {
     "hookspecs": "hookimpl",
     "plugins": "Registry",
     "progress": "Reporter",
-    "recipes": "MODERN ORIGINAL",
-    "types": "IGNORED Augmentation Backbone BackboneFamily Benchmark Calibration ClassMap Color "
-    "Command Counts Dataset DescribedDataset Frame InputConvention Network Peak Recipe Runtime "
-    "ScoreTable Session Setup Size TrackedRun TrackedTraining Tracker",
+    "types": "IGNORED MODERN ORIGINAL Augmentation Backbone BackboneFamily Benchmark Calibration "
+    "ClassMap Color Command Counts Dataset DescribedDataset Frame InputConvention Network Peak "
+    "Recipe Runtime ScoreTable Session Setup Size TrackedRun TrackedTraining Tracker",
 }
 """The module that each name comes from."""
 

@@ -20,12 +20,11 @@ from segbench.inference.tensors import memory_format, to_device, weight_format
 from segbench.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.recipes import MODERN
 from segbench.training.fit import train_epoch
 from segbench.training.loss import Loss
 from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job, Learner, moving_average
-from segbench.types import Size
+from segbench.types import MODERN, Size
 
 CLASSES = 19
 

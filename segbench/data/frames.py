@@ -22,8 +22,8 @@ from segbench.errors import DataError
 from segbench.files import check_writable
 from segbench.progress import Reporter
 from segbench.text import by
-from segbench.threads import Threads
 from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
+from segbench.workers.threads import Threads
 
 FORMAT = 3
 """Goes up when decoding, resizing or a label mapping changes."""

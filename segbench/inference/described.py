@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from segbench.recipes import current_names
+from segbench.records.names import current_names
 from segbench.records.schema import config_problem
 from segbench.types import InputConvention
 

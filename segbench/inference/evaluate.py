@@ -20,8 +20,8 @@ from segbench.inference.tensors import class_map_at, resize_logits
 from segbench.progress import Reporter
 from segbench.scoring.predictions import to_uint8_probability
 from segbench.scoring.score import Score, Tally
-from segbench.threads import Threads
 from segbench.types import ClassMap, Counts, Dataset, Frame, Image, Session, Size
+from segbench.workers.threads import Threads
 
 ItemT = TypeVar("ItemT", bound="Frame | Path")
 R = TypeVar("R")

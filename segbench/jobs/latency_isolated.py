@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import TypeVar, cast
 
 from segbench.errors import SegbenchError, is_interrupt
-from segbench.processes import HANGS, LOOK, kill_if_it_hangs
+from segbench.workers.processes import HANGS, LOOK, kill_if_it_hangs
 
 A = TypeVar("A")
 T = TypeVar("T")

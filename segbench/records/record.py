@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from segbench.device import bf16_is_emulated
 from segbench.errors import RecordError, SegbenchError
 from segbench.files import draft_of, locked
-from segbench.recipes import current_names, former_names
+from segbench.records.names import current_names, former_names
 from segbench.records.schema import KINDS, SCHEMA, problem
 from segbench.text import counted, unicode
 

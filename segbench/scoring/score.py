@@ -19,8 +19,8 @@ from segbench.progress import Reporter
 from segbench.scoring.bootstrap import bootstrap_miou
 from segbench.scoring.confusion import CONFUSION, add_counts, summary
 from segbench.scoring.predictions import match_predictions, read_prediction
-from segbench.threads import Threads
 from segbench.types import Benchmark, Configurable, Counts, Dataset, Doubtful, Frame
+from segbench.workers.threads import Threads
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,14 @@ from segbench.types.dataset import (
     Submittable,
     Tabular,
 )
-from segbench.types.recipe import Augmentation, Recipe
+from segbench.types.recipe import MODERN, ORIGINAL, Augmentation, Recipe
 from segbench.types.runtime import Calibration, Description, Peak, Runtime, Session, Setup
 from segbench.types.tracker import TrackedRun, TrackedTraining, Tracker
 
 __all__ = [
     "IGNORED",
+    "MODERN",
+    "ORIGINAL",
     "Arithmetic",
     "Augmentation",
     "Backbone",

@@ -19,8 +19,8 @@ from segbench.inference.evaluate import evaluate
 from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import Opened
 from segbench.progress import Reporter
-from segbench.threads import Threads
 from segbench.types import Dataset, Frame, InputConvention, Setup
+from segbench.workers.threads import Threads
 from segbench_plugins.backbones.mobilenet import segbench_backbones
 from segbench_plugins.commands.predict import draw_pictures
 from segbench_plugins.commands.submit import write_files

@@ -20,12 +20,11 @@ from segbench.data.frames import Split
 from segbench.device import cpu_has_bfloat16
 from segbench.inference.tensors import to_device, weight_format
 from segbench.progress import Reporter
-from segbench.recipes import MODERN
 from segbench.training.fit import train_epoch
 from segbench.training.loss import Loss
 from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job, Learner
-from segbench.types import IGNORED, InputConvention, Recipe
+from segbench.types import IGNORED, MODERN, InputConvention, Recipe
 from segbench_plugins.backbones import mobilenet, vgg16
 from segbench_plugins.commands.run import HUGE_PAGES
 from tests.tiny import fcn8s_over

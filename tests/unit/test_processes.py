@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from segbench.processes import kill_if_it_hangs
+from segbench.workers.processes import kill_if_it_hangs
 
 WORKS = "while True: pass"
 WAKES = "import time\nwhile True: time.sleep(0.01)"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.threads import SPARE, Threads
+from segbench.workers.threads import SPARE, Threads
 
 
 def counted(taken: list[int]) -> Iterator[int]:

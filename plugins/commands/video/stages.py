@@ -15,8 +15,8 @@ from segbench.data.frames import resize_image
 from segbench.inference.evaluate import network_logits
 from segbench.inference.opened import Opened
 from segbench.inference.tensors import class_map_at
-from segbench.threads import Threads
 from segbench.types import ClassMap, Dataset, Image
+from segbench.workers.threads import Threads
 
 from .read import Footage, Orientation, Still
 from .write import VideoWriter

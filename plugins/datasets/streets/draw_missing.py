@@ -18,10 +18,10 @@ from segbench.cache import digest, noted
 from segbench.device.cpu import usable_cores
 from segbench.errors import DataError
 from segbench.files import scratch_folder
-from segbench.processes import HANGS, LOOK, kill_if_it_hangs
 from segbench.progress import Reporter
 from segbench.text import counted
 from segbench.types import Size
+from segbench.workers.processes import HANGS, LOOK, kill_if_it_hangs
 
 from .places import cityscapes_files
 from .scene import draw_scene
