@@ -16,7 +16,6 @@ from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
 from segbench.inference.opened import check_machine, check_runtime
 from segbench.inference.sources import check_loads, check_onnx, default_runtime
 from segbench.inference.weights import weights_file
-from segbench.jobs.latency_isolated import in_own_process
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import REFERENCE, Measured, Protocol, measure_group
 from segbench.plugins import Registry
@@ -25,6 +24,7 @@ from segbench.records.provenance import provenance, source_state
 from segbench.records.record import write_record
 from segbench.text import by
 from segbench.types import Runtime, Size
+from segbench.workers.own_process import in_own_process
 
 ALL = "all"
 PROTOCOL = {each.name for each in fields(Protocol)}

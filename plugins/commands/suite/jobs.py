@@ -18,13 +18,13 @@ from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
 from segbench.jobs.export import ExportOptions, export
 from segbench.jobs.latency import LatencyOptions, Outcome, latency
-from segbench.jobs.latency_isolated import in_own_process
 from segbench.jobs.plan import RunOptions, configuration, default_output
 from segbench.jobs.run import run
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record, config_hash
 from segbench.types import Size
+from segbench.workers.own_process import in_own_process
 
 from .shop import NETWORK, Shop, Subject
 
