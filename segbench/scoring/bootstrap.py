@@ -51,7 +51,7 @@ def resampled(counts: NDArray[np.int64], seed: int = 0, samples: int = 1000) -> 
     if frames < 2:
         return np.empty((0, *counts.shape[1:]))
     draws = np.random.default_rng(seed).multinomial(frames, np.full(frames, 1 / frames), samples)
-    return np.tensordot(draws.astype(np.float64), counts, axes=1)
+    return np.tensordot(draws.astype(float), counts.astype(float), axes=1)
 
 
 def interval(values: NDArray[np.float64]) -> Interval | None:
