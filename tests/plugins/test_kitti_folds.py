@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from segbench.analysis.rank import leaderboard
 from segbench.errors import DataError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.records.record import read_record
+from segbench.records.record import read_record, read_records
 from segbench.types import Frame
 from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.datasets.kitti import plugin as kitti
@@ -107,6 +108,8 @@ def test_cross_validation_trains_four_networks_and_scores_all_frames_together(
         return {space: record.metrics["score"] for space, record in records.items()}
 
     scores = validate()
+    tables = leaderboard(read_records(Path("results"))[0])
+    assert [row["score"] for rows in tables.values() for row in rows] == list(scores.values())
     trainings = [read_record(path) for path in Path("out/results/run").glob("*.json")]
     assert {each.config["split"] for each in trainings} == {f"fold{fold}" for fold in FOLDS}
     assert {each.config["train_splits"] for each in trainings} == {"train+val"}

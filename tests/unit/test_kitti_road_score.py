@@ -392,6 +392,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> list[Counts]:
     return counts
 
 
+@settings(max_examples=40, deadline=None)
 @given(order=st.permutations(range(9)), cut=st.integers(1, 8))
 def test_neither_order_nor_grouping_changes_the_result(
     counted: list[Counts], order: list[int], cut: int
