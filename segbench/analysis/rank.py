@@ -42,8 +42,8 @@ TRAINING = ("epochs", "crop", "precision", "parameters")
 INPUT = ("height", "width", "runtime", "checkpoint_sha256")
 TRAIN = "train"
 """The split trained on, unless a record says otherwise."""
-SCORED = ("split", "label_scale", "limit")
-SCORE = ("score_name", "score", "miou", "miou_low", "miou_high", "frames")
+SCORED = ("split", "label_scale", "limit", "score_name")
+SCORE = ("score", "miou", "miou_low", "miou_high", "frames")
 # A latency that the owner of another system states; nobody measured it here.
 STATED = ("stated_ms", "stated_on")
 QUERY = ("scope", "scenario", "batch_size", "threads")

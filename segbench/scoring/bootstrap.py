@@ -23,10 +23,10 @@ def bootstrap_miou(
     same frames in the same order, it is the interval of what was gained since: both are resampled
     together. None where no class occurs, and for fewer than two frames.
     """
-    means = _means(_resampled(matrices, seed, samples))
+    means = _means(_resampled_iou(matrices, seed, samples))
     if before is not None:
-        means = means - _means(_resampled(before, seed, samples))
-    return _interval(means)
+        means = means - _means(_resampled_iou(before, seed, samples))
+    return interval(means)
 
 
 def bootstrap_iou(
@@ -36,13 +36,26 @@ def bootstrap_iou(
     samples: int = 1000,
 ) -> list[Interval | None]:
     """The same interval of each class's IoU; None for a class that nowhere occurs."""
-    found = _resampled(matrices, seed, samples)
+    found = _resampled_iou(matrices, seed, samples)
     if before is not None:
-        found = found - _resampled(before, seed, samples)
-    return [_interval(iou) for iou in found.T]
+        found = found - _resampled_iou(before, seed, samples)
+    return [interval(iou) for iou in found.T]
 
 
-def _interval(values: NDArray[np.float64]) -> Interval | None:
+def resampled(counts: NDArray[np.int64], seed: int = 0, samples: int = 1000) -> NDArray[np.float64]:
+    """Sums (samples, ...) of ``counts`` (frames, ...) over as many frames, drawn with replacement.
+
+    Of fewer than two frames there is none.
+    """
+    frames = len(counts)
+    if frames < 2:
+        return np.empty((0, *counts.shape[1:]))
+    draws = np.random.default_rng(seed).multinomial(frames, np.full(frames, 1 / frames), samples)
+    return np.tensordot(draws.astype(float), counts.astype(float), axes=1)
+
+
+def interval(values: NDArray[np.float64]) -> Interval | None:
+    """The central 95% of ``values``, NaN left out; None of none."""
     values = values[~np.isnan(values)]
     if not values.size:
         return None
@@ -50,17 +63,10 @@ def _interval(values: NDArray[np.float64]) -> Interval | None:
     return float(low), float(high)
 
 
-def _resampled(matrices: NDArray[np.int64], seed: int, samples: int) -> NDArray[np.float64]:
-    """IoU (samples, C) of each resampling; NaN for a class that does not occur in it.
-
-    Of fewer than two frames there is none.
-    """
-    frames, classes = matrices.shape[:2]
-    if frames < 2:
-        return np.empty((0, classes))
-    draws = np.random.default_rng(seed).multinomial(frames, np.full(frames, 1 / frames), samples)
-    weights = draws.astype(np.float64)
-    true_positives, truth, predicted = (weights @ part for part in marginals(matrices))
+def _resampled_iou(matrices: NDArray[np.int64], seed: int, samples: int) -> NDArray[np.float64]:
+    """IoU (samples, C) of each resampling; NaN for a class that does not occur in it."""
+    sums = resampled(np.stack(marginals(matrices), axis=1), seed, samples)
+    true_positives, truth, predicted = np.moveaxis(sums, 1, 0)
     return ratio(true_positives, truth + predicted - true_positives)
 
 

@@ -1,4 +1,4 @@
-"""The files in ``suites/`` name the rows that are committed in ``results/``."""
+"""What is committed in ``results/`` is named by a suite, or is of ``tools/kitti_folds.py``."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,11 +10,13 @@ import pytest
 from segbench.jobs.plan import configuration
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_records
+from segbench.records.schema import EXTERNAL
 from segbench_plugins.commands.evaluate import evaluate
 from segbench_plugins.commands.latency import latency
 from segbench_plugins.commands.run import run
 from segbench_plugins.commands.suite.file import Entry, read_suite
 from segbench_plugins.commands.suite.jobs import Training
+from tools.kitti_folds import system
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {"run": run, "evaluate": evaluate, "latency": latency}
@@ -66,5 +68,12 @@ def test_every_committed_row_is_named_by_a_suite(
     records, problems = read_records(ROOT / "results")
     assert not problems
     asked = [(entry, configuration_of(entry)) for entry in entries]
-    left = [each.name for each in records if not any(names(*entry, each) for entry in asked)]
+    trained = [each for each in records if each.kind != EXTERNAL]
+    left = [each.name for each in trained if not any(names(*entry, each) for entry in asked)]
     assert left == []
+
+
+def test_every_committed_score_of_predictions_is_of_kittis_folds() -> None:
+    records, _ = read_records(ROOT / "results")
+    scored = {each.config["network"] for each in records if each.kind == EXTERNAL}
+    assert scored <= {system("mobilenet")}

@@ -71,6 +71,8 @@ def test_a_frame_worked_by_hand(tmp_path: Path) -> None:
     summary = PERSPECTIVE.summarise(PERSPECTIVE.count(frame, levels(200, 100, 100, 255)))
     expected = {
         "MaxF": pytest.approx(0.8, abs=1e-9),
+        "MaxF_low": None,
+        "MaxF_high": None,
         "AvgPrec": pytest.approx((6 * 1 + 5 * 2 / 3) / 11, abs=1e-9),
         "PRE": pytest.approx(2 / 3, abs=1e-6),
         "REC": 1.0,
@@ -129,6 +131,45 @@ def test_without_road_the_figures_are_null_and_without_anything_else_fpr_is(
 def test_it_is_a_benchmark() -> None:
     benchmark: Benchmark = KittiRoad()
     assert (benchmark.score_name, benchmark.output) == ("MaxF", "probability")
+
+
+# --- the interval of MaxF ----------------------------------------------------------------------
+
+
+def test_the_interval_is_that_of_the_resampled_frames_one_by_one(counted: list[Counts]) -> None:
+    """The same draws of frames as for mean IoU, each scored as if it were the split."""
+    by_id = {key: one[key] for one in counted for key in one if "/" in key}
+    histograms = [by_id[key] for key in sorted(by_id)]
+    draws = np.random.default_rng(0).multinomial(9, np.full(9, 1 / 9), 1000)
+    scores = []
+    for draw in draws:
+        summed = sum(times * one for times, one in zip(draw, histograms, strict=True))
+        summary = PERSPECTIVE.summarise({"perspective/um_0": summed})
+        scores.append(summary["perspective"]["um"]["MaxF"])
+    urban = PERSPECTIVE.summarise(add(counted))["perspective"]["urban"]
+    expected = np.quantile(scores, (0.025, 0.975))
+    assert (urban["MaxF_low"], urban["MaxF_high"]) == pytest.approx(tuple(expected), abs=1e-12)
+    assert urban["MaxF_low"] < urban["MaxF"] < urban["MaxF_high"]
+
+
+def test_frames_that_are_all_alike_leave_no_doubt(tmp_path: Path) -> None:
+    frames = [make_frame(tmp_path, f"um_{number}", [1, 1, 0]) for number in range(3)]
+    counts = add([PERSPECTIVE.count(frame, levels(9, 0, 0)) for frame in frames])
+    um = PERSPECTIVE.summarise(counts)["perspective"]["um"]
+    assert um["MaxF_low"] == um["MaxF_high"] == um["MaxF"]
+
+
+def test_the_intervals_have_a_table_of_their_own(counted: list[Counts]) -> None:
+    summary = PERSPECTIVE.summarise(add(counted))
+    urban = summary["perspective"]["urban"]
+    measures, intervals = PERSPECTIVE.tables(summary)
+    assert measures.rows["urban"][:2] == (urban["MaxF"], urban["AvgPrec"])
+    assert intervals.rows == {"perspective": (urban["MaxF_low"], urban["MaxF_high"])}
+
+
+def test_records_from_before_there_were_intervals_have_their_table() -> None:
+    (table,) = PERSPECTIVE.tables({"perspective": {"um": {"MaxF": 0.5}, "urban": {"MaxF": 0.5}}})
+    assert (table.columns, table.rows["um"]) == (("MaxF",), (0.5,))
 
 
 # --- threshold edges -------------------------------------------------------------------------
@@ -351,6 +392,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> list[Counts]:
     return counts
 
 
+@settings(max_examples=40, deadline=None)
 @given(order=st.permutations(range(9)), cut=st.integers(1, 8))
 def test_neither_order_nor_grouping_changes_the_result(
     counted: list[Counts], order: list[int], cut: int
@@ -368,7 +410,8 @@ def test_label_scale_takes_every_nth_pixel(tmp_path: Path) -> None:
     road, valid = random.random((2, 9, 11)) < [[[0.4]], [[0.9]]]
     prediction = random.integers(0, 256, (9, 11), np.uint8)
     frame = make_frame(tmp_path, "um_0", road, valid)
-    small = make_frame(tmp_path, "um_1", road[::4, ::4], valid[::4, ::4])
+    (tmp_path / "small").mkdir()
+    small = make_frame(tmp_path / "small", "um_0", road[::4, ::4], valid[::4, ::4])
     expected = PERSPECTIVE.count(small, prediction[::4, ::4])
     for given_ in (prediction, prediction[::4, ::4]):
         counts = PERSPECTIVE.count(frame, given_, label_scale=4)
@@ -386,7 +429,7 @@ def test_from_above_a_taken_pixel_covers_those_it_stands_for(real_frames: list[F
         bev.count(frame, prediction[::4, ::4], label_scale=4),
     )
     assert all((scaled[key] == small[key]).all() for key in full)
-    road = [int(counts["bev/um/histogram"][1].sum()) for counts in (full, scaled)]
+    road = [int(counts[f"bev/{frame.id}"][1].sum()) for counts in (full, scaled)]
     assert road[0] != road[1]
     assert road[0] == pytest.approx(road[1], rel=0.05)
 

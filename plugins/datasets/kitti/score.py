@@ -2,9 +2,10 @@
 
 Everything follows from one histogram a frame: how many valid pixels of each probability level are
 road and how many are not. Histograms are summed over a category before any ratio is taken, as in
-the development kit. The kit compares a probability, the float32 nearest to k/255, with float64
-thresholds k/255. That float32 is never below k/255 (a byte repeated in binary always rounds up),
-so "below the threshold k/255" means "of a level below k", and integers do.
+the development kit; until then they are kept frame by frame, for the interval of MaxF. The kit
+compares a probability, the float32 nearest to k/255, with float64 thresholds k/255. That float32
+is never below k/255 (a byte repeated in binary always rounds up), so "below the threshold k/255"
+means "of a level below k", and integers do.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from segbench.data.layouts import label_path, read_picture
 from segbench.errors import DataError
-from segbench.scoring.confusion import CONFUSION
+from segbench.scoring.bootstrap import interval, resampled
+from segbench.scoring.confusion import CONFUSION, ratio
 from segbench.types import Counts, Frame, ScoreTable
 
 from .birds_eye import read_calibration, to_birds_eye
@@ -25,7 +27,8 @@ from .birds_eye import read_calibration, to_birds_eye
 Space = Literal["perspective", "bev"]
 
 CATEGORIES = ("um", "umm", "uu")
-MEASURES = ("MaxF", "AvgPrec", "PRE", "REC", "FPR", "FNR", "IoU")
+LOW, HIGH = INTERVAL = ("MaxF_low", "MaxF_high")
+MEASURES = ("MaxF", *INTERVAL, "AvgPrec", "PRE", "REC", "FPR", "FNR", "IoU")
 INVALID = 512
 ROAD_LEVEL = 128
 EPSILON = 1e-10
@@ -35,10 +38,11 @@ EPSILON = 1e-10
 class KittiRoad:
     """MaxF, AvgPrec, PRE, REC, FPR, FNR (devkit) and IoU at p >= 128/255 (ours).
 
-    ``spaces`` are "perspective", the image itself, and "bev", the road plane seen from above, for
-    which every frame needs its calibration. The headline is taken in the first: perspective by
-    default, since it needs no calibration and is what a network is trained on. The server's own
-    figure is that of "bev".
+    MaxF_low and MaxF_high, ours too, bound the 95% bootstrap interval of MaxF over frames; None
+    for a single frame. ``spaces`` are "perspective", the image itself, and "bev", the road plane
+    seen from above, for which every frame needs its calibration. The headline is taken in the
+    first: perspective by default, since it needs no calibration and is what a network is trained
+    on. The server's own figure is that of "bev".
     """
 
     spaces: tuple[Space, ...] = ("perspective", "bev")
@@ -59,14 +63,14 @@ class KittiRoad:
         return replace(self, spaces=(cast(Space, space),), score_name=name)
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
-        """Histograms of one frame: for each space int64 (2, 256), non-road and road by level.
+        """The frame's histogram under "SPACE/ID": int64 (2, 256), non-road and road by level.
 
         The confusion matrix is that of the image's pixels, road from level 128 on.
         ``prediction`` is a probability map uint8 (H, W) of the label's size. With ``label_scale``
         N label and prediction are taken as [::N, ::N]; a prediction that has that size already is
         taken as it is. Seen from above, each pixel taken then covers the N x N that it stands for.
         """
-        category = frame_category(frame)
+        frame_category(frame)
         road, valid = read_ground_truth(label_path(frame))
         if prediction.shape == road.shape:
             prediction = prediction[::label_scale, ::label_scale]
@@ -79,8 +83,7 @@ class KittiRoad:
             shown = pixels
             if space == "bev":
                 shown = _from_above(frame, _enlarged(pixels, road.shape, label_scale))
-            counts[f"{space}/{category}/histogram"] = _histogram(shown)
-            counts[f"{space}/{category}/frames"] = np.array(1)
+            counts[f"{space}/{frame.id}"] = _histogram(shown)
         return counts
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
@@ -92,16 +95,17 @@ class KittiRoad:
         return summary[self.spaces[0]].get("urban", {}).get("MaxF")
 
     def tables(self, summary: Mapping[str, Any]) -> list[ScoreTable]:
-        """The measures of each category of roads, for each space."""
-        return [
-            ScoreTable(
-                space,
-                tuple(next(iter(measures.values()), {})),
-                {category: tuple(figures.values()) for category, figures in measures.items()},
-            )
-            for space, measures in summary.items()
-            if isinstance(measures, dict)
-        ]
+        """The measures of each category of roads for each space, and the intervals of MaxF."""
+        spaces = {key: value for key, value in summary.items() if isinstance(value, dict) and value}
+        intervals = {
+            space: tuple(measures["urban"][name] for name in INTERVAL)
+            for space, measures in spaces.items()
+            if LOW in measures["urban"]
+        }
+        tables = [_table(space, measures) for space, measures in spaces.items()]
+        if intervals:
+            tables.append(ScoreTable("95% interval of MaxF", ("low", "high"), intervals))
+        return tables
 
     def submission(
         self, frame: Frame, prediction: NDArray[np.uint8]
@@ -134,16 +138,14 @@ def read_ground_truth(path: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]
     return pixels[..., 2] > 0, pixels[..., 0] > 0
 
 
-def errors_by_threshold(
-    histogram: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """False negatives and false positives at the thresholds k/255, each int64 (256,).
+def errors_by_threshold(histogram: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """False negatives and false positives at the thresholds k/255, (256,) each.
 
-    ``histogram`` is int64 (2, 256), non-road and road by level. A pixel is taken for road where
-    its probability is not below the threshold.
+    ``histogram`` is (2, 256), non-road and road by level, or (..., 2, 256) of several. A pixel is
+    taken for road where its probability is not below the threshold.
     """
-    below = histogram.cumsum(axis=1) - histogram
-    return below[1], histogram[0].sum() - below[0]
+    below = histogram.cumsum(axis=-1) - histogram
+    return below[..., 1, :], histogram[..., 0, :].sum(axis=-1, keepdims=True) - below[..., 0, :]
 
 
 def _misfit(frame: Frame, prediction: NDArray[Any], size: tuple[int, ...]) -> str:
@@ -182,38 +184,58 @@ def _confusion(histogram: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.column_stack((off, on, np.zeros_like(on)))
 
 
+def _table(space: str, categories: Mapping[str, Mapping[str, Any]]) -> ScoreTable:
+    columns = tuple(name for name in next(iter(categories.values())) if name not in INTERVAL)
+    rows = {name: tuple(row[key] for key in columns) for name, row in categories.items()}
+    return ScoreTable(space, columns, rows)
+
+
 def _summarise_space(counts: Counts, space: str) -> dict[str, dict[str, Any]]:
-    present = [name for name in CATEGORIES if f"{space}/{name}/frames" in counts]
-    members = {name: [name] for name in present}
-    if present:
-        members["urban"] = present
+    """The measures of each category with frames, then of all; frames are in order of their ids."""
+    place = f"{space}/"
+    ids = sorted(key.removeprefix(place) for key in counts if key.startswith(place))
+    members = {name: [each for each in ids if each.split("_")[0] == name] for name in CATEGORIES}
     return {
-        name: {
-            **_measures(sum(counts[f"{space}/{part}/histogram"] for part in parts)),
-            "frames": int(sum(counts[f"{space}/{part}/frames"] for part in parts)),
-        }
-        for name, parts in members.items()
+        name: _measures(np.stack([counts[place + each] for each in frames]))
+        for name, frames in (members | {"urban": ids}).items()
+        if frames
     }
 
 
-def _measures(histogram: Any) -> dict[str, float | None]:
-    """The figures of a summed histogram; None for those that have nothing to count."""
+def _measures(histograms: NDArray[np.int64]) -> dict[str, float | int | None]:
+    """The figures of frames' histograms (N, 2, 256); None for those that have nothing to count."""
+    histogram = histograms.sum(axis=0)
     negatives, positives = histogram.sum(axis=1)
     if positives == 0:
-        return dict.fromkeys(MEASURES)
+        return {**dict.fromkeys(MEASURES), "frames": len(histograms)}
     fn, fp = errors_by_threshold(histogram)
     tp = positives - fn
-    recall = tp / positives
-    precision = tp / (tp + fp + EPSILON)
-    f1 = 2 * (precision * recall) / (precision + recall + EPSILON)
+    precision, recall, f1 = _curves(histogram)
     best = int(f1.argmax())
     envelope = [precision[recall >= least].max() for least in np.arange(0, 1.1, 0.1)]
+    low, high = interval(_curves(resampled(histograms))[2].max(axis=1)) or (None, None)
     return {
         "MaxF": float(f1[best]),
+        LOW: low,
+        HIGH: high,
         "AvgPrec": float(np.mean(envelope)),
         **_rates(tp[best], fp[best], fn[best], negatives - fp[best]),
         "IoU": float(tp[ROAD_LEVEL] / (positives + fp[ROAD_LEVEL])),
+        "frames": len(histograms),
     }
+
+
+def _curves(histograms: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
+    """Precision, recall and F1 of histograms (..., 2, 256) at each threshold, (..., 256) each.
+
+    Recall and F1 are NaN where there is no road.
+    """
+    fn, fp = errors_by_threshold(histograms)
+    positives = histograms[..., 1, :].sum(axis=-1, keepdims=True)
+    tp = positives - fn
+    recall = ratio(tp, positives)
+    precision = tp / (tp + fp + EPSILON)
+    return precision, recall, 2 * (precision * recall) / (precision + recall + EPSILON)
 
 
 def _rates(*counts: np.int64) -> dict[str, float | None]:
