@@ -30,6 +30,7 @@ REGISTRY = Registry.of(
     runtimes=[*segbench_runtimes(), *onnx_runtimes.segbench_runtimes()],
     networks=[Network(name="pointwise", summary="Two convolutions", build=pointwise)],
     commands=[*segbench_commands(), *onnx_runtimes.segbench_commands()],
+    model_formats=onnx_runtimes.segbench_model_formats(),
 )
 MODEL = ("--model", "net.onnx", "--scale", "1/255", "--dataset", "tiny")
 WEIGHTS = ("--network", "pointwise", "--weights", "w.safetensors", "--dataset", "tiny")
