@@ -43,8 +43,12 @@ if TYPE_CHECKING:
     from segbench.types import Counts as Counts
     from segbench.types import Dataset as Dataset
     from segbench.types import DescribedDataset as DescribedDataset
+    from segbench.types import FileNetwork as FileNetwork
     from segbench.types import Frame as Frame
     from segbench.types import InputConvention as InputConvention
+    from segbench.types import ModelFile as ModelFile
+    from segbench.types import ModelFormat as ModelFormat
+    from segbench.types import ModelOptions as ModelOptions
     from segbench.types import Network as Network
     from segbench.types import Peak as Peak
     from segbench.types import Recipe as Recipe
@@ -66,8 +70,9 @@ MODULES = {
     "plugins": "Registry",
     "progress": "Reporter",
     "types": "IGNORED MODERN ORIGINAL Augmentation Backbone BackboneFamily Benchmark Calibration "
-    "ClassMap Color Command Counts Dataset DescribedDataset Frame InputConvention Network Peak "
-    "Recipe Runtime ScoreTable Session Setup Size TrackedRun TrackedTraining Tracker",
+    "ClassMap Color Command Counts Dataset DescribedDataset FileNetwork Frame InputConvention "
+    "ModelFile ModelFormat ModelOptions Network Peak Recipe Runtime ScoreTable Session Setup Size "
+    "TrackedRun TrackedTraining Tracker",
 }
 """The module that each name comes from."""
 

@@ -14,12 +14,11 @@ from segbench.errors import MeasurementError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
-from segbench.types import Dataset, Network
+from segbench.types import Dataset, ModelOptions, Network
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from segbench.inference.onnx_file import OnnxOptions
     from segbench.jobs.export import Exported
     from segbench.records.record import Record
     from segbench.scoring.score import Score
@@ -98,7 +97,7 @@ def evaluate(
     network: str | None = None,
     weights: Path | None = None,
     model: Path | None = None,
-    onnx: "OnnxOptions | None" = None,
+    model_options: ModelOptions | None = None,
     data_root: Path = DATA,
     results: Path = RESULTS,
     plugins: Registry | None = None,
@@ -108,8 +107,8 @@ def evaluate(
     """Score a checkpoint on a runtime and write a record, as ``segbench evaluate`` does.
 
     In place of a checkpoint, ``network`` is a whole one and ``weights`` a file for the classes of
-    the dataset, or ``model`` is an ONNX file, and ``onnx`` says what its graph does not. The
-    runtime is "eager", or "onnx" for an ONNX file. ``options`` are fields of
+    the dataset, or ``model`` is a file such as an ONNX one, and ``model_options`` say what it does
+    not. The runtime is "eager", or that of the file's format. ``options`` are fields of
     ``segbench.jobs.evaluate.EvaluateOptions``: split, size, label_scale, limit, device,
     calibration_frames and keep_float.
     """
@@ -119,9 +118,11 @@ def evaluate(
 
     plugins = (plugins or registry()).at(data_root)
     chosen = EvaluateOptions(
-        checkpoint=chosen_source(plugins, dataset, checkpoint, network, weights, model, onnx),
+        checkpoint=chosen_source(
+            plugins, dataset, checkpoint, network, weights, model, model_options
+        ),
         dataset=plugins.dataset(dataset),
-        runtime=plugins.runtime(runtime or default_runtime(model)),
+        runtime=plugins.runtime(runtime or default_runtime(plugins, model)),
         data_root=data_root,
         results=results,
         **options,
@@ -146,7 +147,7 @@ def measure(
     """Measure the latency of a checkpoint, or of networks with random weights, on runtimes.
 
     ``networks`` are whole ones; FCN8s is measured on each of ``backbones``. The runtimes are
-    "eager", or "onnx" for an ONNX file ``model``. ``options`` are fields of
+    "eager", or that of the format of a file ``model``. ``options`` are fields of
     ``segbench.jobs.latency.LatencyOptions`` and of ``segbench.latency.group.Protocol``: device,
     scope, scenario, min_seconds, threads, keep_float, isolate, and others. A record is written for
     each measurement; MeasurementError has those there are where others failed.
@@ -219,7 +220,7 @@ def export(
     network: str | None = None,
     weights: Path | None = None,
     model: Path | None = None,
-    onnx: "OnnxOptions | None" = None,
+    model_options: ModelOptions | None = None,
     dataset: str | None = None,
     data_root: Path = DATA,
     plugins: Registry | None = None,
@@ -228,8 +229,8 @@ def export(
 ) -> "Exported":
     """Write the file that a runtime loads, as ``segbench export`` does; its size in bytes.
 
-    In place of a checkpoint, ``network`` and ``weights`` or ``model`` and ``onnx`` are as for
-    ``evaluate``, for the classes of ``dataset``.
+    In place of a checkpoint, ``network`` and ``weights``, or ``model`` and ``model_options``, are
+    as for ``evaluate``, for the classes of ``dataset``.
     ``options`` are fields of ``segbench.jobs.export.ExportOptions``: size, batch_size,
     output_kind, dynamic, compute_capability, calibration_frames and keep_float.
     """
@@ -239,7 +240,9 @@ def export(
 
     plugins = (plugins or registry()).at(data_root)
     chosen = ExportOptions(
-        checkpoint=chosen_source(plugins, dataset, checkpoint, network, weights, model, onnx),
+        checkpoint=chosen_source(
+            plugins, dataset, checkpoint, network, weights, model, model_options
+        ),
         runtime=plugins.runtime(runtime),
         output=output,
         data_root=data_root,

@@ -1,4 +1,4 @@
-"""The six hooks through which segbench finds plugins, one for each kind of item.
+"""The seven hooks through which segbench finds plugins, one for each kind of item.
 
 A plugin is a module with one or more of these functions, each marked ``@hookimpl``, and named by
 an entry point of the group ``segbench``. ``docs/plugins.md`` has a whole example of every kind.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Command,
         Dataset,
         DescribedDataset,
+        ModelFormat,
         Network,
         Runtime,
         Tracker,
@@ -59,6 +60,19 @@ def segbench_datasets() -> Iterable["Dataset | DescribedDataset"]:
         @hookimpl
         def segbench_datasets():
             yield Dataset(name="mine", summary="My street", classes=("road", "car"), ...)
+    """
+    raise AssertionError("a specification is never called")
+
+
+@hookspec
+def segbench_model_formats() -> Iterable["ModelFormat"]:
+    """Give the formats of model files that ``--model`` takes.
+
+    Called once, when the registry is loaded, so import what reads them inside ``load``::
+
+        @hookimpl
+        def segbench_model_formats():
+            yield ModelFormat("pt2", "torch.export", (".pt2",), load=load, runtime="eager")
     """
     raise AssertionError("a specification is never called")
 

@@ -21,6 +21,7 @@ from segbench.types import (
     Command,
     Dataset,
     DescribedDataset,
+    ModelFormat,
     Network,
     Runtime,
     Tracker,
@@ -33,17 +34,24 @@ HOOKS: dict[str, type | tuple[type, ...]] = {
     "segbench_backbones": (Backbone, BackboneFamily),
     "segbench_commands": Command,
     "segbench_datasets": (Dataset, DescribedDataset),
+    "segbench_model_formats": ModelFormat,
     "segbench_networks": Network,
     "segbench_runtimes": Runtime,
     "segbench_trackers": Tracker,
 }
 
 Item = (
-    Backbone | BackboneFamily | Command | Dataset | DescribedDataset | Network | Runtime | Tracker
+    Backbone
+    | BackboneFamily
+    | Command
+    | Dataset
+    | DescribedDataset
+    | ModelFormat
+    | Network
+    | Runtime
+    | Tracker
 )
-ItemT = TypeVar(
-    "ItemT", Backbone, BackboneFamily, Command, Dataset, DescribedDataset, Network, Runtime, Tracker
-)
+ItemT = TypeVar("ItemT", bound=Item)
 
 
 class Origin(NamedTuple):
@@ -98,9 +106,11 @@ class Registry:
         networks: Iterable[Network] = (),
         trackers: Iterable[Tracker] = (),
         commands: Iterable[Command] = (),
+        model_formats: Iterable[ModelFormat] = (),
     ) -> "Registry":
         """A registry of just these items, for tests and scripts."""
         items: list[Item] = [*backbones, *datasets, *runtimes, *networks, *trackers, *commands]
+        items += model_formats
         return cls((Plugin("unpackaged", Origin("unpackaged", "0"), tuple(items)),))
 
     @property
@@ -117,6 +127,11 @@ class Registry:
     def datasets(self) -> tuple[Dataset, ...]:
         """Every dataset on offer, usable here or not, by name."""
         return self._all(Dataset)
+
+    @property
+    def model_formats(self) -> tuple[ModelFormat, ...]:
+        """Every format of model files on offer, usable here or not, by name."""
+        return self._all(ModelFormat)
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -171,6 +186,18 @@ class Registry:
             if _describes(described, name):
                 return self._described(described, name)
         return self._one(Dataset, name)
+
+    def model_format(self, path: Path) -> ModelFormat:
+        """The format of the file, by its ending; PluginError as for names."""
+        ending = path.suffix.lower()
+        found = [each.name for each in self.model_formats if ending in each.suffixes]
+        if not found:
+            known = ", ".join(suffix for each in self.model_formats for suffix in each.suffixes)
+            raise PluginError(
+                f"{path.name} has the ending of no model format; those known end in "
+                f"{known or 'nothing'}.{self._broken_hint()}"
+            )
+        return self._one(ModelFormat, found[0])
 
     def network(self, name: str) -> Network:
         """The network of that name; PluginError if it is unknown, doubled or lacks a package."""
@@ -255,15 +282,17 @@ class Registry:
         items = self._all(kind)
         found = next((item for item in items if item.name == name), None)
         if found is None:
-            broken = [plugin.name for plugin in self.plugins if plugin.error]
-            hint = f" Broken plugins (see `segbench plugins`): {', '.join(broken)}."
             known = {item.name for item in items}
             if kind is Dataset:
                 known |= {described.name for described in self._all(DescribedDataset)}
-            raise PluginError(unknown_name(_kind(kind), name, known) + (hint if broken else ""))
+            raise PluginError(unknown_name(_kind(kind), name, known) + self._broken_hint())
         if problem := self.problem(found):
             raise PluginError(problem)
         return found
+
+    def _broken_hint(self) -> str:
+        broken = ", ".join(plugin.name for plugin in self.plugins if plugin.error)
+        return f" Broken plugins (see `segbench plugins`): {broken}." if broken else ""
 
     def _offering(self, wanted: Item) -> list[Plugin]:
         return [plugin for plugin in self.plugins for item in plugin.items if _offers(item, wanted)]
@@ -349,7 +378,7 @@ def _items(module: object, name: str) -> tuple[Item, ...]:
 
 def _checked(item: Item, hook: str, kind: type | tuple[type, ...]) -> Item:
     if not isinstance(item, kind):
-        wanted = hook.removeprefix("segbench_").removesuffix("s")
+        wanted = hook.removeprefix("segbench_").removesuffix("s").replace("_", " ")
         raise PluginError(f"{hook} gives {item!r}, which is not a {wanted}")
     if not (isinstance(item.name, str) and item.name):
         raise PluginError(f"{hook} gives an item with the name {item.name!r}: give it a word")
@@ -386,7 +415,11 @@ def _one_line(error: BaseException) -> str:
 
 
 def _kind(kind: type) -> str:
-    names = {BackboneFamily: "backbone", DescribedDataset: "dataset"}
+    names = {
+        BackboneFamily: "backbone",
+        DescribedDataset: "dataset",
+        ModelFormat: "model format",
+    }
     return names.get(kind, kind.__name__.lower())
 
 

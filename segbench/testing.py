@@ -17,7 +17,6 @@ from typing import TypeVar, cast, get_args
 
 import click
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -26,9 +25,7 @@ from torch.testing import assert_close
 from segbench.data.frames import read_image
 from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError
-from segbench.inference.networks import FileNetwork, fcn8s_on
-from segbench.inference.onnx_graph import Form
-from segbench.inference.onnx_network import OnnxNetwork
+from segbench.inference.networks import fcn8s_on
 from segbench.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.types import (
@@ -40,7 +37,9 @@ from segbench.types import (
     Dataset,
     Encoder,
     Frame,
-    InputConvention,
+    ModelFile,
+    ModelFormat,
+    ModelOptions,
     Network,
     Recipe,
     Runtime,
@@ -142,7 +141,8 @@ def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
 def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto") -> None:
     """A session gives the logits of FCN8s in eager FP32, at any size, and leaves the model alone.
 
-    One that ``loads_onnx`` gives the same for an ONNX file of it.
+    It gives the same for a model file of each format that it loads, where the format's own runtime
+    can write one.
     Where the runtime offers a ``peak``, it is a positive number of operations a second.
     ``tolerance`` bounds the root mean square of the error over that of the reference's logits:
     reduced precision needs a larger one.
@@ -177,10 +177,9 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
         assert classes.dtype == np.uint8, f"class maps are {classes.dtype}, not uint8"
         agreement = np.mean(classes == logits.argmax(1))
         assert agreement > 0.99, f"class maps agree with the logits on {agreement:.1%} of pixels"
-    if runtime.loads_onnx:
-        _check_onnx_file(
-            runtime, model, replace(setup, output="logits"), images, expected, tolerance
-        )
+    for model_format in Registry.load().model_formats:
+        if model_format.runs_on(runtime):
+            _check_model_file(model_format, runtime, setup, images, tolerance)
     if runtime.peak:
         peak = runtime.peak(Setup(SIZES[0], device=device))
         assert peak.precision, "peak names no precision"
@@ -193,6 +192,34 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
     except SegbenchError:
         return
     raise AssertionError("open accepts the device 'no-such-device' instead of a SegbenchError")
+
+
+def check_model_format(model_format: ModelFormat, file: ModelFile) -> None:
+    """The network of ``file`` has logits for the classes, the same twice; noise is refused."""
+    _check_name(model_format.name, model_format.summary)
+    for suffix in model_format.suffixes:
+        assert re.fullmatch(r"\.[a-z0-9]+", suffix), f"{suffix!r}: an ending is a '.' and a-z, 0-9"
+    assert file.path.suffix in model_format.suffixes, f"no ending is {file.path.suffix!r}"
+    Registry.load().runtime(model_format.runtime)
+    networks = [model_format.load(file, None) for _ in range(2)]
+    size, classes = networks[0].size, len(file.dataset.classes)
+    models = [SegmentationModel(network, classes).eval() for network in networks]
+    images = torch.rand(1, 3, *size) * 255
+    with torch.no_grad():
+        logits, again = (model(images) for model in models)
+    shape = (1, classes, *size)
+    assert logits.shape == shape, f"the logits are {tuple(logits.shape)}, not {shape}"
+    assert logits.isfinite().all(), "the logits are not finite"
+    assert_close(again, logits, msg="the file does not determine the logits")
+    json.dumps(dict(networks[0].details), allow_nan=False)
+    with tempfile.TemporaryDirectory() as folder:
+        noise = Path(folder, f"noise{file.path.suffix}")
+        noise.write_bytes(b"noise")
+        try:
+            model_format.load(replace(file, path=noise), None)
+        except SegbenchError:
+            return
+    raise AssertionError("load accepts a file of noise instead of a SegbenchError")
 
 
 def check_tracker(tracker: Tracker) -> None:
@@ -240,30 +267,31 @@ def check_command(command: Command) -> None:
     assert done.returncode == 0, f"segbench {command.name} --help fails: {done.stderr}"
 
 
-def _check_onnx_file(
+def _check_model_file(
+    model_format: ModelFormat,
     runtime: Runtime,
-    model: SegmentationModel,
     setup: Setup,
     images: NDArray[np.uint8],
-    expected: NDArray[np.float32],
     tolerance: float,
 ) -> None:
-    """An ONNX file of ``model`` gives its logits."""
+    """A file of a network, as the format's own runtime writes it, gives the network's logits."""
+    registry = Registry.load()
+    writer, suffix = registry.runtime(model_format.runtime), model_format.suffixes[0]
+    if writer.export is None or suffix not in writer.export_suffixes:
+        return
+    dataset = registry.self_made_dataset()
+    model = tiny_network(len(dataset.classes))
+    plain = ModelOptions((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), scale=1.0, class_order="train-ids")
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        _export_onnx(model, path, Setup(setup.size, setup.batch_size))
-        graph = onnx.load(path)
-    form = Form("images", "logits", tuple(range(model.classes)))
-    network = FileNetwork(
-        name="network.onnx",
-        summary="An ONNX file",
-        build=lambda classes, convention: OnnxNetwork(graph, "", form),
-        convention=InputConvention((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
-    )
-    session = runtime.open(SegmentationModel(network, model.classes), setup)
+        path = Path(folder) / f"network{suffix}"
+        writer.export(model, Setup(setup.size, setup.batch_size), path)
+        network = model_format.load(ModelFile(path, dataset, plain), setup.size)
+    loaded = SegmentationModel(network, model.classes).eval()
+    session = runtime.open(loaded, replace(setup, output="logits"))
     logits = session.fetch(session.run(session.prepare(images)))
+    expected = _reference(model, images)
     error = np.sqrt(np.mean((logits - expected) ** 2) / np.mean(expected**2))
-    assert error <= tolerance, f"logits of an ONNX file are {error:.2g} off, over {tolerance:g}"
+    assert error <= tolerance, f"logits of a {suffix} file are {error:.2g} off, over {tolerance:g}"
 
 
 def _export_onnx(model: SegmentationModel, path: Path, setup: Setup) -> None:

@@ -7,7 +7,7 @@ import click
 
 from segbench import api
 from segbench.cli import options
-from segbench.cli.sources import source_options, take_onnx
+from segbench.cli.sources import source_options, take_model_options
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -32,7 +32,7 @@ from .print_scores import print_record
 def evaluate(registry: Registry, dataset: str, **given: Any) -> None:
     """Score a trained network on a labelled split and write a record."""
     record = api.evaluate(
-        onnx=take_onnx(given),
+        model_options=take_model_options(given),
         dataset=dataset,
         plugins=registry,
         reporter=Reporter(),

@@ -7,7 +7,7 @@ import click
 
 from segbench import api
 from segbench.cli import options
-from segbench.cli.sources import source_options, take_onnx
+from segbench.cli.sources import source_options, take_model_options
 from segbench.cli.terminal import echo
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -49,8 +49,10 @@ def export(registry: Registry, output: Path, **given: Any) -> None:
     must be equal but for rounding, in INT8 they may not plainly disagree on calibration frames.
     For an engine the ONNX graph that it is built from is compared.
     """
-    onnx = take_onnx(given)
-    written = api.export(output=output, onnx=onnx, plugins=registry, reporter=Reporter(), **given)
+    described = take_model_options(given)
+    written = api.export(
+        output=output, model_options=described, plugins=registry, reporter=Reporter(), **given
+    )
     share = written.file / written.weights
     agreement = written.agreement
     equal = "" if agreement is None else f" in {agreement:.1%} of pixels"

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from segbench import api
 from segbench.cli import options
-from segbench.cli.sources import onnx_options, take_onnx
+from segbench.cli.sources import model_options, take_model_options
 from segbench.cli.terminal import Console, echo
 from segbench.errors import MeasurementError
 from segbench.latency.timing import PHASES, SCENARIOS, SCOPES
@@ -51,7 +51,7 @@ from segbench.records.record import Record
     metavar="FILE",
     help="Weights of --network for the classes of --dataset. Default: random.",
 )
-@onnx_options
+@model_options
 @click.option(
     "--decoder", type=click.Choice(["bilinear", "transposed"]), help="FCN8s only, random weights."
 )
@@ -107,10 +107,10 @@ def latency(registry: Registry, **given: Any) -> None:
     INT8 runtimes are measured together with their FP16 counterpart. Several sizes or batch
     sizes are measured one after the other, each on all runtimes.
     """
-    onnx = take_onnx(given)
+    described = take_model_options(given)
     try:
         records = api.measure(
-            onnx=onnx, plugins=registry, reporter=Reporter(), argv=sys.argv, **given
+            model_options=described, plugins=registry, reporter=Reporter(), argv=sys.argv, **given
         )
     except MeasurementError as error:
         print_latencies(error.records)

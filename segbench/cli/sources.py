@@ -1,4 +1,4 @@
-"""The options that name a trained network: a checkpoint, a file of weights, or an ONNX file."""
+"""The options that name a trained network: a checkpoint, a file of weights, or a model file."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segbench.cli.options import FC, calibration_frames, data_root, device, keep_float
-from segbench.inference.onnx_file import ORDERS, Numbers, OnnxOptions
 from segbench.plugins import Registry
+from segbench.types import CLASS_ORDERS, ModelOptions, Numbers
 
 if TYPE_CHECKING:
     from segbench.inference.sources import Source
 
 FILE = click.Path(path_type=Path)
 SOURCES = ("checkpoint", "network", "weights", "model")
-ONNX = tuple(each.name for each in fields(OnnxOptions))
+OF_MODEL = tuple(f"model_{each.name}" for each in fields(ModelOptions))
+"""The names of the parameters that describe a file of --model."""
 
 
 class ThreeNumbers(click.ParamType):
@@ -54,27 +55,27 @@ class PositiveNumber(click.ParamType):
 
 
 def source_options(command: FC) -> FC:
-    """--checkpoint, --network with --weights, and --model with what an ONNX file leaves unsaid."""
-    return _with(onnx_options(command), NETWORK_OPTIONS)
+    """--checkpoint, --network with --weights, and --model with what its file leaves unsaid."""
+    return _with(model_options(command), NETWORK_OPTIONS)
 
 
-def onnx_options(command: FC) -> FC:
-    """--model, and what an ONNX file leaves unsaid."""
-    return _with(command, ONNX_OPTIONS)
+def model_options(command: FC) -> FC:
+    """--model, and what its file leaves unsaid."""
+    return _with(command, MODEL_OPTIONS)
 
 
-def take_onnx(given: dict[str, Any]) -> OnnxOptions:
-    """The options of ONNX files out of ``given``, which loses them."""
-    return OnnxOptions(**{name: given.pop(f"onnx_{name}") for name in ONNX})
+def take_model_options(given: dict[str, Any]) -> ModelOptions:
+    """The options of model files out of ``given``, which loses them."""
+    return ModelOptions(**{name.removeprefix("model_"): given.pop(name) for name in OF_MODEL})
 
 
 def take_source(given: dict[str, Any], registry: Registry, dataset: str | None) -> "Source":
     """The one network that is named; ``given`` loses the options that name it."""
     from segbench.inference.sources import chosen_source
 
-    onnx = take_onnx(given)
+    described = take_model_options(given)
     named = {name: given.pop(name) for name in SOURCES}
-    return chosen_source(registry, dataset, onnx=onnx, **named)
+    return chosen_source(registry, dataset, model_options=described, **named)
 
 
 def engine_options(command: FC) -> FC:
@@ -86,7 +87,8 @@ def take_engine(given: dict[str, Any], registry: Registry) -> dict[str, Any]:
     """The runtime and the network that ``given`` names, which loses these options."""
     from segbench.inference.sources import default_runtime
 
-    runtime = registry.runtime(given.pop("runtime_name") or default_runtime(given["model"]))
+    name = given.pop("runtime_name") or default_runtime(registry, given["model"])
+    runtime = registry.runtime(name)
     source = take_source(given, registry, given.pop("dataset_name"))
     return {"runtime": runtime, "checkpoint": source}
 
@@ -109,8 +111,8 @@ def _with(command: FC, options: Sequence[Callable[[Any], Any]]) -> FC:
     return command
 
 
-def _onnx(name: str, option: str, **settings: Any) -> Callable[[FC], FC]:
-    return click.option(option, f"onnx_{name}", **settings)
+def _of_model(name: str, option: str, **settings: Any) -> Callable[[FC], FC]:
+    return click.option(option, f"model_{name}", **settings)
 
 
 NETWORK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -128,35 +130,42 @@ ENGINE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     calibration_frames,
     keep_float,
 )
-ONNX_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--model", type=FILE, metavar="FILE.onnx", help="An ONNX file of your own."),
-    _onnx(
+MODEL_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--model",
+        type=FILE,
+        metavar="FILE.onnx",
+        help="An ONNX file of your own, or one of a format that another plugin loads.",
+    ),
+    _of_model(
         "mean",
         "--mean",
         type=ThreeNumbers(),
-        help="ONNX: the file takes (RGB in 0..255 * scale - mean) / std. Default: its metadata's, "
-        "else ImageNet's.",
+        help="--model: the file takes (RGB in 0..255 * scale - mean) / std. Default: its "
+        "metadata's, else ImageNet's.",
     ),
-    _onnx("std", "--std", type=ThreeNumbers(), help="ONNX: see --mean."),
-    _onnx("scale", "--scale", type=PositiveNumber(), help="ONNX: see --mean. 1/255, or 1."),
-    _onnx(
+    _of_model("std", "--std", type=ThreeNumbers(), help="--model: see --mean."),
+    _of_model("scale", "--scale", type=PositiveNumber(), help="--model: see --mean. 1/255, or 1."),
+    _of_model(
         "channels",
         "--channels",
         type=click.Choice(["rgb", "bgr"]),
-        help="ONNX: order of the channels.  [default: rgb]",
+        help="--model: order of the channels.  [default: rgb]",
     ),
-    _onnx(
+    _of_model(
         "layout",
         "--layout",
         type=click.Choice(["nchw", "nhwc"]),
-        help="ONNX: layout of the images. Default: as the graph has three channels.",
+        help="--model: layout of the images. Default: as the file has three channels.",
     ),
-    _onnx(
+    _of_model(
         "class_order",
         "--class-order",
-        metavar="|".join((*ORDERS, "FILE")),
-        help="ONNX: which output is which class; FILE names one a line. Default: by names in the "
-        "metadata, else by their number.",
+        metavar="|".join((*CLASS_ORDERS, "FILE")),
+        help="--model: which output is which class; FILE names one a line. Default: by names in "
+        "the metadata, else by their number.",
     ),
-    _onnx("output", "--model-output", metavar="NAME", help="ONNX: the output, where several fit."),
+    _of_model(
+        "output", "--model-output", metavar="NAME", help="--model: the output, where several fit."
+    ),
 )

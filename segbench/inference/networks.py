@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError
 from segbench.plugins import Registry
-from segbench.types import Backbone, InputConvention, Network, Size
+from segbench.types import Backbone, FileNetwork, InputConvention, ModelFormat, Network, Size
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,25 +39,19 @@ class FCN8sNetwork(Network):
         return self.backbone
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileNetwork(Network):
-    """The network of an ONNX file, which no plugin offers; ``notes`` say what was assumed of it."""
-
-    notes: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True)
 class LoadedNetwork:
     """A network with its weights, trained or random, and the size of its input.
 
     ``config`` says what it was trained as. ``sha256`` is that of the file of its weights, None
-    where they are random.
+    where they are random. ``format`` is that of a model file, None for a plugin's network.
     """
 
     model: "SegmentationModel"
     size: Size
     config: dict[str, Any]
     sha256: str | None = None
+    format: ModelFormat | None = None
 
     @property
     def trained(self) -> bool:
@@ -68,13 +62,13 @@ class LoadedNetwork:
     def notes(self) -> tuple[str, ...]:
         """What a user should know of how it was loaded."""
         network = self.model.network
-        return network.notes if isinstance(network, FileNetwork) else ()
+        notes = network.notes if isinstance(network, FileNetwork) else ()
+        return tuple(f"{network.name}: {note}" for note in notes)
 
     @property
-    def plugins(self) -> "tuple[Network | Backbone, ...]":
-        """The item of a plugin that it comes from; none for an ONNX file."""
-        network = self.model.network
-        return () if isinstance(network, FileNetwork) else (network.plugin,)
+    def plugin(self) -> Network | Backbone | ModelFormat:
+        """The item of a plugin that it comes from."""
+        return self.format or self.model.network.plugin
 
 
 def fcn8s_on(backbone: Backbone, decoder: str = "bilinear") -> FCN8sNetwork:

@@ -17,7 +17,7 @@ from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup,
 class EngineOptions:
     """Which network runs where; ``data_root`` and what follows it is for INT8.
 
-    The network is that of a ``checkpoint``, a named one with a file of weights, or an ONNX file.
+    The network is that of a ``checkpoint``, a named one with a file of weights, or a model file.
     ``size`` None is what it was trained at, ``calibration_frames`` None are 128.
     """
 

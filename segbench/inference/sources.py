@@ -1,13 +1,12 @@
-"""Where a trained network comes from: a checkpoint, a file of weights, or an ONNX file."""
+"""Where a trained network comes from: a checkpoint, a file of weights, or a model file."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.errors import OptionError, SegbenchError
-from segbench.inference.networks import FileNetwork, LoadedNetwork
-from segbench.inference.onnx_file import OnnxFile, OnnxOptions
-from segbench.types import Dataset, Network, Runtime, Size
+from segbench.inference.networks import LoadedNetwork
+from segbench.types import Dataset, ModelFile, ModelOptions, Network, Runtime, Size
 
 if TYPE_CHECKING:
     from segbench.plugins import Registry
@@ -22,7 +21,7 @@ class NetworkWeights:
     dataset: Dataset
 
 
-Source = Path | NetworkWeights | OnnxFile
+Source = Path | NetworkWeights | ModelFile
 """A path is that of a checkpoint, or of a run's folder."""
 
 
@@ -33,17 +32,17 @@ def chosen_source(
     network: str | None = None,
     weights: Path | None = None,
     model: Path | None = None,
-    onnx: OnnxOptions | None = None,
+    model_options: ModelOptions | None = None,
 ) -> Source:
     """The one source that is named; OptionError for none, for two, and for half of one.
 
-    ``dataset`` names the classes of ``weights`` and of the ONNX file ``model``.
+    ``dataset`` names the classes of ``weights`` and of the file ``model``.
     """
     if sum(map(bool, (checkpoint, network or weights, model))) != 1 or (
         bool(network) != bool(weights)
     ):
         raise OptionError("Give --checkpoint, or --network with --weights, or --model.")
-    check_onnx(model, onnx)
+    check_options(model, model_options)
     if checkpoint:
         return checkpoint
     if dataset is None:
@@ -51,18 +50,19 @@ def chosen_source(
     if network and weights:
         return NetworkWeights(registry.network(network), weights, registry.dataset(dataset))
     assert model
-    return OnnxFile(model, registry.dataset(dataset), onnx or OnnxOptions())
+    registry.model_format(model)  # PluginError before anything takes time
+    return ModelFile(model, registry.dataset(dataset), model_options or ModelOptions())
 
 
-def check_onnx(model: Path | None, onnx: OnnxOptions | None) -> None:
-    """Raise OptionError for options of ONNX files where there is none."""
-    if model is None and onnx not in (None, OnnxOptions()):
-        raise OptionError("--mean to --model-output describe an ONNX file; give --model too.")
+def check_options(model: Path | None, options: ModelOptions | None) -> None:
+    """Raise OptionError for options of model files where there is none."""
+    if model is None and options not in (None, ModelOptions()):
+        raise OptionError("--mean to --model-output describe a model file; give --model too.")
 
 
-def default_runtime(model: Path | None) -> str:
-    """PyTorch in FP32, or for an ONNX file the engine that loads it as it is."""
-    return "onnx" if model else "eager"
+def default_runtime(registry: "Registry", model: Path | None) -> str:
+    """PyTorch in FP32, or the one that the format of the file ``model`` names."""
+    return registry.model_format(model).runtime if model else "eager"
 
 
 def source_file(source: Source) -> Path:
@@ -72,7 +72,7 @@ def source_file(source: Source) -> Path:
     if isinstance(source, Path):
         return checkpoint_file(source)
     path, option = (
-        (source.path, "--model") if isinstance(source, OnnxFile) else (source.weights, "--weights")
+        (source.path, "--model") if isinstance(source, ModelFile) else (source.weights, "--weights")
     )
     if not path.is_file():
         raise SegbenchError(f"There is no file {path}; give {option} one that exists.")
@@ -88,17 +88,37 @@ def load_source(source: Source, registry: "Registry", size: Size | None = None) 
     """The network at ``size``, by default the one that it was trained at or is made for."""
     from segbench.inference.checkpoint import load_checkpoint, load_weights
 
-    if isinstance(source, OnnxFile):
-        from segbench.inference.onnx_file import load_onnx
-
-        return load_onnx(source, size)
+    if isinstance(source, ModelFile):
+        return load_model_file(source, registry, size)
     if isinstance(source, NetworkWeights):
         return load_weights(source.network, source.weights, source.dataset, size)
     return load_checkpoint(source, registry, size)
 
 
+def load_model_file(
+    file: ModelFile, registry: "Registry", size: Size | None = None
+) -> LoadedNetwork:
+    """The file's network at ``size``, by default its own; SegbenchError where it does not fit."""
+    from segbench.inference.weights import file_sha256
+    from segbench.model import SegmentationModel
+
+    path, kind = source_file(file), registry.model_format(file.path)
+    network = kind.load(file, size)
+    sha256 = file_sha256(path)
+    config = {
+        "dataset": file.dataset.name,
+        **network.config,
+        "weights": f"{path.name}@{sha256[:12]}",
+        **network.details,
+    }
+    model = SegmentationModel(network, len(file.dataset.classes)).eval()
+    return LoadedNetwork(model, network.size, config, sha256, kind)
+
+
 def check_loads(runtime: Runtime, network: LoadedNetwork, registry: "Registry") -> None:
-    """Raise SegbenchError where the network is an ONNX file and the runtime loads none."""
-    if isinstance(network.model.network, FileNetwork) and not runtime.loads_onnx:
-        able = ", ".join(each.name for each in registry.runtimes if each.loads_onnx)
-        raise SegbenchError(f"The runtime {runtime.name!r} runs no ONNX files; these do: {able}.")
+    """Raise SegbenchError where the runtime does not take model files of the network's format."""
+    if (kind := network.format) and not kind.runs_on(runtime):
+        able = ", ".join(each.name for each in registry.runtimes if kind.runs_on(each))
+        raise SegbenchError(
+            f"The runtime {runtime.name!r} runs no {kind.suffixes[0]} files; these do: {able}."
+        )

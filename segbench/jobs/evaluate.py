@@ -14,7 +14,6 @@ from segbench.errors import memory_may_be_short
 from segbench.files import check_writable
 from segbench.inference.calibration import summarise
 from segbench.inference.networks import LoadedNetwork
-from segbench.inference.onnx_file import OnnxFile, load_onnx
 from segbench.inference.opened import (
     EngineOptions,
     Opened,
@@ -22,13 +21,17 @@ from segbench.inference.opened import (
     load_network,
     open_network,
 )
-from segbench.jobs.onnx_doubts import FRAMES, LOW, likely_mistakes
+from segbench.inference.sources import load_model_file
 from segbench.latency.group import REFERENCE
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
 from segbench.records.record import Record, write_record
-from segbench.types import Dataset, Frame, Setup, Size
+from segbench.types import Dataset, Frame, ModelFile, Setup, Size
+
+LOW = 0.3
+"""Below it the mIoU of a model file, a trained network, is looked into, on a few frames."""
+FRAMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,29 +54,34 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
     network = load_network(options, registry, reporter)
     opened, frames = open_to_score(network, options, registry, reporter)
     record, arrays = score(opened, frames, options, started, registry, reporter)
-    if isinstance(options.checkpoint, OnnxFile) and (record.metrics["miou"] or 0) < LOW:
+    if isinstance(options.checkpoint, ModelFile) and (record.metrics["miou"] or 0) < LOW:
         _doubt(options.checkpoint, network.size, frames, options, registry, reporter)
     return write_record(record, options.results, arrays)
 
 
 def _doubt(
-    file: OnnxFile,
+    file: ModelFile,
     size: Size,
     frames: Sequence[Frame],
     options: EvaluateOptions,
     registry: Registry,
     reporter: Reporter,
 ) -> None:
-    """Say which other input or class order scores better on a few frames, in FP32."""
+    """Say which other options of the file score better on a few frames, in FP32."""
     from segbench.inference.evaluate import evaluate
 
-    def miou(each: OnnxFile) -> float:
-        session = registry.runtime(REFERENCE).open(load_onnx(each, size).model, Setup(size))
+    def miou(each: ModelFile) -> float:
+        network = load_model_file(each, registry, size)
+        session = registry.runtime(REFERENCE).open(network.model, Setup(size))
         few = evaluate(session, options.dataset, frames[:FRAMES], size, options.label_scale)
         found: float = few.summary["miou"] or 0.0
         return found
 
-    reporter.say(f"Warning: {file.path.name} scores low: {likely_mistakes(file, size, miou)}.")
+    if mistakes := registry.model_format(file.path).mistakes:
+        reporter.say(
+            f"Warning: {file.path.name} scores low: on {FRAMES} frames its mIoU is "
+            f"{mistakes(file, size, miou)}."
+        )
 
 
 def open_to_score(
@@ -136,7 +144,7 @@ def score(
             started=started,
             argv=options.argv,
             registry=registry,
-            plugins=[*network.plugins, dataset, runtime],
+            plugins=[network.plugin, dataset, runtime],
             engine=session.engine,
             dataset_fingerprint=fingerprint(frames, reporter),
         )

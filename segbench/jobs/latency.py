@@ -12,9 +12,13 @@ from segbench.errors import OptionError, SegbenchError, sentence
 from segbench.files import check_writable
 from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
 from segbench.inference.networks import LoadedNetwork, chosen_network, random_network
-from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
 from segbench.inference.opened import check_machine, check_runtime
-from segbench.inference.sources import check_loads, check_onnx, default_runtime
+from segbench.inference.sources import (
+    check_loads,
+    check_options,
+    default_runtime,
+    load_model_file,
+)
 from segbench.inference.weights import weights_file
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import REFERENCE, Measured, Protocol, measure_group
@@ -23,7 +27,7 @@ from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import write_record
 from segbench.text import by
-from segbench.types import Runtime, Size
+from segbench.types import ModelFile, ModelFormat, ModelOptions, Runtime, Size
 from segbench.workers.own_process import in_own_process
 
 ALL = "all"
@@ -34,11 +38,11 @@ PROTOCOL = {each.name for each in fields(Protocol)}
 class LatencyOptions:
     """What ``segbench latency`` was asked for, by name, so that another process can do it too.
 
-    Networks are a ``checkpoint``, a network with ``weights`` or an ONNX file ``model`` (with its
-    options ``onnx``) for a dataset, or ``networks`` and FCN8s on ``backbones`` with random
-    weights. ``runtimes`` are eager, or onnx for an ONNX file, unless named. Each network is
-    measured at each of ``sizes`` (None is its own) and ``batch_sizes``. With ``isolate`` each
-    runtime has a process of its own; there ``baseline`` is the record of the first.
+    Networks are a ``checkpoint``, a network with ``weights`` or a file ``model`` (with its
+    ``model_options``) for a dataset, or ``networks`` and FCN8s on ``backbones`` with random
+    weights. ``runtimes`` are eager, or that of the model file's format, unless named. Each
+    network is measured at each of ``sizes`` (None is its own) and ``batch_sizes``. With ``isolate``
+    each runtime has a process of its own; there ``baseline`` is the record of the first.
     """
 
     runtimes: tuple[str, ...]
@@ -49,7 +53,7 @@ class LatencyOptions:
     checkpoint: Path | None = None
     weights: Path | None = None
     model: Path | None = None
-    onnx: OnnxOptions = field(default_factory=OnnxOptions)
+    model_options: ModelOptions = field(default_factory=ModelOptions)
     sizes: tuple[Size | None, ...] = (None,)
     batch_sizes: tuple[int, ...] = (1,)
     protocol: Protocol = field(default_factory=Protocol)
@@ -139,16 +143,19 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
 
 
 def named_runtimes(
-    names: Sequence[str], device: str, registry: Registry, for_onnx: bool = False
+    names: Sequence[str],
+    device: str,
+    registry: Registry,
+    model_format: ModelFormat | None = None,
 ) -> tuple[str, ...]:
     """Each name once; "all" stands for every runtime that runs here, eager first.
 
-    With ``for_onnx`` these are only those that run a user's ONNX file.
+    With a ``model_format`` these are only those that take files of it.
     """
     chosen: list[str] = []
     for name in names:
         if name == ALL:
-            able = [each for each in registry.runtimes if each.loads_onnx or not for_onnx]
+            able = [r for r in registry.runtimes if not model_format or model_format.runs_on(r)]
             usable = [each.name for each in able if runs_here(each, device, registry)]
             chosen += sorted(usable, key=lambda each: each != REFERENCE)
         else:
@@ -190,7 +197,7 @@ def runs_here(runtime: Runtime, device: str, registry: Registry) -> bool:
 def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
     """The options with every runtime and network by name; SegbenchError where they cannot be."""
     others = (options.backbones, options.networks, options.weights, options.decoder)
-    check_onnx(options.model, options.onnx)
+    check_options(options.model, options.model_options)
     if options.model and (options.checkpoint or any(others)):
         raise OptionError("--model is a network of its own; name no other beside it.")
     if options.model and not options.dataset:
@@ -211,8 +218,9 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
     for name in options.backbones:
         registry.backbone(name)
     device, keep_float = options.protocol.device, options.protocol.keep_float
-    wanted = options.runtimes or (default_runtime(options.model),)
-    named = named_runtimes(wanted, device, registry, for_onnx=bool(options.model))
+    wanted = options.runtimes or (default_runtime(registry, options.model),)
+    model_format = registry.model_format(options.model) if options.model else None
+    named = named_runtimes(wanted, device, registry, model_format)
     names = with_fp16(named, device, registry)
     check_keep_float(names, keep_float, registry)
     return replace(options, runtimes=names)
@@ -269,7 +277,7 @@ def _measure(
                 started,
                 options.argv,
                 registry,
-                plugins=[*network.plugins, each.warm.runtime],
+                plugins=[network.plugin, each.warm.runtime],
                 engine=each.warm.session.engine,
             ),
         )
@@ -286,8 +294,9 @@ def _load(options: LatencyOptions, registry: Registry) -> LoadedNetwork:
     if options.checkpoint is not None:
         return load_checkpoint(options.checkpoint, registry, size)
     if options.model is not None:
-        file = OnnxFile(options.model, registry.dataset(options.dataset or ""), options.onnx)
-        return load_onnx(file, size)
+        dataset = registry.dataset(options.dataset or "")
+        file = ModelFile(options.model, dataset, options.model_options)
+        return load_model_file(file, registry, size)
     if options.networks:
         network = chosen_network(registry, options.networks[0])
     else:

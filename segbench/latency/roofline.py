@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from segbench.latency.peaks import best_seconds
-from segbench.types import Peak, Size
+from segbench.types import CountsWork, Peak, Size
 
 if TYPE_CHECKING:
     import torch
@@ -82,10 +82,8 @@ def work_of(model: "nn.Module", size: Size, batch_size: int) -> Work:
     from torch import nn
     from torch.utils.flop_counter import FlopCounterMode
 
-    from segbench.inference.onnx_network import OnnxNetwork
-
-    if isinstance(net := getattr(model, "net", None), OnnxNetwork):
-        return Work(*net.work(batch_size, size))
+    if isinstance(net := getattr(model, "net", None), CountsWork):
+        return Work(*net.count_work(batch_size, size))
 
     values = 0
 

@@ -19,11 +19,21 @@ from segbench.types.dataset import (
     Submittable,
     Tabular,
 )
+from segbench.types.model_format import (
+    CLASS_ORDERS,
+    CountsWork,
+    FileNetwork,
+    ModelFile,
+    ModelFormat,
+    ModelOptions,
+    Numbers,
+)
 from segbench.types.recipe import MODERN, ORIGINAL, Augmentation, Recipe
 from segbench.types.runtime import Calibration, Description, Peak, Runtime, Session, Setup
 from segbench.types.tracker import TrackedRun, TrackedTraining, Tracker
 
 __all__ = [
+    "CLASS_ORDERS",
     "IGNORED",
     "MODERN",
     "ORIGINAL",
@@ -38,15 +48,21 @@ __all__ = [
     "Command",
     "Configurable",
     "Counts",
+    "CountsWork",
     "Dataset",
     "DescribedDataset",
     "Description",
     "Doubtful",
     "Encoder",
+    "FileNetwork",
     "Frame",
     "Image",
     "InputConvention",
+    "ModelFile",
+    "ModelFormat",
+    "ModelOptions",
     "Network",
+    "Numbers",
     "Peak",
     "Recipe",
     "Runtime",

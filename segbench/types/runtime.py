@@ -133,9 +133,8 @@ class Runtime:
     ``export_suffixes`` the endings that its files may have. ``fp16`` names the runtime that
     ``segbench latency`` measures beside this one, as INT8 has to be faster than FP16. ``peak``
     measures the engine's own kernels with the threads and on the device of the setup; without it
-    the roofline is FP32's in PyTorch. ``loads_onnx`` says that it starts from an ONNX graph, so
-    that it runs a user's ONNX file too. An entry of ``requires`` may name alternatives
-    ("onnxruntime-gpu|onnxruntime").
+    the roofline is FP32's in PyTorch. ``loads`` names the formats of model files ("onnx") that it
+    runs. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str
@@ -150,5 +149,5 @@ class Runtime:
     export_suffixes: tuple[str, ...] = (".onnx",)
     fp16: str | None = None
     peak: Callable[[Setup], Peak] | None = None
-    loads_onnx: bool = False
+    loads: tuple[str, ...] = ()
     precision: Arithmetic = "fp32"

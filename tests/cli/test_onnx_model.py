@@ -30,6 +30,7 @@ REGISTRY = Registry.of(
     runtimes=[*segbench_runtimes(), *onnx_runtimes.segbench_runtimes()],
     networks=[Network(name="pointwise", summary="Two convolutions", build=pointwise)],
     commands=[*segbench_commands(), *onnx_runtimes.segbench_commands()],
+    model_formats=onnx_runtimes.segbench_model_formats(),
 )
 MODEL = ("--model", "net.onnx", "--scale", "1/255", "--dataset", "tiny")
 WEIGHTS = ("--network", "pointwise", "--weights", "w.safetensors", "--dataset", "tiny")
@@ -126,6 +127,8 @@ def test_an_exported_file_says_all_that_it_takes() -> None:
         (("latency", *MODEL, "--runtime", "eager"), 1),
         (("export", *MODEL, "--output", "out.onnx", "--dynamic"), 1),
         (("evaluate", "--model", "missing.onnx", "--dataset", "tiny"), 1),
+        (("evaluate", "--model", "net.tflite", "--dataset", "tiny"), 1),
+        (("latency", "--model", "net", "--dataset", "tiny"), 1),
     ],
 )
 def test_what_does_not_go_together_is_refused(arguments: tuple[str, ...], code: int) -> None:
@@ -133,3 +136,19 @@ def test_what_does_not_go_together_is_refused(arguments: tuple[str, ...], code: 
     assert result.exit_code == code, result.output
     assert not isinstance(result.exception, AssertionError | AttributeError | TypeError)
     assert len(result.output.splitlines()[-1].split(". ")) == 1
+
+
+@pytest.mark.parametrize("command", ["evaluate", "latency", "export"])
+def test_a_file_of_no_known_format_is_refused_with_the_known_endings(command: str) -> None:
+    output = ("--output", "out.onnx") if command == "export" else ()
+    result = segbench(command, "--model", "net.tflite", "--dataset", "tiny", *output)
+    assert result.exit_code == 1
+    assert result.output.endswith(
+        "net.tflite has the ending of no model format; those known end in .onnx.\n"
+    )
+
+
+def test_a_runtime_that_loads_no_such_file_names_those_that_do() -> None:
+    result = segbench("evaluate", *MODEL, "--runtime", "eager")
+    able = ", ".join(each.name for each in onnx_runtimes.segbench_runtimes())
+    assert f"'eager' runs no .onnx files; these do: {able}." in result.output

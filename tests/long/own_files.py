@@ -9,16 +9,16 @@ import torch
 from segbench.analysis.rank import ranking
 from segbench.cache import cache_dir, keep, kept
 from segbench.inference.checkpoint import save_checkpoint
-from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
 from segbench.progress import Reporter
 from segbench.records import frame, index
 from segbench.training.optimizer import make_optimizer
 from segbench.training.state import STATE, Epoch, Job, Learner, load_state, save_state
 from segbench.training.tracking import RUNS, tracking
-from segbench.types import Tracker
+from segbench.types import ModelFile, ModelOptions, Tracker
 from segbench_plugins.commands.leaderboard.formats import as_csv
 from segbench_plugins.commands.suite.shop import Subject
 from segbench_plugins.datasets.folder.description import FILE, read_description
+from segbench_plugins.runtimes.onnx.file.load import load_onnx
 from segbench_plugins.trackers.tensorboard import FOLDER, TensorBoardRun
 from tests.long.mutate import Format
 from tests.onnx_files import nearest_color
@@ -110,8 +110,8 @@ def order_written(path: Path) -> None:
 
 
 def order_read(path: Path) -> None:
-    options = OnnxOptions(class_order=str(path))
-    load_onnx(OnnxFile(path.with_name("network.onnx"), tiny_dataset(), options), SIZE)
+    options = ModelOptions(class_order=str(path))
+    load_onnx(ModelFile(path.with_name("network.onnx"), tiny_dataset(), options), SIZE)
 
 
 def timing_written(path: Path) -> None:

@@ -29,7 +29,7 @@ from segbench.data.pictures import read_photo
 from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import load_checkpoint, save_checkpoint
 from segbench.inference.evaluate import network_logits
-from segbench.inference.onnx_file import OnnxFile, load_onnx
+from segbench.inference.sources import load_model_file
 from segbench.inference.weights import read_weights
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -37,7 +37,7 @@ from segbench.records.arrays import latency_samples, scored_frames
 from segbench.records.frame import frame_of
 from segbench.records.record import read_record, read_records
 from segbench.scoring.predictions import read_prediction
-from segbench.types import Description, Frame, Setup
+from segbench.types import Description, Frame, ModelFile, Setup
 from segbench_plugins.commands.compare.leaderboards import read_leaderboard
 from segbench_plugins.commands.compare.records import compare
 from segbench_plugins.commands.evaluate import evaluate
@@ -56,6 +56,7 @@ from segbench_plugins.runtimes.onnx.graph import export_onnx
 from segbench_plugins.runtimes.onnx.int8.network import remembered
 from segbench_plugins.runtimes.onnx.int8.report import LayerCost, Report, read_json, write_json
 from segbench_plugins.runtimes.onnx.metadata import read_description, write_description
+from segbench_plugins.runtimes.onnx.plugin import segbench_model_formats
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.long.mutate import Format, mutate
 from tests.long.own_files import OWN_FILES
@@ -74,7 +75,13 @@ LATENCY = RECORDS / "latency/20261124T182705Z-08161077dab9.json"
 INSTALLED = Registry.load()
 TINY = tiny_dataset()
 QUIET = Reporter(quiet=True)
-REGISTRY = Registry.of([tiny_backbone()], [TINY], segbench_runtimes(), commands=segbench_commands())
+REGISTRY = Registry.of(
+    [tiny_backbone()],
+    [TINY],
+    segbench_runtimes(),
+    commands=segbench_commands(),
+    model_formats=segbench_model_formats(),
+)
 
 
 def record_read(path: Path) -> None:
@@ -152,7 +159,7 @@ def label_read(path: Path) -> Any:
 
 
 def onnx_read(path: Path) -> None:
-    network = load_onnx(OnnxFile(path, TINY)).model
+    network = load_model_file(ModelFile(path, TINY), REGISTRY).model
     session = REGISTRY.runtime("eager").open(network, Setup(SIZE, device="cpu"))
     network_logits(session, np.zeros((*SIZE, 3), np.uint8), SIZE)
 

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import torch
 from torch import nn
 
 from segbench.cli import main
-from segbench.errors import DataError, MissingDeviceError
+from segbench.errors import DataError, MissingDeviceError, SegbenchError
 from segbench.latency import peaks
 from segbench.plugins import Item, Registry
 from segbench.testing import (
     check_backbone,
     check_command,
     check_dataset,
+    check_model_format,
     check_runtime,
     check_tracker,
 )
@@ -26,15 +28,20 @@ from segbench.types import (
     Backbone,
     Command,
     Dataset,
+    FileNetwork,
     InputConvention,
+    ModelFile,
+    ModelFormat,
     Peak,
     Runtime,
     Setup,
+    Size,
     Tracker,
 )
 from segbench_plugins.datasets.camvid.score import CamVid
 from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.runtimes.pytorch.session import TorchSession
+from tests.onnx_files import nearest_color
 from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
 from tests.trackers import offline_trackers
 
@@ -101,6 +108,11 @@ def test_runtime(runtime: Runtime) -> None:
             pytest.skip(error.message)
     precision = runtime.name.removesuffix("-signed").rpartition("-")[2]
     check_runtime(runtime, {"fp16": 1e-2, "bf16": 5e-2, "int8": 0.2}.get(precision, 1e-4))
+
+
+def test_model_format(tmp_path: Path) -> None:
+    path = nearest_color(tmp_path / "net.onnx")
+    check_model_format(REGISTRY.model_format(path), ModelFile(path, tiny_dataset()))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy
@@ -210,6 +222,54 @@ def test_a_faulty_backbone_is_noticed(change: dict[str, Any], message: str) -> N
     check_backbone(tiny_backbone())
     with pytest.raises(AssertionError, match=message):
         check_backbone(replace(tiny_backbone(), **change))
+
+
+def pointwise(file: ModelFile, size: Size | None, classes: int = 11) -> FileNetwork:
+    """A format of one file: "weights"."""
+    if file.path.read_text() != "weights":
+        raise SegbenchError(f"{file.path} does not say weights.")
+
+    def build(_: int, convention: InputConvention) -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Conv2d(3, classes, 1)
+
+    return FileNetwork(name=file.path.name, summary="A file", build=build, size=size or (8, 8))
+
+
+def unseeded(file: ModelFile, size: Size | None) -> FileNetwork:
+    network = pointwise(file, size)
+    return replace(network, build=lambda classes, convention: nn.Conv2d(3, classes, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "My Format"}, "'My Format'"),
+        ({"suffixes": ("txt",)}, "'txt'"),
+        ({"suffixes": (".net",)}, "'.txt'"),
+        ({"load": partial(pointwise, classes=3)}, r"\(1, 3, 8, 8\)"),
+        ({"load": unseeded}, "determine"),
+    ],
+)
+def test_a_faulty_format_is_noticed(change: dict[str, Any], message: str, tmp_path: Path) -> None:
+    file = ModelFile(tmp_path / "a.txt", tiny_dataset())
+    file.path.write_text("weights")
+    good = ModelFormat("text", "Text", (".txt",), load=pointwise, runtime="eager")
+    check_model_format(good, file)
+    with pytest.raises(AssertionError, match=message):
+        check_model_format(replace(good, **change), file)
+
+
+def test_a_format_that_loads_noise_is_noticed(tmp_path: Path) -> None:
+    file = ModelFile(tmp_path / "a.txt", tiny_dataset())
+    file.path.write_text("weights")
+
+    def load(each: ModelFile, size: Size | None) -> FileNetwork:
+        return pointwise(replace(each, path=file.path), size)
+
+    loose = ModelFormat("text", "Text", (".txt",), load=load, runtime="eager")
+    with pytest.raises(AssertionError, match="noise"):
+        check_model_format(loose, file)
 
 
 class ScoresNothing(CamVid):

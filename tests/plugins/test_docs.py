@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import PIL.Image
 import pytest
+import torch
 from click.testing import CliRunner
 
 from segbench import hookspecs
 from segbench.cli import main
 from segbench.plugins import HOOKS, Registry
+from segbench.records.record import read_record
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r'^```\w+ title="(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL))
@@ -61,6 +64,7 @@ def test_the_documented_plugins_are_listed_as_usable(installed: Path) -> None:
         ("backbone", "resnet18", "1.0", "usable"),
         ("command", "frames", "1.0", "usable"),
         ("dataset", "drives", "1.0", "usable"),
+        ("model format", "pt2", "1.0", "usable"),
         ("network", "strided", "1.0", "usable"),
         ("runtime", "eager-fp64", "1.0", "usable"),
         ("tracker", "lines", "1.0", "usable"),
@@ -73,6 +77,31 @@ def test_the_documented_backbone_passes_its_test(its_tests: ModuleType) -> None:
 
 def test_the_documented_dataset_passes_its_test(its_tests: ModuleType, tmp_path: Path) -> None:
     its_tests.test_dataset(tmp_path)
+
+
+def test_the_documented_format_passes_its_test(its_tests: ModuleType, tmp_path: Path) -> None:
+    its_tests.test_model_format(tmp_path)
+
+
+def test_a_file_of_the_documented_format_is_scored(installed: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(3, 3, 1)
+    program = torch.export.export(network, (torch.zeros(1, 3, 32, 64),))
+    torch.export.save(program, tmp_path / "net.pt2")
+    folder = tmp_path / "drives"
+    for split in ("train", "val"):
+        (folder / split).mkdir(parents=True)
+        image = PIL.Image.effect_noise((64, 32), 80)
+        image.convert("RGB").save(folder / split / f"{split}-1.jpg")
+        image.point(lambda level: level % 3).save(folder / split / f"{split}-1.png")
+    model = ["--model", str(tmp_path / "net.pt2"), "--dataset", "drives"]
+    results = ["--data-root", str(tmp_path), "--results", str(tmp_path / "results")]
+    done = CliRunner().invoke(main, ["evaluate", *model, *results, "--device", "cpu"])
+    assert done.exit_code == 0, done.output
+    (path,) = tmp_path.glob("results/evaluate/*.json")
+    record = read_record(path)
+    assert (record.config["network"], record.config["runtime"]) == ("net.pt2", "eager")
+    assert record.provenance["plugins"]["pt2"] == "segbench-scenes 1.0"
 
 
 def test_the_documented_network_passes_its_test(its_tests: ModuleType) -> None:

@@ -32,6 +32,7 @@ SAID: dict[str, Any] = {"name": "My Town", "classes": CLASSES, "ignored": [255, 
 REGISTRY = Registry.of(
     datasets=segbench_datasets(),  # type: ignore[arg-type]
     runtimes=[*segbench_runtimes(), *onnx_runtimes.segbench_runtimes()],
+    model_formats=onnx_runtimes.segbench_model_formats(),
     commands=segbench_commands(),
 )
 

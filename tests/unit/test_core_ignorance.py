@@ -14,7 +14,7 @@ FILES = [path for path in CORE.rglob("*") if path.suffix not in (".pyc", "") and
     "name",
     [
         *("cityscapes", "kitti", "camvid"),
-        *("openvino", "tensorrt", "torch.onnx", "quantize-report"),
+        *("openvino", "tensorrt", "torch.onnx", "import onnx", "quantize-report"),
         *("mlflow", "wandb", "tensorboard"),
         *("import av\n", "import ray", "segbench predict", "segbench video", "segbench report"),
         *("segbench submit", "segbench compare", "segbench suite"),

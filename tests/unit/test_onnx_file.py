@@ -12,23 +12,27 @@ from onnx import TensorProto, helper
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import LoadedNetwork
-from segbench.inference.onnx_file import OnnxFile, OnnxOptions, load_onnx
-from segbench.jobs.onnx_doubts import likely_mistakes
+from segbench.inference.sources import load_model_file
 from segbench.latency.roofline import work_of
+from segbench.plugins import Registry
 from segbench.scoring.confusion import confusion_matrix, mean_iou
-from segbench.types import Calibration, Setup
+from segbench.types import Calibration, ModelFile, ModelOptions, Setup
+from segbench_plugins.runtimes.onnx.file.mistakes import likely_mistakes
 from segbench_plugins.runtimes.onnx.graph import export_onnx
 from segbench_plugins.runtimes.onnx.int8.network import export_quantized
+from segbench_plugins.runtimes.onnx.plugin import segbench_model_formats
 from segbench_plugins.runtimes.onnx.session import OnnxSession
 from tests.onnx_files import nearest_color
 from tests.tiny import CLASSES, PALETTE, SIZE, draw, tiny_dataset
 
 SCALED: dict[str, Any] = {"scale": 1 / 255}
 DATASET = tiny_dataset()
+REGISTRY = Registry.of(model_formats=segbench_model_formats())
 
 
 def load(path: Path, size: tuple[int, int] | None = None, **options: Any) -> LoadedNetwork:
-    return load_onnx(OnnxFile(path, DATASET, OnnxOptions(**{**SCALED, **options})), size)
+    file = ModelFile(path, DATASET, ModelOptions(**{**SCALED, **options}))
+    return load_model_file(file, REGISTRY, size)
 
 
 def predicted(network: LoadedNetwork) -> np.ndarray:
@@ -121,8 +125,8 @@ def test_label_ids_are_the_benchmarks(tmp_path: Path) -> None:
     benchmark = replace(DATASET.benchmark, ids=tuple(range(2, 13)))  # type: ignore[type-var]
     dataset = replace(DATASET, benchmark=benchmark)
     palette = ((0, 0, 0), (1, 1, 1), *PALETTE)
-    file = OnnxFile(nearest_color(tmp_path / "net.onnx", palette=palette), dataset)
-    network = load_onnx(replace(file, options=OnnxOptions(**SCALED)))
+    file = ModelFile(nearest_color(tmp_path / "net.onnx", palette=palette), dataset)
+    network = load_model_file(replace(file, options=ModelOptions(**SCALED)), REGISTRY)
     assert network.config["outputs"] == list(benchmark.ids)
     assert right(network) == 1.0
 
@@ -237,10 +241,10 @@ def test_work_is_counted_from_the_graph(tmp_path: Path) -> None:
 def test_a_mistake_is_named(
     tmp_path: Path, made: dict[str, Any], told: dict[str, Any], mistake: str
 ) -> None:
-    def score(file: OnnxFile) -> float:
-        matrix = confusion_matrix(truth(), predicted(load_onnx(file)), len(CLASSES))
+    def score(file: ModelFile) -> float:
+        matrix = confusion_matrix(truth(), predicted(load_model_file(file, REGISTRY)), len(CLASSES))
         return mean_iou(matrix) or 0.0
 
     path = nearest_color(tmp_path / "net.onnx", **made)
-    file = OnnxFile(path, DATASET, OnnxOptions(**{**SCALED, **told}))
+    file = ModelFile(path, DATASET, ModelOptions(**{**SCALED, **told}))
     assert mistake in likely_mistakes(file, SIZE, score)

@@ -15,12 +15,12 @@ from typing import Any
 
 import click
 
+from segbench.cli.sources import OF_MODEL
 from segbench.errors import SegbenchError, unknown_name
 from segbench.files import read_text
 from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.downloads import check_weights
 from segbench.inference.networks import chosen_network
-from segbench.inference.onnx_file import OnnxOptions
 from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions
 from segbench.jobs.latency import (
@@ -43,15 +43,15 @@ from .shop import Subject
 Table = Mapping[str, Any]
 
 OWN = ("results", "page", "reports", "exports")
-ONNX = {
+MODEL = {
     *("model", "mean", "std", "scale", "channels", "layout", "class-order", "model-output"),
 }
 LEFT_OUT = {
     "run": {"results", "checkpoint", "seeds", "resume", "force"},
-    "evaluate": {"results", "checkpoint", "network", "weights", *ONNX},
+    "evaluate": {"results", "checkpoint", "network", "weights", *MODEL},
     "latency": {
         *("results", "checkpoint", "network", "backbone", "decoder", "weights", "dataset"),
-        *("isolate", *ONNX),
+        *("isolate", *MODEL),
     },
 }
 """Options that are the suite's own affair."""
@@ -61,7 +61,6 @@ TOGETHER = {
     "latency": ("runtime", "keep-float"),
 }
 """Options whose list is one value; a list of any other is a job for each value."""
-OF_ONNX = ("model", *(f"onnx_{each.name}" for each in fields(OnnxOptions)))
 PUBLISHED = ("network", "weights", "dataset")
 """Keys of a [[checkpoint]] that was published as weights, in place of its path."""
 RECIPE = {each.name for each in fields(Recipe)}
@@ -252,7 +251,7 @@ class _Reader:
         return RunOptions(network, dataset, recipe, **given)
 
     def _evaluation(self, argv: Sequence[str], given: dict[str, Any]) -> EvaluateOptions:
-        for unused in ("network", "weights", *OF_ONNX):
+        for unused in ("network", "weights", "model", *OF_MODEL):
             given.pop(unused)
         dataset = self.registry.dataset(given.pop("dataset"))
         runtime = self.registry.runtime(given.pop("runtime") or REFERENCE)
@@ -265,7 +264,7 @@ class _Reader:
         names = named_runtimes(runtimes, given["device"], self.registry)
         names = with_fp16(names, given["device"], self.registry)
         check_keep_float(names, given["keep_float"], self.registry)
-        for unused in ("isolate", *OF_ONNX):
+        for unused in ("isolate", "model", *OF_MODEL):
             given.pop(unused)
         sizes = given["sizes"][:1] or (None,)
         return latency_options(

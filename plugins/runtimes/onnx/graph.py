@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.inference.agreement import Agreement, output_of
-from segbench.inference.onnx_network import OnnxNetwork
 from segbench.model import SegmentationModel
 from segbench.types import Setup
 
+from .file.network import OnnxNetwork
 from .session import OnnxSession
 
 OPSET = 20

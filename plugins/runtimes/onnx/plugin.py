@@ -1,13 +1,23 @@
 """ONNX Runtime: FP32, FP16, and INT8 in the profiles of CPUs and of TensorRT."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.files import scratch_folder
 from segbench.hookspecs import hookimpl
-from segbench.types import Command, Peak, Runtime, Session, Setup
+from segbench.types import (
+    Command,
+    FileNetwork,
+    ModelFile,
+    ModelFormat,
+    Peak,
+    Runtime,
+    Session,
+    Setup,
+    Size,
+)
 
 if TYPE_CHECKING:
     import click
@@ -115,6 +125,20 @@ def quantize_report() -> "click.Command":
     return quantize_report_command
 
 
+def load(file: ModelFile, size: Size | None = None) -> FileNetwork:
+    """The network of a user's ONNX file."""
+    from .file.load import load_onnx
+
+    return load_onnx(file, size)
+
+
+def mistakes(file: ModelFile, size: Size, score: Callable[[ModelFile], float]) -> str:
+    """Which other channels, normalisation or class order score better."""
+    from .file.mistakes import likely_mistakes
+
+    return likely_mistakes(file, size, score)
+
+
 @hookimpl
 def segbench_commands() -> Iterable[Command]:
     """``quantize-report``."""
@@ -122,6 +146,20 @@ def segbench_commands() -> Iterable[Command]:
         "quantize-report",
         "Show the noise and the mIoU lost of every layer in INT8.",
         quantize_report,
+        requires=REQUIRES,
+    )
+
+
+@hookimpl
+def segbench_model_formats() -> Iterable[ModelFormat]:
+    """``onnx``."""
+    yield ModelFormat(
+        name="onnx",
+        summary="ONNX files in FP32 with logits or class maps",
+        suffixes=(".onnx",),
+        load=load,
+        runtime="onnx",
+        mistakes=mistakes,
         requires=REQUIRES,
     )
 
@@ -139,7 +177,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export, precision),
             export_options=("dynamic",),
             peak=partial(peak, precision),
-            loads_onnx=True,
+            loads=("onnx",),
             precision=precision,
         )
     for name, (what, profile) in INT8.items():
@@ -153,6 +191,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export=partial(export_int8, profile),
             fp16="onnx-fp16",
             peak=partial(peak_int8, profile),
-            loads_onnx=True,
+            loads=("onnx",),
             precision="int8",
         )

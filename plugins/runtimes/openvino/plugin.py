@@ -70,7 +70,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
         open=open_fp32,
         requires=REQUIRES,
         peak=peak_fp32,
-        loads_onnx=True,
+        loads=("onnx",),
     )
     yield Runtime(
         name="openvino-int8",
@@ -80,6 +80,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
         calibrates=True,
         fp16="onnx-fp16",
         peak=peak_int8,
-        loads_onnx=True,
+        loads=("onnx",),
         precision="int8",
     )

@@ -113,6 +113,6 @@ def segbench_runtimes() -> Iterable[Runtime]:
             export_suffixes=(".engine", ".plan"),
             fp16="trt-fp16" if precision == "int8" else None,
             peak=partial(peak, precision),
-            loads_onnx=True,
+            loads=("onnx",),
             precision=precision,
         )

@@ -5,12 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from segbench.errors import SegbenchError
-from segbench.inference.onnx_file import IMAGENET, ORDERS, PLAIN, OnnxFile, load_onnx
-from segbench.types import Size
+from segbench.types import CLASS_ORDERS, ModelFile, Size
 
-LOW = 0.3
-"""Below it a trained network's mIoU is looked into."""
-FRAMES = 3
+from .load import IMAGENET, PLAIN, load_onnx
+
 BETTER = 0.05
 NORMALISATIONS = {
     "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --scale 1/255": IMAGENET,
@@ -18,11 +16,11 @@ NORMALISATIONS = {
     "--mean 1 --std 1 --scale 2/255": ((1.0, 1.0, 1.0), PLAIN[1], 2 / 255),
     "--mean 0 --std 1 --scale 1": PLAIN,
 }
-Score = Callable[[OnnxFile], float]
+Score = Callable[[ModelFile], float]
 
 
-def likely_mistakes(file: OnnxFile, size: Size, score: Score) -> str:
-    """A sentence on what scores better than what was said of ``file``.
+def likely_mistakes(file: ModelFile, size: Size, score: Score) -> str:
+    """How ``file`` scores as its owner said, and with what it scores better.
 
     Of channels, normalisation and class order the change that gains the most is made first, then
     the best of the others, until none gains anything.
@@ -40,29 +38,28 @@ def likely_mistakes(file: OnnxFile, size: Size, score: Score) -> str:
             break
         best, file, changed[kind] = found, other, option
         steps.append(f", {found:.3f} with {' '.join(changed.values())}")
-    where = f"on {FRAMES} frames its mIoU is {told:.3f} as told"
     worse = ", and no better with other channels, normalisations or class orders"
-    return where + ("".join(steps) or worse)
+    return f"{told:.3f} as told" + ("".join(steps) or worse)
 
 
-def _alternatives(file: OnnxFile, size: Size) -> Iterator[tuple[str, str, OnnxFile]]:
+def _alternatives(file: ModelFile, size: Size) -> Iterator[tuple[str, str, ModelFile]]:
     """Each other channel order, normalisation and class order that fits the file."""
     told = load_onnx(file, size)
-    other = "rgb" if told.config["input"].startswith("BGR") else "bgr"
+    other = "rgb" if told.details["input"].startswith("BGR") else "bgr"
     yield "channels", f"--channels {other}", _changed(file, channels=other)
     for option, (mean, std, scale) in NORMALISATIONS.items():
         changed = _changed(file, mean=mean, std=std, scale=scale)
-        if load_onnx(changed, size).model.convention != told.model.convention:
+        if load_onnx(changed, size).convention != told.convention:
             yield "normalisation", option, changed
-    for order in ORDERS:
+    for order in CLASS_ORDERS:
         changed = _changed(file, class_order=order)
         try:
             found = load_onnx(changed, size)
         except SegbenchError:
             continue
-        if found.config["outputs"] != told.config["outputs"]:
+        if found.details["outputs"] != told.details["outputs"]:
             yield "class order", f"--class-order {order}", changed
 
 
-def _changed(file: OnnxFile, **changes: Any) -> OnnxFile:
+def _changed(file: ModelFile, **changes: Any) -> ModelFile:
     return replace(file, options=replace(file.options, **changes))

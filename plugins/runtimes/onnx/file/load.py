@@ -1,60 +1,37 @@
-"""``--model net.onnx``: what a user's ONNX file says of itself, and what its owner adds."""
+"""What a user's ONNX file says of itself, and what its owner adds."""
 
 import ast
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from segbench.errors import SegbenchError, first_line, unknown_name
-from segbench.files import read_text
-from segbench.inference.networks import FileNetwork, LoadedNetwork
 from segbench.text import by
-from segbench.types import Dataset, InputConvention, Size
+from segbench.types import (
+    FileNetwork,
+    InputConvention,
+    ModelFile,
+    ModelOptions,
+    Numbers,
+    Size,
+)
+
+from .class_order import outputs_of
 
 if TYPE_CHECKING:
     import onnx
 
-    from segbench.inference.onnx_graph import Form
+    from .graph import Form
 
-Numbers = tuple[float, float, float]
 IMAGENET: tuple[Numbers, Numbers, float] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 1 / 255)
 """Mean, standard deviation and scale where neither the file nor its owner says any."""
 PLAIN: tuple[Numbers, Numbers, float] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 1.0)
-ORDERS = ("train-ids", "background-first", "label-ids")
-"""How outputs follow from classes; a file of names is the other way to say it."""
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger")
 
 
-@dataclass(frozen=True)
-class OnnxOptions:
-    """What a graph cannot say of itself; None is left to its metadata, or to what is usual.
-
-    The network takes (RGB in 0..255 * ``scale`` - ``mean``) / ``std``, all three for red, green
-    and blue, in the order ``channels``. ``class_order`` is one of ``ORDERS``, or a file that names
-    the class of each output, one a line. ``output`` names the output where there are several.
-    """
-
-    mean: Numbers | None = None
-    std: Numbers | None = None
-    scale: float | None = None
-    channels: Literal["rgb", "bgr"] | None = None
-    layout: Literal["nchw", "nhwc"] | None = None
-    class_order: str | None = None
-    output: str | None = None
-
-
-@dataclass(frozen=True)
-class OnnxFile:
-    """An ONNX file with logits or class maps for the classes of ``dataset``."""
-
-    path: Path
-    dataset: Dataset
-    options: OnnxOptions = field(default_factory=OnnxOptions)
-
-
-def load_onnx(file: OnnxFile, size: Size | None = None) -> LoadedNetwork:
+def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
     """The file's network at ``size``, or the only one that it takes; the modern recipe's if any.
 
     Raises SegbenchError where the file has not one image input, no logits or class maps for the
@@ -62,14 +39,12 @@ def load_onnx(file: OnnxFile, size: Size | None = None) -> LoadedNetwork:
     """
     import onnx
 
-    from segbench.inference.onnx_graph import Form, as_new_as_needed, trimmed
-    from segbench.inference.onnx_network import OnnxNetwork
-    from segbench.inference.weights import file_sha256, weights_label
-    from segbench.model import SegmentationModel
+    from segbench.inference.weights import file_sha256
+
+    from .graph import Form, as_new_as_needed, trimmed
+    from .network import OnnxNetwork
 
     path, dataset = file.path, file.dataset
-    if not path.is_file():
-        raise SegbenchError(f"There is no file {path}; give --model one that exists.")
     try:
         graph = onnx.load(path)
     except Exception as error:  # a foreign or damaged file fails in as many ways as there are
@@ -95,22 +70,18 @@ def load_onnx(file: OnnxFile, size: Size | None = None) -> LoadedNetwork:
     def build(classes: int, convention: InputConvention) -> OnnxNetwork:
         return OnnxNetwork(graph, sha256, form, batch)
 
-    network = FileNetwork(
+    return FileNetwork(
         name=path.name,
         summary="An ONNX file",
         build=build,
         convention=convention,
-        notes=tuple(f"{path.name}: {note}" for note in (assumed, void) if note),
+        size=chosen,
+        details={
+            "input": f"{'BGR' if bgr else 'RGB'}, mean {convention.mean}, std {convention.std}",
+            "outputs": list(form.channels),
+        },
+        notes=tuple(note for note in (assumed, void) if note),
     )
-    config = {
-        "dataset": dataset.name,
-        **network.config,
-        "weights": weights_label(str(path)),
-        "input": f"{'BGR' if bgr else 'RGB'}, mean {convention.mean}, std {convention.std}",
-        "outputs": list(form.channels),
-    }
-    model = SegmentationModel(network, len(dataset.classes)).eval()
-    return LoadedNetwork(model, chosen, config, sha256)
 
 
 @dataclass(frozen=True)
@@ -225,10 +196,10 @@ def _with_output(
     form: "Form",
     query: tuple[int, Size],
     said: Said,
-    file: OnnxFile,
+    file: ModelFile,
 ) -> "tuple[Form, str | None]":
     """The form with its output, the first that fits, and a sentence on what is taken for void."""
-    from segbench.inference.onnx_graph import output_shapes, undecided
+    from .graph import output_shapes, undecided
 
     names = [each.name for each in graph.graph.output]
     if file.options.output:
@@ -265,78 +236,9 @@ def _channels_are_last(shape: Sequence[int], size: Size, usual: bool) -> bool:
     return last if first != last else usual
 
 
-def outputs_of(
-    file: OnnxFile, count: int | None, names: Sequence[str] = ()
-) -> tuple[tuple[int, ...], str | None]:
-    """For each class its output among ``count``, and a sentence on what was assumed.
-
-    ``names`` are the outputs' by the file's metadata. Of class maps ``count`` is None: outputs are
-    their values then.
-    """
-    dataset, order, path = file.dataset, file.options.class_order, file.path
-    ids, classes = dataset.benchmark.ids, len(dataset.classes)
-    named = _by_name(names, dataset)
-    if order is not None and order not in ORDERS:
-        lines = _lines(Path(order))
-        named = _by_name(lines, dataset)
-        if named is None:
-            lacking = {_plain(name): name for name in dataset.classes}
-            for line in lines:
-                lacking.pop(_plain(line), None)
-            raise SegbenchError(
-                f"--class-order {order} names no output for {', '.join(lacking.values())}; write "
-                "the class of each output, one a line."
-            )
-        order = None
-    if order is None and named is not None:
-        return _checked(named, count, file), None
-    if order == "label-ids" or (order is None and count == max(ids) + 1 != classes):
-        note = None if order else f"its {count} outputs are taken for label ids"
-        if count == classes + 1:
-            note = None
-        return _checked(ids, count, file), note
-    if order == "background-first":
-        return _checked(tuple(range(1, classes + 1)), count, file), None
-    if order == "train-ids" or count in (None, classes, classes + 1):
-        void = f"the last of its {count} outputs is taken for void (--class-order says otherwise)"
-        note = void if count == classes + 1 and order is None else None
-        return _checked(tuple(range(classes)), count, file), note
-    raise SegbenchError(
-        f"{path} has {count} outputs, which do not fit the {classes} classes of {dataset.name!r}; "
-        "give another --dataset, or --class-order FILE that names the class of each output."
-    )
-
-
-def _checked(outputs: tuple[int, ...], count: int | None, file: OnnxFile) -> tuple[int, ...]:
-    if count is not None and max(outputs) >= count:
-        raise SegbenchError(
-            f"--class-order {file.options.class_order} asks for {max(outputs) + 1} outputs, but "
-            f"{file.path} has {count}."
-        )
-    return outputs
-
-
-def _by_name(names: Sequence[str], dataset: Dataset) -> tuple[int, ...] | None:
-    """The place of each class among ``names``, however they are written; None if one lacks."""
-    places = {_plain(name): place for place, name in reversed(list(enumerate(names)))}
-    found = [places.get(_plain(name)) for name in dataset.classes]
-    return None if None in found else tuple(place for place in found if place is not None)
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return read_text(path).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SegbenchError(
-            f"--class-order {path} is neither a file of names nor one of {', '.join(ORDERS)}."
-        ) from error
-
-
-def _convention(options: OnnxOptions, said: Said, path: Path) -> tuple[InputConvention, str | None]:
+def _convention(
+    options: ModelOptions, said: Said, path: Path
+) -> tuple[InputConvention, str | None]:
     """What images are normalised by in 0..255, and a sentence where that was assumed."""
     given = [(getattr(options, n), getattr(said, n)) for n in ("mean", "std", "scale")]
     told = any(each is not None for pair in given for each in pair)

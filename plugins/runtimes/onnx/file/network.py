@@ -10,8 +10,9 @@ from onnx import TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from segbench.errors import SegbenchError
-from segbench.inference.onnx_graph import Form, adapted
 from segbench.types import InputConvention, Setup, Size
+
+from .graph import Form, adapted
 
 
 class OnnxNetwork(nn.Module):
@@ -67,7 +68,7 @@ class OnnxNetwork(nn.Module):
         size, batch = setup.size, setup.batch_size
         return adapted(self.graph, self.form, batch, size, convention, setup.output)
 
-    def work(self, batch_size: int, size: Size) -> tuple[float, float]:
+    def count_work(self, batch_size: int, size: Size) -> tuple[float, float]:
         """Operations, and values that convolutions and matrix products read and write."""
         graph = onnx.shape_inference.infer_shapes(self.adapted(Setup(size, batch_size))).graph
         shapes = {each.name: tuple(each.dims) for each in graph.initializer}
