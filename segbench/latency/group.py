@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +21,6 @@ from segbench.latency.agreement import (
     samples_to_compare,
 )
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
-from segbench.latency.peaks import torch_peak
 from segbench.latency.roofline import Roofline, copy_rate, work_of
 from segbench.latency.timing import (
     GROUP_SECONDS,
@@ -115,7 +114,7 @@ def measure_group(
     if warm and all(each.complete for each in timings.values()):
         with reporter.working("compare with eager FP32"):
             agreements, source = _compare(network, warm, protocol, registry)
-        rooflines = _rooflines(network, warm, protocol, reporter)
+        rooflines = _rooflines(network, warm, protocol, registry, reporter)
 
     def explained(error: Exception) -> Exception:
         return too_large(protocol.batch_size, network.size) if out_of_memory(error) else error
@@ -245,8 +244,13 @@ def _compare(
 
 
 def _rooflines(
-    network: LoadedNetwork, warm: Mapping[str, Warm], protocol: Protocol, reporter: Reporter
+    network: LoadedNetwork,
+    warm: Mapping[str, Warm],
+    protocol: Protocol,
+    registry: Registry,
+    reporter: Reporter,
 ) -> dict[str, Roofline | Exception]:
+    """Each runtime's roofline, by the peak of eager FP32 where it has none of its own."""
     work = work_of(network.model, network.size, protocol.batch_size)
     bytes_per_s = copy_rate(resolve_device(protocol.device))
     setup = _setup(network, protocol)
@@ -254,10 +258,12 @@ def _rooflines(
     with reporter.steps(len(warm), "measure rooflines", idle=True) as step:
         for name, each in warm.items():
             try:
-                peak = (each.runtime.peak or partial(torch_peak, "float32"))(setup)
+                peak = each.runtime.peak or registry.runtime(REFERENCE).peak
+                assert peak, f"{REFERENCE} has no peak"
+                measured = peak(setup)
             except Exception as error:
                 rooflines[name] = kept(error)
             else:
-                rooflines[name] = Roofline(work, peak, bytes_per_s)
+                rooflines[name] = Roofline(work, measured, bytes_per_s)
             step("")
     return rooflines

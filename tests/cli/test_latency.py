@@ -17,7 +17,7 @@ from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import latency_record
 from segbench.jobs.latency import named_runtimes
-from segbench.latency import group, peaks
+from segbench.latency import group
 from segbench.latency.machine import Watch
 from segbench.plugins import Registry
 from segbench.records.arrays import read_arrays
@@ -25,6 +25,7 @@ from segbench.records.record import Record, read_record
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import Backbone, Calibration, Peak, Runtime, Session, Setup
 from segbench_plugins.commands.plugin import segbench_commands
+from segbench_plugins.runtimes.pytorch import peak as pytorch
 from tests.tiny import tiny_dataset, write_tiny
 
 TINY = Backbone("tiny", "Three convolutions", build=lambda convention: TinyEncoder())
@@ -99,8 +100,7 @@ def registry() -> Registry:
 @pytest.fixture(autouse=True)
 def fast_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Peaks that no machine reaches, so that no latency is below its bound."""
-    for module in (group, peaks):
-        monkeypatch.setattr(module, "torch_peak", lambda dtype, setup: Peak("FP32", 4, 1e15))
+    monkeypatch.setattr(pytorch, "torch_peak", lambda dtype, setup: Peak("FP32", 4, 1e15))
     monkeypatch.setattr(group, "copy_rate", lambda device: 1e15)
 
 

@@ -17,7 +17,7 @@ from segbench.inference.checkpoint import BEST
 from segbench.jobs import latency_record
 from segbench.jobs.latency import LatencyOptions, Outcome
 from segbench.jobs.latency import latency as measure
-from segbench.latency import group, peaks
+from segbench.latency import group
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record, read_record
@@ -32,6 +32,7 @@ from segbench_plugins.commands.suite.jobs import Training
 from segbench_plugins.commands.suite.resources import Resources
 from segbench_plugins.commands.suite.shop import Shop
 from segbench_plugins.commands.suite.work import Row, work
+from segbench_plugins.runtimes.pytorch import peak as pytorch
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
@@ -99,8 +100,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def steady_machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Latencies of this process, VALID but for the doubts in the list."""
     doubts: list[str] = []
-    for module in (group, peaks):
-        monkeypatch.setattr(module, "torch_peak", lambda dtype, setup: Peak("FP32", 4, 1e15))
+    monkeypatch.setattr(pytorch, "torch_peak", lambda dtype, setup: Peak("FP32", 4, 1e15))
     monkeypatch.setattr(group, "copy_rate", lambda device: 1e15)
     monkeypatch.setattr(latency_record, "doubts", lambda measured, network: list(doubts))
 

@@ -40,6 +40,7 @@ from segbench.types import (
 )
 from segbench_plugins.datasets.camvid.score import CamVid
 from segbench_plugins.datasets.streets import plugin as streets
+from segbench_plugins.runtimes.pytorch import peak as pytorch
 from segbench_plugins.runtimes.pytorch.session import TorchSession
 from tests.onnx_files import nearest_color
 from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
@@ -58,7 +59,7 @@ def eight_streets(monkeypatch: pytest.MonkeyPatch) -> None:
 def small_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Peaks on the smallest of convolutions, each run as rarely as may be."""
     monkeypatch.setattr(peaks, "CONVOLUTIONS", {"cpu": (peaks.Convolution(8, 3, (4, 4)),)})
-    monkeypatch.setattr(peaks, "MATRIX", {"cpu": 16})
+    monkeypatch.setattr(pytorch, "MATRIX", {"cpu": 16})
     monkeypatch.setattr(peaks, "SECONDS", 0.0)
 
 

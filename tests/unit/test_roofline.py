@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from segbench.latency import peaks, roofline
-from segbench.latency.peaks import Convolution, best_rate, best_seconds, torch_peak
+from segbench.latency.peaks import Convolution, best_rate, best_seconds
 from segbench.latency.roofline import Roofline, Work, copy_rate, work_of
 from segbench.types import Peak, Setup
 from segbench_plugins.runtimes.onnx.peak import Form, write_convolutions
 from segbench_plugins.runtimes.onnx.plugin import peak as onnx_peak
+from segbench_plugins.runtimes.pytorch import peak as pytorch
 
 SMALL = Convolution(8, 3, (4, 4))
 
@@ -20,7 +21,7 @@ SMALL = Convolution(8, 3, (4, 4))
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peaks, "CONVOLUTIONS", {"cpu": (SMALL,)})
-    monkeypatch.setattr(peaks, "MATRIX", {"cpu": 16})
+    monkeypatch.setattr(pytorch, "MATRIX", {"cpu": 16})
     monkeypatch.setattr(peaks, "SECONDS", 0.0)
     monkeypatch.setattr(roofline, "COPIED_BYTES", (2**12,))
 
@@ -95,7 +96,7 @@ def test_the_shortest_run_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_peak_of_pytorch_has_the_size_of_its_type(
     dtype: str, precision: str, value_bytes: int
 ) -> None:
-    peak = torch_peak(dtype, Setup((4, 4), device="cpu"))
+    peak = pytorch.torch_peak(dtype, Setup((4, 4), device="cpu"))
     assert (peak.precision, peak.value_bytes) == (precision, value_bytes)
     assert peak.flop_per_s > 0
     assert copy_rate(torch.device("cpu")) > 0

@@ -22,7 +22,7 @@ def open_session(dtype: str, model: "SegmentationModel", setup: Setup) -> Sessio
 
 def peak(dtype: str, setup: Setup) -> Peak:
     """PyTorch's own, in ``dtype``."""
-    from segbench.latency.peaks import torch_peak
+    from .peak import torch_peak
 
     return torch_peak(dtype, setup)
 
