@@ -189,15 +189,13 @@ class Registry:
 
     def model_format(self, path: Path) -> ModelFormat:
         """The format of the file, by its ending; PluginError as for names."""
-        ending = path.suffix.lower()
-        found = [each.name for each in self.model_formats if ending in each.suffixes]
-        if not found:
-            known = ", ".join(suffix for each in self.model_formats for suffix in each.suffixes)
+        names = {suffix: each.name for each in self.model_formats for suffix in each.suffixes}
+        if (ending := path.suffix.lower()) not in names:
             raise PluginError(
                 f"{path.name} has the ending of no model format; those known end in "
-                f"{known or 'nothing'}.{self._broken_hint()}"
+                f"{', '.join(names) or 'nothing'}.{self._broken_hint()}"
             )
-        return self._one(ModelFormat, found[0])
+        return self._one(ModelFormat, names[ending])
 
     def network(self, name: str) -> Network:
         """The network of that name; PluginError if it is unknown, doubled or lacks a package."""
@@ -320,6 +318,8 @@ def _offers(item: Item, wanted: Item) -> bool:
         return _describes(item, wanted.name)
     if isinstance(item, BackboneFamily) and isinstance(wanted, Backbone):
         return wanted.name.startswith(item.prefix)
+    if isinstance(item, ModelFormat) and isinstance(wanted, ModelFormat):
+        return not set(item.suffixes).isdisjoint(wanted.suffixes)
     return type(item) is type(wanted) and item.name == wanted.name
 
 
@@ -415,11 +415,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def _kind(kind: type) -> str:
-    names = {
-        BackboneFamily: "backbone",
-        DescribedDataset: "dataset",
-        ModelFormat: "model format",
-    }
+    names = {BackboneFamily: "backbone", DescribedDataset: "dataset", ModelFormat: "model format"}
     return names.get(kind, kind.__name__.lower())
 
 

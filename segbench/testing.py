@@ -26,7 +26,7 @@ from segbench.data.frames import read_image
 from segbench.data.layouts import provide
 from segbench.errors import DataError, SegbenchError
 from segbench.inference.networks import fcn8s_on
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.types import (
     IGNORED,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from segbench.errors import DataError
 from segbench.inference.networks import fcn8s_on
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.types import (
     IGNORED,
     Augmentation,

@@ -17,7 +17,7 @@ from segbench.data.frames import Split
 from segbench.device import describe, resolve_device, training_dtype
 from segbench.inference.networks import chosen_network
 from segbench.inference.tensors import memory_format, to_device, weight_format
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.training.fit import train_epoch

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from segbench.cache import cache_dir, cached
 from segbench.data.layouts import provide, read_picture
 from segbench.data.pictures import to_rgb
+from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import DataError
 from segbench.files import check_writable
 from segbench.progress import Reporter
@@ -78,7 +79,10 @@ def labelled_frames(
     limit: int | None = None,
     reporter: Reporter | None = None,
 ) -> tuple[Frame, ...]:
-    """The first ``limit`` frames of a split, each of which has an image and a label on disk."""
+    """The first ``limit`` frames of a split, each of which has an image and a label on disk.
+
+    Files beside them that are not read are named to ``reporter``.
+    """
     frames = tuple(dataset.frames(folder, split))[:limit]
     provide(dataset, folder, frames, reporter)
     unlabelled = sum(frame.label is None for frame in frames)
@@ -91,6 +95,8 @@ def labelled_frames(
             f"{unlabelled} without public labels and {len(missing)} files missing{first}; "
             "run segbench data check."
         )
+    if reporter and (skipped := skipped_beside(frames)):
+        reporter.say(skipped_sentence(skipped))
     return frames
 
 

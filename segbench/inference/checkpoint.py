@@ -23,7 +23,7 @@ from segbench.inference.weights import (
 from segbench.types import Dataset, Network, Size
 
 if TYPE_CHECKING:
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
     from segbench.plugins import Registry
 
 BEST = "best.safetensors"
@@ -50,7 +50,7 @@ def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) 
     Its size is the one that it was trained at unless told another.
     """
     path = checkpoint_file(path)
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
     file = read_weights(path, option="--checkpoint")
     config, network = _network_of(file, path, registry)

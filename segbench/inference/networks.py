@@ -12,7 +12,7 @@ from segbench.types import Backbone, FileNetwork, InputConvention, ModelFormat, 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
 FCN8S = "fcn8s"
 FCN8S_STRIDE = 32
@@ -123,7 +123,7 @@ def random_network(
     import torch
     from torch import nn
 
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
     classes = len(registry.dataset(dataset).classes) if dataset else RANDOM_CLASSES
     with torch.random.fork_rng(devices=[]):
@@ -145,7 +145,7 @@ def random_network(
 def _build_fcn8s(
     backbone: Backbone, decoder: str, classes: int, convention: InputConvention
 ) -> "nn.Module":
-    from segbench.fcn8s import FCN8s
+    from segbench.networks.fcn8s import FCN8s
 
     return FCN8s(backbone.build(convention), classes, decoder)
 

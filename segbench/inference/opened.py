@@ -7,7 +7,7 @@ from pathlib import Path
 from segbench.errors import MissingDeviceError, SegbenchError, memory_may_be_short
 from segbench.inference.calibration import gather
 from segbench.inference.networks import LoadedNetwork
-from segbench.inference.sources import Source, check_loads, check_source, load_source
+from segbench.inference.sources import Source, check_loads, load_source, source_file
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup, Size
@@ -53,7 +53,7 @@ def load_network(options: EngineOptions, registry: Registry, reporter: Reporter)
     from segbench.device import resolve_device, slow_precision
 
     check_machine([options.runtime])
-    check_source(options.checkpoint)
+    source_file(options.checkpoint)
     with reporter.working("load the network"):
         check_runtime(options.runtime, options.device, options.size)
         device = resolve_device(options.device).type
@@ -64,7 +64,7 @@ def load_network(options: EngineOptions, registry: Registry, reporter: Reporter)
 
 def load_to_export(options: EngineOptions, registry: Registry, reporter: Reporter) -> LoadedNetwork:
     """The network that the options name, on a machine that need not be able to run it."""
-    check_source(options.checkpoint)
+    source_file(options.checkpoint)
     with reporter.working("load the network"):
         network = load_source(options.checkpoint, registry, options.size)
     check_loads(options.runtime, network, registry)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.errors import OptionError, SegbenchError
+from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
 from segbench.inference.networks import LoadedNetwork
+from segbench.inference.weights import file_sha256, weights_file
 from segbench.types import Dataset, ModelFile, ModelOptions, Network, Runtime, Size
 
 if TYPE_CHECKING:
@@ -67,27 +69,15 @@ def default_runtime(registry: "Registry", model: Path | None) -> str:
 
 def source_file(source: Source) -> Path:
     """Its file; SegbenchError where that does not exist. Nothing heavy is imported."""
-    from segbench.inference.checkpoint import checkpoint_file
-
     if isinstance(source, Path):
         return checkpoint_file(source)
-    path, option = (
-        (source.path, "--model") if isinstance(source, ModelFile) else (source.weights, "--weights")
-    )
-    if not path.is_file():
-        raise SegbenchError(f"There is no file {path}; give {option} one that exists.")
-    return path
-
-
-def check_source(source: Source) -> None:
-    """Raise SegbenchError where its file does not exist."""
-    source_file(source)
+    if isinstance(source, ModelFile):
+        return weights_file(source.path, "--model")
+    return weights_file(source.weights)
 
 
 def load_source(source: Source, registry: "Registry", size: Size | None = None) -> LoadedNetwork:
     """The network at ``size``, by default the one that it was trained at or is made for."""
-    from segbench.inference.checkpoint import load_checkpoint, load_weights
-
     if isinstance(source, ModelFile):
         return load_model_file(source, registry, size)
     if isinstance(source, NetworkWeights):
@@ -99,8 +89,7 @@ def load_model_file(
     file: ModelFile, registry: "Registry", size: Size | None = None
 ) -> LoadedNetwork:
     """The file's network at ``size``, by default its own; SegbenchError where it does not fit."""
-    from segbench.inference.weights import file_sha256
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
     path, kind = source_file(file), registry.model_format(file.path)
     network = kind.load(file, size)

@@ -26,7 +26,7 @@ from segbench.types import InputConvention, Network
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def build_model(
     it is missing, is not a weights file, lacks a key of that part, or has one of another shape or
     of a quantised type.
     """
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
     if weights == "none":
         model = SegmentationModel(network, classes)

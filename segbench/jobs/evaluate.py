@@ -9,7 +9,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from segbench.data.frames import fingerprint, labelled_frames
-from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import memory_may_be_short
 from segbench.files import check_writable
 from segbench.inference.calibration import summarise
@@ -96,8 +95,6 @@ def open_to_score(
     split = options.split or dataset.score_split
     folder = dataset.locate(options.data_root)
     frames = labelled_frames(dataset, folder, split, options.limit, reporter)
-    if skipped := skipped_beside(frames):
-        reporter.say(skipped_sentence(skipped))
     return open_network(network, options, registry, reporter, dataset, frames), frames
 
 

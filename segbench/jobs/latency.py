@@ -10,16 +10,17 @@ from typing import Any
 from segbench.device import cpu_threads
 from segbench.errors import OptionError, SegbenchError, sentence
 from segbench.files import check_writable
-from segbench.inference.checkpoint import checkpoint_file, load_checkpoint, load_weights
 from segbench.inference.networks import LoadedNetwork, chosen_network, random_network
 from segbench.inference.opened import check_machine, check_runtime
 from segbench.inference.sources import (
+    Source,
     check_loads,
     check_options,
+    chosen_source,
     default_runtime,
-    load_model_file,
+    load_source,
+    source_file,
 )
-from segbench.inference.weights import weights_file
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import REFERENCE, Measured, Protocol, measure_group
 from segbench.plugins import Registry
@@ -27,7 +28,7 @@ from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import write_record
 from segbench.text import by
-from segbench.types import ModelFile, ModelFormat, ModelOptions, Runtime, Size
+from segbench.types import ModelFormat, ModelOptions, Runtime, Size
 from segbench.workers.own_process import in_own_process
 
 ALL = "all"
@@ -200,8 +201,6 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
     check_options(options.model, options.model_options)
     if options.model and (options.checkpoint or any(others)):
         raise OptionError("--model is a network of its own; name no other beside it.")
-    if options.model and not options.dataset:
-        raise OptionError("--model goes with --dataset, which names its classes.")
     if options.checkpoint and (any(others) or options.dataset):
         raise OptionError(
             "A checkpoint has its own network and classes; "
@@ -211,6 +210,7 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
         len(options.networks) == 1 and options.dataset and not options.backbones
     ):
         raise OptionError("--weights goes with one --network and with --dataset.")
+    _source(options, registry)
     if not (options.checkpoint or options.model or options.networks or options.backbones):
         options = replace(options, backbones=(registry.default_backbone().name,))
     for name in options.networks:
@@ -233,12 +233,8 @@ def _prepare(options: LatencyOptions, registry: Registry, reporter: Reporter) ->
     source_state()
     runtimes = [registry.runtime(name) for name in options.runtimes]
     check_machine(runtimes)
-    if options.checkpoint is not None:
-        checkpoint_file(options.checkpoint)
-    if options.weights is not None:
-        weights_file(options.weights)
-    if options.model is not None:
-        weights_file(options.model, "--model")
+    if source := _source(options, registry):
+        source_file(source)
     with reporter.working("load torch"):
         device = resolve_device(options.protocol.device)
     check_writable(options.results / "latency", "--results")
@@ -288,22 +284,30 @@ def _measure(
         raise KeyboardInterrupt
 
 
+def _source(options: LatencyOptions, registry: Registry) -> Source | None:
+    """The network that has weights; None where they are random."""
+    if not (options.checkpoint or options.weights or options.model):
+        return None
+    return chosen_source(
+        registry,
+        options.dataset,
+        options.checkpoint,
+        options.networks[0] if options.networks else None,
+        options.weights,
+        options.model,
+        options.model_options,
+    )
+
+
 def _load(options: LatencyOptions, registry: Registry) -> LoadedNetwork:
     """The single network of ``options``."""
     (size,) = options.sizes
-    if options.checkpoint is not None:
-        return load_checkpoint(options.checkpoint, registry, size)
-    if options.model is not None:
-        dataset = registry.dataset(options.dataset or "")
-        file = ModelFile(options.model, dataset, options.model_options)
-        return load_model_file(file, registry, size)
+    if source := _source(options, registry):
+        return load_source(source, registry, size)
     if options.networks:
         network = chosen_network(registry, options.networks[0])
     else:
         network = chosen_network(registry, None, options.backbones[0], options.decoder)
-    if options.weights is not None:
-        dataset = registry.dataset(options.dataset or "")
-        return load_weights(network, options.weights, dataset, size)
     return random_network(network, registry, options.dataset, size)
 
 

@@ -16,7 +16,6 @@ from segbench.data.frames import (
     fingerprint,
     labelled_frames,
 )
-from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.files import check_writable, locked
 from segbench.inference.checkpoint import BEST, fine_tuned
@@ -42,7 +41,7 @@ from segbench.training.world import ALONE, World
 from segbench.types import Frame
 
 if TYPE_CHECKING:
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
     from segbench.training.state import Epoch
 
 FILES = 6
@@ -70,8 +69,6 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
     splits = read_splits(options, folder, reporter)
     for split, frames in splits.items():
         check_some_labelled(dataset, split, frames)
-        if skipped := skipped_beside(frames):
-            reporter.say(skipped_sentence(skipped))
     check_scorable(dataset, splits[dataset.score_split][0], options.label_scale)
     if world.first:
         check_writable(options.results / "run", "--results")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 
 
 def over_all_ranks(model: SegmentationModel) -> nn.Module:

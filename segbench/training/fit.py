@@ -24,7 +24,7 @@ from segbench.inference.tensors import (
     to_device,
     weight_format,
 )
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.scoring.confusion import mean_iou
 from segbench.training.augment import augment

@@ -1,18 +1,20 @@
 """How many images a training step may see at once, where the batch does not fit the memory."""
 
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from segbench.data.frames import Split
 from segbench.device import training_dtype
-from segbench.device.memory import available_memory
+from segbench.device.cpu import MOUNT, OWN_GROUPS, group_folders
 from segbench.errors import SegbenchError, kept, out_of_memory
 from segbench.inference.tensors import to_device, weight_format
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.training.loss import make_loss
 from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job
@@ -105,3 +107,31 @@ def _loss(model: SegmentationModel, split: Split, job: Job, count: int) -> Tenso
     with torch.autocast(job.device.type, dtype, enabled=dtype != torch.float32):
         logits = model(images)
     return loss(logits.float(), labels)
+
+
+def available_memory(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
+    """In bytes: what the system can spare, or what its container's limit leaves if less.
+
+    Both versions of control groups are read.
+    """
+    spare: int = psutil.virtual_memory().available
+    left = (_left(folder) for folder in group_folders("memory", own_groups, mount))
+    return max(0, min([spare, *(each for each in left if each is not None)]))
+
+
+def _left(folder: Path) -> int | None:
+    """Files in the page cache count as used, but those that are not in use make room."""
+    for limit, usage in (
+        ("memory.max", "memory.current"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        try:
+            most, used = (
+                int((folder / name).read_text(encoding="utf-8")) for name in (limit, usage)
+            )
+            lines = (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+        counts = dict(line.split(maxsplit=1) for line in lines)
+        return most - used + int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
+    return None

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.types import Recipe
 
 

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.inference.checkpoint import BEST, save_checkpoint
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.training.changes import changes
 from segbench.training.optimizer import improvements
 from segbench.training.world import ALONE, World

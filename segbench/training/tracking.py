@@ -20,7 +20,7 @@ from segbench.records.record import Record
 from segbench.types import ClassMap, Dataset, Image, TrackedRun, TrackedTraining, Tracker
 
 if TYPE_CHECKING:
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
     from segbench.training.state import Epoch
 
 RUNS = "trackers.json"

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from segbench.device import training_dtype
 from segbench.inference.tensors import confusion_on_device, resize_logits, to_device
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.scoring.confusion import mean_iou
 from segbench.training.world import ALONE, World

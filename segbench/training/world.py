@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch.distributed import Store
     from torch.nn.parallel import DistributedDataParallel
 
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from segbench.network import Network
+from segbench.networks.network import Network
 from segbench.types.basic import Size
 from segbench.types.dataset import Dataset
 from segbench.types.runtime import Runtime

@@ -12,7 +12,7 @@ from segbench.progress import Reporter
 from segbench.types.basic import Arithmetic, Color, Size
 
 if TYPE_CHECKING:
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
 
 @dataclass(frozen=True)

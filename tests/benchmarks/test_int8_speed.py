@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.types import Calibration, InputConvention, Runtime, Session, Setup
 from segbench_plugins.backbones import mobilenet, vgg16
 from segbench_plugins.runtimes.onnx import plugin as onnx

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from segbench.cli import main
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
 from segbench.types import Calibration, InputConvention, Network, Runtime, Setup

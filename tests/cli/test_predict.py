@@ -14,7 +14,7 @@ from segbench.cli import main
 from segbench.data.draw import legend, overlay
 from segbench.data.frames import labelled_frames
 from segbench.inference.checkpoint import save_checkpoint
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record

@@ -214,6 +214,28 @@ def test_a_command_of_a_plugin_does_not_replace_a_built_in_one(install: Install)
     assert [line.status for line in lines] == ["unusable", "unusable"]
 
 
+FORMAT = """
+from segbench import ModelFormat, hookimpl
+
+@hookimpl
+def segbench_model_formats():
+    yield ModelFormat("pb", "Graphs", (".onnx", ".pb"), load=print, runtime="eager")
+"""
+
+
+def test_two_formats_of_one_ending_are_refused(install: Install) -> None:
+    install("graphs", FORMAT)
+    registry = Registry.load()
+    for name in ("net.pb", "net.ONNX"):
+        with pytest.raises(PluginError, match="graphs:fast and segbench:onnx"):
+            registry.model_format(Path(name))
+
+
+def test_a_file_of_no_known_format_is_told_the_known_endings() -> None:
+    with pytest.raises(PluginError, match=r"net\.tflite has the ending .* end in \.onnx\."):
+        Registry.load().model_format(Path("net.tflite"))
+
+
 def test_a_command_without_its_package_names_the_extra_that_has_it(install: Install) -> None:
     lacking = 'load=lambda: hello, requires=("dilithium",), extra="warp")'
     install("greetings", COMMAND.replace("load=lambda: hello)", lacking))

@@ -45,7 +45,7 @@ def test_what_type_checkers_see_is_what_there_is() -> None:
     tree = ast.parse(Path(segbench.__file__).read_text(encoding="utf-8"))
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
     seen = {
-        (node.module, alias.asname)
+        (node.module, alias.asname or alias.name)
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
@@ -55,9 +55,10 @@ def test_what_type_checkers_see_is_what_there_is() -> None:
         for module, names in segbench.MODULES.items()
         for name in names.split()
     }
-    assert seen == offered
-    assert all(hasattr(segbench, name) for _, name in offered)
-    assert {name for _, name in offered} <= set(dir(segbench))
+    assert seen == {*offered, ("segbench.types", "*")}
+    names = {name for _, name in offered} | {*segbench.types.__all__}
+    assert all(hasattr(segbench, name) for name in names)
+    assert names <= set(dir(segbench))
     with pytest.raises(AttributeError, match="trian"):
         segbench.trian  # noqa: B018
 

@@ -107,7 +107,7 @@ def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     from segbench.inference.checkpoint import save_checkpoint
     from segbench.inference.networks import fcn8s_on
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
     from segbench.plugins import Registry
 
     backbone = Registry.load().backbone("mobilenet")

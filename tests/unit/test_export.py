@@ -12,7 +12,7 @@ import torch
 
 from segbench.errors import SegbenchError, out_of_memory
 from segbench.inference import tensors
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import InputConvention, Setup
 from segbench_plugins.backbones.mobilenet import segbench_backbones

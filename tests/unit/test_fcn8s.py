@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.types import InputConvention
 from tests.tiny import TinyEncoder, fcn8s_over
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.progress import Reporter
 from segbench.training.fit import fit
 from segbench.training.loss import class_weights, cross_entropy, lovasz_softmax

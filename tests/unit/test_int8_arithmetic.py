@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from segbench import device
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.testing import tiny_network
 from segbench.types import Calibration, Setup

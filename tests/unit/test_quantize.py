@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on, random_network
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.testing import tiny_network

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from segbench.data.frames import Split
-from segbench.device.memory import available_memory
 from segbench.errors import SegbenchError
 from segbench.training import memory
 from segbench.training.memory import images_in_memory, largest_micro_batch
@@ -123,5 +122,5 @@ def test_what_the_container_leaves(
     for name, text in files.items():
         (mount / name).parent.mkdir(parents=True, exist_ok=True)
         (mount / name).write_text(text)
-    spare = available_memory(own, mount)
+    spare = memory.available_memory(own, mount)
     assert spare == left if left is not None else spare > 10**6

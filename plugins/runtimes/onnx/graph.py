@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from segbench.errors import SegbenchError
 from segbench.files import draft_of
 from segbench.inference.agreement import Agreement, output_of
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.types import Setup
 
 from .file.network import OnnxNetwork

@@ -22,7 +22,7 @@ from segbench.types import (
 if TYPE_CHECKING:
     import click
 
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
     from .graph import Precision
     from .int8.profiles import Profile

@@ -9,7 +9,7 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
     from ..onnx.int8.profiles import Profile
     from ..onnx.peak import Form

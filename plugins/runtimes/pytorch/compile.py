@@ -16,7 +16,7 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
 
 KERNELS = "TORCHINDUCTOR_CACHE_DIR"

@@ -8,7 +8,7 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Arithmetic, Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
 
 def open_session(dtype: str, model: "SegmentationModel", setup: Setup) -> Session:

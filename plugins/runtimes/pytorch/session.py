@@ -11,7 +11,7 @@ from torch import Tensor
 
 from segbench.device import describe, resolve_device, set_threads
 from segbench.inference.tensors import exact_cudnn, memory_format, to_device
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.types import Setup
 
 TITLES = {torch.float32: "FP32", torch.float16: "FP16", torch.bfloat16: "BF16"}

@@ -9,7 +9,7 @@ from segbench.types import Setup
 if TYPE_CHECKING:
     import onnx
 
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
 Precision = Literal["fp32", "fp16", "int8"]
 

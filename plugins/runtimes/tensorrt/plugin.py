@@ -11,7 +11,7 @@ from segbench.hookspecs import hookimpl
 from segbench.types import Peak, Runtime, Session, Setup
 
 if TYPE_CHECKING:
-    from segbench.model import SegmentationModel
+    from segbench.networks.model import SegmentationModel
 
 Precision = Literal["fp32", "fp16", "int8"]
 TENSORRT = "tensorrt|tensorrt-cu12|tensorrt-cu13|tensorrt-rtx|tensorrt-rtx-cu12|tensorrt-rtx-cu13"

@@ -18,7 +18,7 @@ from segbench.errors import SegbenchError
 from segbench.files import draft_of, scratch_folder
 from segbench.inference.agreement import full_batches
 from segbench.inference.calibration import digest
-from segbench.model import SegmentationModel
+from segbench.networks.model import SegmentationModel
 from segbench.scoring.confusion import mean_iou
 from segbench.types import Calibration, Setup
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.files import check_writable, scratch_folder
 from segbench.inference.calibration import gather
-from segbench.inference.sources import Source, check_source, load_source
+from segbench.inference.sources import Source, load_source, source_file
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Setup
@@ -39,7 +39,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
 
     What an interrupted run has left in the JSON file is not measured again.
     """
-    check_source(options.checkpoint)
+    source_file(options.checkpoint)
     check_writable(options.output)
     from ..graph import export_onnx
     from .layer_costs import Costing

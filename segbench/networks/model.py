@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from segbench.network import InputConvention, Network
+from segbench.networks.network import InputConvention, Network
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from segbench.types import Encoder
+from segbench.networks.network import Encoder
 
 
 class FCN8s(nn.Module):
