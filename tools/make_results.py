@@ -26,27 +26,26 @@ STREET = ROOT / "docs/pictures/street.png"
 TABLE = re.compile(r"(<!-- leaderboard: .*? -->\n).*?(<!-- /leaderboard -->)", re.DOTALL)
 RESULTS = """# Results
 
-Every row is a record in this folder: `run/` and `evaluate/` hold scores, `latency/` holds
-latencies, and an `.npz` beside a record holds its confusion matrices or samples.
+Every row comes from records in this folder: `run/` and `evaluate/` contain scores, `latency/`
+latencies, and the `.npz` file beside a record its confusion matrices or samples.
 [docs/records.md](../docs/records.md) defines every figure. `leaderboard.csv` has all columns, and
 `leaderboard.html` is a page to download and open: it sorts, filters and plots the same rows.
 
-How the records were chosen: the best training of each network on each dataset, with a score on
-every runtime that was tried, and one session of latencies on each machine. A latency is INVALID
-where the machine was not steady (the record says how); it stays until a VALID one replaces it.
-Removed were trainings that a better one replaced, latencies with a roofline that is now known
-to be wrong (FP32's rate for an INT8 engine, or a rate above the machine's), and what no suite
-repeats: VGG16 on `streets` by a recipe that has changed, and latencies of VGG16 with random
-weights on the H200, INVALID after 0.4 s each. The files in `suites/` name every record here.
-Tables of *unknown extensions* are of records from before these were written down. Rows of the
-H200 are of trainings that were still going on, on frames re-encoded as JPEG of quality 95.
-docs/results.md says more.
+The records are the best training of each network on each dataset, with a score on every runtime
+that was tried, and one latency session on each machine. A latency is INVALID if the machine was
+not steady (the record says how); it is kept until a VALID one replaces it. Removed were trainings
+replaced by a better one, latencies with a wrong roofline (the FP32 rate for an INT8 engine, or a
+rate higher than the machine's), and records that no suite repeats: VGG16 on `streets` with an
+old recipe, and latencies of VGG16 with random weights on the H200, INVALID after 0.4 s each. The
+files in `suites/` name every record here. Tables with *unknown extensions* are from before these
+were recorded. Rows of the H200 are from trainings still in progress, on frames re-encoded as JPEG
+of quality 95. docs/results.md has the details.
 
 """
 
 
 def main() -> None:
-    """Write the files that ``texts`` gives, and the picture of a street."""
+    """Write the files of ``texts``, and the picture of a street."""
     records, problems = read_records(ROOT / "results")
     if problems:
         raise SystemExit("\n".join(problems))
@@ -57,7 +56,7 @@ def main() -> None:
 
 
 def texts(records: Sequence[Record]) -> dict[str, str]:
-    """What ``records`` amount to, by file."""
+    """The text of each file that shows ``records``."""
     frame = frame_of(records)
     board = ranking(frame)
     tables = tables_of(board)
