@@ -41,7 +41,7 @@ def newest(rows: Sequence[Row]) -> list[Row]:
 
 
 def readme_table(rows: Sequence[Row]) -> str:
-    """A line on what all rows have in common, and a Markdown table of the rest."""
+    """What all rows have in common, and a Markdown table of the rest."""
     varying = {name: cell for name, cell in SETTINGS.items() if len(_texts(cell, rows)) > 1}
     constant = [_said(name, cell, rows) for name, cell in SETTINGS.items() if name not in varying]
     columns = {_header(name, rows): cell for name, cell in (COLUMNS | varying).items()}
@@ -53,7 +53,7 @@ def readme_table(rows: Sequence[Row]) -> str:
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     first = rows[0]
     title = f"**{first['dataset']} {first['split']}**, {first['frames']} frames"
-    return f"{title}; {', '.join(filter(None, constant))}; {first['device']}\n\n{table}"
+    return f"{title}; {', '.join(filter(None, constant))};\n{first['device']}\n\n{table}"
 
 
 def _texts(cell: Cell, rows: Sequence[Row]) -> set[str]:
