@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records.record import Record, config_hash, read_record
+from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.onnx import plugin as onnx
 from segbench_plugins.runtimes.onnx.int8 import arithmetic
 from segbench_plugins.runtimes.onnx.int8.layer_costs import Costing
@@ -22,7 +23,7 @@ REGISTRY = Registry.of(
     [tiny_backbone()],
     [tiny_dataset()],
     [*eager.segbench_runtimes(), *onnx.segbench_runtimes()],
-    commands=onnx.segbench_commands(),
+    commands=[*segbench_commands(), *onnx.segbench_commands()],
 )
 LAYERS = {"encoder.to8.0", "encoder.to16.0", "encoder.to32.0"}
 
