@@ -154,7 +154,7 @@ def test_what_describes_nothing_is_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--runtime", "eager"), "loads no file that could be exported; these do: onnx,"),
+        (("--runtime", "eager"), "cannot be exported; exportable runtimes: onnx,"),
         (("--runtime", "onxx"), "Did you mean 'onnx'?"),
         (("--checkpoint", "."), "There is no file best.safetensors"),
         (("--checkpoint", "none.safetensors"), "give --checkpoint one that exists"),

@@ -55,7 +55,7 @@ def test_the_two_protocols_are_never_ranked_together() -> None:
     [
         (("--train-splits", "train,test"), "tiny is scored on 'test', which must not be trained"),
         (("--train-splits", "training"), "split of tiny"),
-        (("--train-splits", "train,val", "--early-stop"), "leaves no split to validate on"),
+        (("--train-splits", "train,val", "--early-stop"), "leaves no split for validation"),
         (("--train-splits", "train,val", "--recipe", "original"), "choose --recipe modern"),
     ],
 )

@@ -282,7 +282,7 @@ class ScoresNothing(CamVid):
     ("change", "message"),
     [
         ({"classes": ("road", "road")}, "different names"),
-        ({"palette": ((0, 0, 0),)}, "one colour a class"),
+        ({"palette": ((0, 0, 0),)}, "one colour per class"),
         ({"palette": ((0, 0, 256),) * 11}, "levels"),
         ({"recipes": {"modern": tiny_dataset().recipes["modern"]}}, "recipes"),
         (

@@ -28,7 +28,7 @@ MOST_ROWS = 1000
 FIRST = (
     *("rank", "network", "runtime", "score", "p50 ms", "speed-up", "verdict"),
     *(
-        "stated by its owner",
+        "reported latency",
         "note",
         "score from",
         "trained on",

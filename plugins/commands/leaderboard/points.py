@@ -20,7 +20,7 @@ DISTINCT = {
     "recipe": "recipe",
     "crop": "crop",
     "epochs": "epochs",
-    "precision": "trained in",
+    "precision": "training precision",
     "seed": "seed",
     "keep_float": "kept in float",
     "limit": "limit",
