@@ -147,7 +147,7 @@ def test_the_file_describes_itself(trained: Path, tmp_path: Path) -> None:
 
 def test_what_describes_nothing_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_text("none")
-    with pytest.raises(SegbenchError, match="has no description"):
+    with pytest.raises(SegbenchError, match="has no segbench description"):
         read_description(tmp_path / "a.onnx")
 
 

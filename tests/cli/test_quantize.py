@@ -147,7 +147,7 @@ def test_an_interrupted_report_goes_on(checkpoint: str, monkeypatch: pytest.Monk
     arguments = ("quantize-report", "--checkpoint", checkpoint, "--output", "report")
     first = segbench(*arguments)
     assert first.exit_code == 1
-    assert "the same command goes on" in first.output
+    assert "the same command continues" in first.output
 
     def noted(self, layer, fp32_miou):
         measured.append(layer)

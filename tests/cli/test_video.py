@@ -216,7 +216,7 @@ def sound(path: Path, cover: bool = False) -> None:
         (["c.safetensors"], "c.safetensors cannot be read as a video"),
         (["in.mp4", "--fps", "9"], "leave --fps out"),
         (["in.mp4", "--start", "9"], "no frame at or after --start 9 s"),
-        (["in.mp4", "--output", "out.avi"], "is no .mp4 file"),
+        (["in.mp4", "--output", "out.avi"], "is not an .mp4 file"),
         (["in.mp4", "--output", "in.mp4"], "is the input"),
         (["in.mp4", "--output", "in.mp4/out.mp4"], "cannot be written to"),
         (["folder"], "give --fps"),

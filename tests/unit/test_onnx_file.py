@@ -167,7 +167,7 @@ def text(path: Path) -> Path:
     ("make", "options", "word"),
     [
         (lambda path: path, {}, "no file"),
-        (text, {}, "not an ONNX file"),
+        (text, {}, "not a readable ONNX file"),
         (lambda path: other_inputs(nearest_color(path), [1, 3, 8, 8], [1, 3, 8, 8]), {}, "more1"),
         (lambda path: other_inputs(nearest_color(path), [1, 3]), {}, r"x \(1, 3\)"),
         (lambda path: other_inputs(nearest_color(path), [1, 4, 8, 8]), {}, "three channels"),
