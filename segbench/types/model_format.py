@@ -72,7 +72,7 @@ class ModelFormat:
     recipe's if the file takes any. It raises SegbenchError for a damaged file, or one that does not
     fit the dataset. ``runtime`` names the default runtime of such files; others list the format in
     ``loads``. ``mistakes`` says which other options score better for a file that scores low ("0.1
-    as told, 0.7 with --channels bgr"); it gets the size, and a function that scores the file with
+    as given, 0.7 with --channels bgr"); it gets the size, and a function that scores the file with
     any options on a few frames.
     """
 

@@ -39,7 +39,7 @@ def likely_mistakes(file: ModelFile, size: Size, score: Score) -> str:
         best, file, changed[kind] = found, other, option
         steps.append(f", {found:.3f} with {' '.join(changed.values())}")
     worse = ", and no better with other channels, normalisations or class orders"
-    return f"{told:.3f} as told" + ("".join(steps) or worse)
+    return f"{told:.3f} as given" + ("".join(steps) or worse)
 
 
 def _alternatives(file: ModelFile, size: Size) -> Iterator[tuple[str, str, ModelFile]]:
