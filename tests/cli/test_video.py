@@ -222,7 +222,7 @@ def sound(path: Path, cover: bool = False) -> None:
         (["folder"], "give --fps"),
         (["folder", "--fps", "0"], "'0'"),
         (["folder", "--fps", "5"], "holds no pictures"),
-        (["in.mp4", "--keep-float", "x"], "leave --keep-float out"),
+        (["in.mp4", "--keep-float", "x"], "--keep-float needs an INT8"),
     ],
 )
 def test_refusals(arguments: list[str], sentence: str) -> None:

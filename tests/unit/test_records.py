@@ -207,7 +207,10 @@ def test_the_hash_does_not_depend_on_order_or_on_fields_without_a_value(
         (json.dumps(as_json()).replace("0.625", "1e200"), "metrics.score is out of range"),
         (json.dumps(as_json(metrics={"p50_ms": 1e200})), "metrics.p50_ms is out of range: 1e+200"),
         (json.dumps(as_json(metrics={"p50_ms": -1})), "metrics.p50_ms is out of range: -1"),
-        (json.dumps(as_json(config_hash="x")), "config_hash is 'x', which is not as the schema"),
+        (
+            json.dumps(as_json(config_hash="x")),
+            "config_hash is 'x', which does not match the schema",
+        ),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_reason(
