@@ -77,7 +77,7 @@ MISTAKES = {
     "not_iterable": (GOOD.replace("yield", "return"), "not iterable"),
     "wrong_type": (GOOD + "    yield 'warp2'", "segbench_runtimes yields 'warp2'"),
     "wrong_hook": (GOOD.replace("segbench_runtimes", "segbench_datasets"), "not a dataset"),
-    "no_name": (GOOD.replace('"warp"', "None"), "the name None"),
+    "no_name": (GOOD.replace('"warp"', "None"), "named None"),
     "requires_a_string": (GOOD.replace("open=print", "open=print, requires='numpy'"), "tuple"),
 }
 
