@@ -1,1 +1,1 @@
-"""The plugins that come with segbench, registered through entry points as a third party's are."""
+"""The plugins that come with segbench, registered through entry points like third-party ones."""

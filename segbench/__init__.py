@@ -1,13 +1,13 @@
 """segbench: which backbone, on which runtime, gives which accuracy at which latency?
 
-``import segbench`` gives the Python API, and all that a plugin needs::
+``import segbench`` has the Python API, and all that a plugin needs::
 
     import segbench
 
     record = segbench.train("mobilenet", "streets")
     print(segbench.leaderboard(segbench.load_records("results")))
 
-A module is imported when one of its names is first used, so torch and pandas only where needed.
+Modules are imported on first use, so torch and pandas are imported only when needed.
 """
 
 from importlib import import_module
@@ -40,7 +40,7 @@ MODULES = {
     "plugins": "Registry",
     "progress": "Reporter",
 }
-"""The module that each name comes from; all others are of ``segbench.types``."""
+"""The module each name comes from; all others come from ``segbench.types``."""
 
 
 def __getattr__(name: str) -> Any:

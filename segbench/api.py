@@ -1,7 +1,7 @@
-"""The Python API: what the commands do, as functions that take names and paths; they call these.
+"""The Python API: the commands as functions that take names and paths.
 
-``plugins`` are those on offer, by default the installed ones; ``reporter`` says what happens, by
-default nothing. Errors of the user are ``SegbenchError``.
+``plugins`` defaults to the installed ones; ``reporter`` prints progress, by default nothing. User
+errors are ``SegbenchError``.
 """
 
 import os
@@ -52,13 +52,13 @@ def train(
 ) -> "Record":
     """Train a network, score the best epoch and write a record, as ``segbench run`` does.
 
-    ``network`` is a whole network, such as "enet", or a backbone for FCN8s; like ``dataset`` it is
-    named, or is the very object. ``weights`` None is "imagenet", or "none" for a network without
-    such weights. ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96,
-    128)}``; ``early_stop`` stops when mIoU stops improving, None is as the recipe says.
-    ``world`` are the ranks that train together, by default this process alone.
-    ``options`` are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output,
-    trackers (names), resume, force and others.
+    ``network`` is a whole network, such as "enet", or a backbone for FCN8s; it and ``dataset`` are
+    names or objects. ``weights`` defaults to "imagenet", or to "none" for a network without such
+    weights. ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96, 128)}``;
+    ``early_stop`` stops when mIoU stops improving; None follows the recipe. ``world`` are the ranks
+    that train together, by default only this process. ``options`` are fields of
+    ``segbench.jobs.plan.RunOptions``: seed, device, limit, output, trackers (names), resume, force
+    and others.
     """
     from segbench.inference.networks import chosen_network
     from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
@@ -106,9 +106,9 @@ def evaluate(
 ) -> "Record":
     """Score a checkpoint on a runtime and write a record, as ``segbench evaluate`` does.
 
-    In place of a checkpoint, ``network`` is a whole one and ``weights`` a file for the classes of
-    the dataset, or ``model`` is a file such as an ONNX one, and ``model_options`` say what it does
-    not. The runtime is "eager", or that of the file's format. ``options`` are fields of
+    Instead of a checkpoint, pass a whole ``network`` with a ``weights`` file for the dataset's
+    classes, or a ``model`` file such as ONNX, with ``model_options`` for what the file does not
+    say. The runtime defaults to "eager", or to that of the file's format. ``options`` are fields of
     ``segbench.jobs.evaluate.EvaluateOptions``: split, size, label_scale, limit, device,
     calibration_frames and keep_float.
     """
@@ -146,11 +146,11 @@ def measure(
 ) -> "list[Record]":
     """Measure the latency of a checkpoint, or of networks with random weights, on runtimes.
 
-    ``networks`` are whole ones; FCN8s is measured on each of ``backbones``. The runtimes are
-    "eager", or that of the format of a file ``model``. ``options`` are fields of
+    ``networks`` are whole ones; FCN8s is measured on each of ``backbones``. The runtimes default to
+    "eager", or to that of the ``model`` file's format. ``options`` are fields of
     ``segbench.jobs.latency.LatencyOptions`` and of ``segbench.latency.group.Protocol``: device,
     scope, scenario, min_seconds, threads, keep_float, isolate, and others. A record is written for
-    each measurement; MeasurementError has those there are where others failed.
+    each measurement; if some fail, MeasurementError holds the others.
     """
     from segbench.jobs.latency import latency, latency_options
     from segbench.records.record import read_record
@@ -172,7 +172,7 @@ def measure(
     if outcome.interrupted:
         raise MeasurementError(f"Interrupted, after {counted(len(records), 'record')}.", records)
     if outcome.failed:
-        failed = f"{outcome.failed} of {outcome.count} measurements failed, as said above."
+        failed = f"{outcome.failed} of {outcome.count} measurements failed (see above)."
         raise MeasurementError(failed, records)
     return records
 
@@ -190,11 +190,12 @@ def score(
     reporter: Reporter | None = None,
     **recorded: Any,
 ) -> "Score":
-    """Score a folder of prediction PNGs of any system, as ``segbench score`` does.
+    """Score a folder of prediction PNGs from any system, as ``segbench score`` does.
 
-    ``split`` None is the dataset's own choice. ``options`` are those of its benchmark, such as
+    ``split`` defaults to the dataset's own choice. ``options`` are those of its benchmark, such as
     ``{"encoding": "trainids"}``. ``workers`` is the number of threads. ``recorded`` are fields of
-    ``segbench.jobs.score.ScoreOptions`` for a record: results, name, stated_ms and stated_on.
+    ``segbench.jobs.score.ScoreOptions`` that write a record: results, name, stated_ms and
+    stated_on.
     """
     from segbench.jobs.score import ScoreOptions, score_folder
     from segbench.scoring.score import with_options
@@ -227,12 +228,12 @@ def export(
     reporter: Reporter | None = None,
     **options: Any,
 ) -> "Exported":
-    """Write the file that a runtime loads, as ``segbench export`` does; its size in bytes.
+    """Write the file that a runtime loads, as ``segbench export`` does; return its size in bytes.
 
-    In place of a checkpoint, ``network`` and ``weights``, or ``model`` and ``model_options``, are
-    as for ``evaluate``, for the classes of ``dataset``.
-    ``options`` are fields of ``segbench.jobs.export.ExportOptions``: size, batch_size,
-    output_kind, dynamic, compute_capability, calibration_frames and keep_float.
+    Instead of a checkpoint, ``network`` and ``weights``, or ``model`` and ``model_options``, are as
+    for ``evaluate``, for the classes of ``dataset``. ``options`` are fields of
+    ``segbench.jobs.export.ExportOptions``: size, batch_size, output_kind, dynamic,
+    compute_capability, calibration_frames and keep_float.
     """
     from segbench.inference.sources import chosen_source
     from segbench.jobs.export import ExportOptions
@@ -252,9 +253,9 @@ def export(
 
 
 def load_records(results: Path | str = RESULTS) -> "DataFrame":
-    """Every record of a results folder, one a row, oldest first.
+    """All records of a results folder, one per row, oldest first.
 
-    A file that is not a record is left out with a warning. ``docs/records.md`` lists the columns.
+    A file that is not a record is skipped with a warning. ``docs/records.md`` lists the columns.
     """
     from segbench.records.frame import load_records as load
 
@@ -264,8 +265,8 @@ def load_records(results: Path | str = RESULTS) -> "DataFrame":
 def leaderboard(records: "DataFrame", **selection: Any) -> "DataFrame":
     """The rows of ``segbench leaderboard``, best first, from the records of ``load_records``.
 
-    The column ``table`` names the table of a row; scores are compared within one. ``selection``
-    chooses rows as ``segbench.analysis.select`` says: where, max_ms, min_score, pareto, best, sort.
+    The column ``table`` names a row's table; compare scores within one table only. ``selection``
+    filters rows as in ``segbench.analysis.select``: where, max_ms, min_score, pareto, best, sort.
     """
     from segbench.analysis.rank import ranking
     from segbench.analysis.select import select

@@ -1,4 +1,4 @@
-"""Where segbench keeps what it can make again, and whether that is whole."""
+"""The cache: files that segbench can recreate, checked for damage."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from segbench.progress import Reporter
 
 
 def cache_dir(*parts: str) -> Path:
-    """A folder under ``$SEGBENCH_CACHE``, else the user's cache; it is made when missing."""
+    """A folder under ``$SEGBENCH_CACHE`` or the user's cache, created if missing."""
     base = os.environ.get("SEGBENCH_CACHE")
     folder = (Path(base) if base else _user_cache()).joinpath(*parts)
     try:
@@ -30,7 +30,7 @@ def cache_dir(*parts: str) -> Path:
 
 
 def private_dir(name: str) -> Path:
-    """A folder of the cache for code: the user's own, which nobody else may write to."""
+    """A cache folder for code: it must belong to the user, and nobody else may write to it."""
     folder = cache_dir() / name
     folder.mkdir(mode=0o700, exist_ok=True)
     if not is_private(folder):
@@ -42,17 +42,17 @@ def private_dir(name: str) -> Path:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether it is a folder, no link, that only this user can write to."""
+    """Whether it is a folder (not a link) that only this user can write to."""
     about = folder.lstat()
     mine = os.name != "posix" or (about.st_uid == os.geteuid() and not about.st_mode & 0o022)
     return mine and stat.S_ISDIR(about.st_mode)
 
 
 def cached(path: Path, make: Callable[[Path], object], reporter: Reporter | None = None) -> Path:
-    """``path``, a file or folder in the cache, as ``make`` wrote it to the draft it is given.
+    """``path``, a file or folder in the cache, created by ``make(draft)``.
 
-    It is made where it is missing, and again where its content is not that of the digest beside
-    it, which ``reporter`` then says. Whoever asks meanwhile waits.
+    It is created if missing, and recreated, with a line to ``reporter``, if it does not match the
+    digest beside it. Other callers wait meanwhile.
     """
     if _is_whole(path):
         return path
@@ -60,7 +60,7 @@ def cached(path: Path, make: Callable[[Path], object], reporter: Reporter | None
         if _is_whole(path):
             return path
         if path.exists():
-            (reporter or Reporter()).say(f"{path} is damaged and is made again.")
+            (reporter or Reporter()).say(f"{path} is damaged; recreating it.")
         with draft_of(path) as draft:
             make(draft)
             with draft_of(_beside(path)) as note:
@@ -79,12 +79,12 @@ def keep(path: Path, content: bytes) -> None:
 
 
 def kept(path: Path) -> bytes:
-    """What ``keep`` wrote; nothing where it is missing or damaged."""
+    """What ``keep`` wrote; None if missing or damaged."""
     return path.read_bytes() if _is_whole(path) else b""
 
 
 def digest(files: Iterable[Path]) -> str:
-    """Of the names and contents of files: it finds damage, not intent."""
+    """A digest of names and contents; it detects damage, not tampering."""
     whole = xxh3_128()
     for path in files:
         with path.open("rb") as file:
@@ -108,7 +108,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _files(path: Path) -> list[Path]:
-    """It, or what lies in it."""
+    """The file itself, or the files in the folder."""
     return sorted(path.iterdir()) if path.is_dir() else [path]
 
 

@@ -1,4 +1,4 @@
-"""What a user did wrong, in one sentence; everything else is a bug and keeps its traceback."""
+"""Errors that users can fix, in one sentence; everything else is a bug and keeps its traceback."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ class SegbenchError(click.ClickException):
     """An error the user can fix: the message says what is wrong, where, and what to do."""
 
     def format_message(self) -> str:
-        """For the terminal: names in it may hold anything."""
+        """The message, safe for a terminal: names may contain anything."""
         return lines(self.message)
 
 
@@ -46,13 +46,13 @@ class RecordError(SegbenchError):
 
 
 class OptionError(SegbenchError):
-    """Options that exclude one another, or lack one that they go with."""
+    """Options that exclude each other, or need another one."""
 
     exit_code = 2
 
 
 class MeasurementError(SegbenchError):
-    """Some measurements failed, or the user stopped them; ``records`` are of the others."""
+    """Some measurements failed or were interrupted; ``records`` are the others."""
 
     def __init__(self, message: str, records: Sequence[Any]) -> None:
         super().__init__(message)
@@ -60,11 +60,11 @@ class MeasurementError(SegbenchError):
 
 
 class InterruptedRun(SegbenchError):  # noqa: N818
-    """The user stopped a run: nothing after it is begun."""
+    """The user interrupted a run: nothing is started after it."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """The sentence for a name that does not exist, with the nearest one that does."""
+    """The message for an unknown name, with the nearest known one."""
     known = sorted(known)
     near = get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known) or 'none'}."
@@ -72,35 +72,35 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """What went wrong on one line; an error that nobody foresaw comes with its type."""
+    """The error on one line; an unexpected error comes with its type."""
     if isinstance(error, SegbenchError):
         return error.message
     return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
 
 
 def first_line(error: BaseException) -> str:
-    """The first sentence of what an error says, to stand inside another."""
+    """The first sentence of an error, to be quoted in another message."""
     return (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")
 
 
 def kept(error: ErrorT) -> ErrorT:
-    """The error, to be raised or shown later, without the variables of the frames it went through.
+    """The error without the local variables of its traceback, to be raised or shown later.
 
-    They may hold an engine's memory, which the next one needs.
+    They may keep alive an engine's memory, which the next one needs.
     """
     clear_frames(error.__traceback__)
     return error
 
 
 def is_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C led to it, as to the ImportError of a module that was being loaded."""
+    """Whether Ctrl-C caused it, such as an ImportError while a module was loading."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether an engine failed for want of memory: they share no type, so their words decide."""
+    """Whether an engine ran out of memory, by the message, since engines share no error type."""
     words = str(error).lower()
     short = isinstance(error, MemoryError) or any(said in words for said in MEMORY_IS_SHORT)
     return short and not isinstance(error, SegbenchError)
@@ -109,7 +109,7 @@ def out_of_memory(error: Exception) -> bool:
 def too_large(
     batch_size: int, size: tuple[int, int], advice: str = "make one of them smaller"
 ) -> SegbenchError:
-    """What to say when memory is out."""
+    """The message for running out of memory."""
     return SegbenchError(
         f"Out of memory with a batch of {batch_size} at {size[0]}x{size[1]}; {advice}."
     )

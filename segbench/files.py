@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and locks on what one process at a time may write."""
+"""Atomic writes, and locks for files that one process at a time may write."""
 
 import errno
 import os
@@ -16,15 +16,15 @@ from filelock import FileLock, Timeout
 from segbench.errors import SegbenchError
 
 SECOND = 1.0
-"""Whoever makes a scratch folder has taken its lock by then."""
+"""The process that creates a scratch folder has locked it by then."""
 PROBE = 2**20
 HELD, ENDING = ".held", ".segbench-draft"
 LONGEST = 50
-"""Of a name, in a draft's: 50 characters of four bytes each, and what is added, fit a folder."""
+"""Characters of a name kept in a draft's: at four bytes each they still fit the limit."""
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of a regular file; OSError for others, which might block or never end."""
+    """The UTF-8 text of a regular file; OSError for others, which might block."""
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is not a regular file")
     return path.read_text(encoding="utf-8")
@@ -32,10 +32,10 @@ def read_text(path: Path) -> str:
 
 @contextmanager
 def draft_of(path: Path) -> Iterator[Path]:
-    """A path to write to; when the block ends well the file or folder there is moved to ``path``.
+    """A path to write to; the file or folder there is moved to ``path`` if the block succeeds.
 
-    It lies in a new folder beside ``path`` that nobody else can write to, so a link that is
-    planted there is replaced and never followed. SegbenchError where it cannot be written.
+    It is in a new folder beside ``path`` that nobody else can write to, so links at ``path`` are
+    replaced, never followed. Raises SegbenchError if it cannot be written.
     """
     try:
         _make_folder(path.parent)
@@ -50,10 +50,10 @@ def draft_of(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(parent: Path | None = None, name: str = "") -> Iterator[Path]:
-    """A folder that only this user can enter, and that goes when the block ends.
+    """A folder that only this user can enter, removed when the block ends.
 
-    It lies in ``parent``, else where the system keeps temporary files, and ``name`` is for who
-    lists the files there. Those that killed processes left in ``parent`` are removed.
+    It is in ``parent``, else in the system's temporary folder; ``name`` is part of its name.
+    Folders that killed processes left in ``parent`` are removed.
     """
     parent = parent or Path(gettempdir())
     sweep(parent)
@@ -64,8 +64,8 @@ def scratch_folder(parent: Path | None = None, name: str = "") -> Iterator[Path]
 
 
 def sweep(parent: Path) -> None:
-    """Remove this user's scratch folders in ``parent`` whose processes have ended."""
-    # Not by globbing, which takes twice as long in a folder of many records.
+    """Remove this user's scratch folders in ``parent`` whose process has ended."""
+    # Globbing takes twice as long in a folder with many records.
     with suppress(FileNotFoundError), os.scandir(parent) as entries:
         for entry in entries:
             ours = entry.name.startswith(".") and entry.name.endswith(ENDING)
@@ -74,7 +74,7 @@ def sweep(parent: Path) -> None:
 
 
 def _is_left(folder: Path) -> bool:
-    """Whether nobody holds its lock any more."""
+    """Whether its lock is free."""
     with suppress(OSError, NotImplementedError, Timeout):
         about = folder.lstat()
         mine = os.name != "posix" or about.st_uid == os.geteuid()
@@ -86,7 +86,7 @@ def _is_left(folder: Path) -> bool:
 
 
 def write_or_print(path: Path, text: str) -> None:
-    """Write a result; where that fails it goes to standard output before the SegbenchError."""
+    """Write a result; on failure print it to standard output and raise SegbenchError."""
     try:
         with draft_of(path) as draft:
             draft.write_text(text, encoding="utf-8", newline="\n")
@@ -97,10 +97,10 @@ def write_or_print(path: Path, text: str) -> None:
 
 @contextmanager
 def locked(path: Path, busy: str | None = None) -> Iterator[None]:
-    """Hold the lock file ``path``, which is made where it is missing and stays.
+    """Hold the lock file ``path``, which is created if missing and kept.
 
-    While another process or thread holds it this one waits; with ``busy`` it raises a
-    SegbenchError that says so. The lock of a process that dies is free.
+    Waits while another process or thread holds it, or raises SegbenchError with the message
+    ``busy`` if given. A dead process holds no lock.
     """
     try:
         _make_folder(path.parent)
@@ -117,9 +117,9 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
 
 
 def check_writable(folder: Path, option: str = "--output", needed: int = PROBE) -> None:
-    """Make ``folder`` and try to write into it; SegbenchError, before the work, if that fails.
+    """Create ``folder`` and check that it is writable; raises SegbenchError, before any work.
 
-    ``needed`` is the number of bytes that will be written.
+    ``needed`` is the disk space required, in bytes.
     """
     try:
         _make_folder(folder)
@@ -132,14 +132,14 @@ def check_writable(folder: Path, option: str = "--output", needed: int = PROBE) 
         ) from error
     if needed > free:
         raise SegbenchError(
-            f"{folder} needs {needed / 1e6:,.0f} MB of space and has {free / 1e6:,.0f}; make room, "
+            f"{folder} needs {needed / 1e6:,.0f} MB, but {free / 1e6:,.0f} MB are free; make room, "
             f"or name another {option}."
         )
 
 
 def _make_folder(folder: Path) -> None:
-    """Make it with its parents; where a file is in the way the OSError names it."""
+    """Create it with its parents; if a file is in the way, the OSError names it."""
     for place in (folder, *folder.parents):
         if place.exists() and not place.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{place} is no folder")
+            raise NotADirectoryError(errno.ENOTDIR, f"{place} is not a folder")
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The seven hooks through which segbench finds plugins, one for each kind of item.
+"""The seven hooks through which segbench finds plugins, one per kind of item.
 
 A plugin is a module with one or more of these functions, each marked ``@hookimpl``, and named by
 an entry point of the group ``segbench``. ``docs/plugins.md`` has a whole example of every kind.
@@ -27,7 +27,7 @@ hookimpl = pluggy.HookimplMarker("segbench")
 
 @hookspec
 def segbench_backbones() -> Iterable["Backbone"]:
-    """Give the networks that turn an image into features at strides 8, 16 and 32.
+    """Yield networks that turn an image into features at strides 8, 16 and 32.
 
     Called once, when the registry is loaded, so import torch inside ``build`` and not here::
 
@@ -40,7 +40,7 @@ def segbench_backbones() -> Iterable["Backbone"]:
 
 @hookspec
 def segbench_commands() -> Iterable["Command"]:
-    """Give commands of the ``segbench`` program.
+    """Yield commands of the ``segbench`` program.
 
     Called once, when the registry is loaded, so import the click command inside ``load``::
 
@@ -53,7 +53,7 @@ def segbench_commands() -> Iterable["Command"]:
 
 @hookspec
 def segbench_datasets() -> Iterable["Dataset | DescribedDataset"]:
-    """Give the datasets to train and score on.
+    """Yield datasets to train and score on.
 
     Called once, when the registry is loaded; nothing is read from disk before ``locate``::
 
@@ -66,7 +66,7 @@ def segbench_datasets() -> Iterable["Dataset | DescribedDataset"]:
 
 @hookspec
 def segbench_model_formats() -> Iterable["ModelFormat"]:
-    """Give the formats of model files that ``--model`` takes.
+    """Yield formats of model files that ``--model`` takes.
 
     Called once, when the registry is loaded, so import what reads them inside ``load``::
 
@@ -79,7 +79,7 @@ def segbench_model_formats() -> Iterable["ModelFormat"]:
 
 @hookspec
 def segbench_networks() -> Iterable["Network"]:
-    """Give networks that map images to class logits by themselves, without a backbone to choose.
+    """Yield complete networks from images to class logits, without a choice of backbone.
 
     Called once, when the registry is loaded, so import torch inside ``build`` and not here::
 
@@ -92,7 +92,7 @@ def segbench_networks() -> Iterable["Network"]:
 
 @hookspec
 def segbench_runtimes() -> Iterable["Runtime"]:
-    """Give the engines that run a trained network; the name carries the precision.
+    """Yield engines that run a trained network; the name includes the precision.
 
     Called once, when the registry is loaded, so import the engine inside ``open``::
 
@@ -105,7 +105,7 @@ def segbench_runtimes() -> Iterable["Runtime"]:
 
 @hookspec
 def segbench_trackers() -> Iterable["Tracker"]:
-    """Give the experiment trackers that ``segbench run --tracker`` reports to.
+    """Yield experiment trackers that ``segbench run --tracker`` reports to.
 
     Called once, when the registry is loaded, so import the tracker inside ``start``::
 

@@ -1,7 +1,7 @@
-"""Find every plugin, keep the broken ones from harming the rest, and answer for names.
+"""Load plugins, isolate broken ones, and look up items by name.
 
-Each entry point of the group ``segbench`` gets a pluggy manager of its own: whatever goes wrong
-in one plugin (at import, at registration, in a hook) is that plugin's error and nobody else's.
+Each entry point of the group ``segbench`` gets its own pluggy manager: an error in one plugin (at
+import, at registration, in a hook) does not affect the others.
 """
 
 import os
@@ -29,7 +29,7 @@ from segbench.types import (
 
 GROUP = "segbench"
 LISTING = "plugins"
-"""The command that is no plugin, so that it can say what is wrong with the others."""
+"""The built-in command, which works even if plugins are broken."""
 HOOKS: dict[str, type | tuple[type, ...]] = {
     "segbench_backbones": (Backbone, BackboneFamily),
     "segbench_commands": Command,
@@ -73,7 +73,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Listed:
-    """A line of the listing; ``problem`` says why it is not usable and what mends that."""
+    """A line of the listing; ``problem`` says why the item is unusable and how to fix it."""
 
     kind: str
     name: str
@@ -86,7 +86,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything the installed plugins offer; described datasets are those of ``data_root``."""
+    """Everything the installed plugins offer; described datasets come from ``data_root``."""
 
     plugins: tuple[Plugin, ...] = ()
     data_root: Path = field(default_factory=lambda: Path(os.environ.get("SEGBENCH_DATA", "data")))
@@ -108,7 +108,7 @@ class Registry:
         commands: Iterable[Command] = (),
         model_formats: Iterable[ModelFormat] = (),
     ) -> "Registry":
-        """A registry of just these items, for tests and scripts."""
+        """A registry of only these items, for tests and scripts."""
         items: list[Item] = [*backbones, *datasets, *runtimes, *networks, *trackers, *commands]
         items += model_formats
         return cls((Plugin("unpackaged", Origin("unpackaged", "0"), tuple(items)),))
@@ -149,7 +149,7 @@ class Registry:
         return self._all(Tracker)
 
     def backbone(self, name: str) -> Backbone:
-        """The backbone of that name; PluginError if it is unknown, doubled or lacks a package."""
+        """The backbone of that name; PluginError if unknown, ambiguous, or missing a package."""
         for family in self._all(BackboneFamily):
             if name.startswith(family.prefix):
                 self._one(BackboneFamily, family.name)
@@ -157,30 +157,30 @@ class Registry:
         return self._one(Backbone, name)
 
     def command(self, name: str) -> Command:
-        """A plugin's command; PluginError if it is unknown, doubled or lacks a package."""
+        """A plugin's command; PluginError if unknown, ambiguous, or missing a package."""
         return self._one(Command, name)
 
     def default_backbone(self) -> Backbone:
-        """The backbone to take where none is named: the one that its plugin marks, if any."""
+        """The default backbone: the one marked by its plugin, if any."""
         if not self.backbones:
-            raise PluginError("No backbone is installed: pip install segbench, or a plugin of one.")
+            raise PluginError("No backbone is installed: pip install segbench, or another plugin.")
         return max(self.backbones, key=lambda backbone: backbone.default)
 
     def self_made_dataset(self) -> Dataset:
-        """A dataset that makes its own frames, so that they are always there."""
+        """A dataset that generates its own frames, so that they are always available."""
         for dataset in self.datasets:
             if dataset.prepare:
                 return dataset
-        raise PluginError("No dataset that makes its own frames is installed; name another.")
+        raise PluginError("No dataset that generates its own frames is installed; name another.")
 
     def at(self, data_root: Path) -> "Registry":
-        """The same, with the described datasets of another data root."""
+        """The same registry with the described datasets of another data root."""
         return replace(self, data_root=data_root)
 
     def dataset(self, name: str) -> Dataset:
-        """The dataset of that name; PluginError if it is unknown, doubled or lacks a package.
+        """The dataset of that name; PluginError if unknown, ambiguous, or missing a package.
 
-        DataError where it is described in the data root, and wrongly, or another one is.
+        DataError if its description in the data root is invalid, or describes another dataset.
         """
         for described in self._all(DescribedDataset):
             if _describes(described, name):
@@ -192,21 +192,21 @@ class Registry:
         names = {suffix: each.name for each in self.model_formats for suffix in each.suffixes}
         if (ending := path.suffix.lower()) not in names:
             raise PluginError(
-                f"{path.name} has the ending of no model format; those known end in "
+                f"{path.name} is not in a known model format; known endings: "
                 f"{', '.join(names) or 'nothing'}.{self._broken_hint()}"
             )
         return self._one(ModelFormat, names[ending])
 
     def network(self, name: str) -> Network:
-        """The network of that name; PluginError if it is unknown, doubled or lacks a package."""
+        """The network of that name; PluginError if unknown, ambiguous, or missing a package."""
         return self._one(Network, name)
 
     def runtime(self, name: str) -> Runtime:
-        """The runtime of that name; PluginError if it is unknown, doubled or lacks a package."""
+        """The runtime of that name; PluginError if unknown, ambiguous, or missing a package."""
         return self._one(Runtime, name)
 
     def tracker(self, name: str) -> Tracker:
-        """The tracker of that name; PluginError if it is unknown, doubled or lacks a package."""
+        """The tracker of that name; PluginError if unknown, ambiguous, or missing a package."""
         return self._one(Tracker, name)
 
     def origin(self, item: Item) -> Origin:
@@ -214,7 +214,7 @@ class Registry:
         return self._offering(item)[0].origin
 
     def problem(self, item: Item) -> str | None:
-        """Why ``item`` cannot be used here and what mends that; None when it can."""
+        """Why ``item`` cannot be used here and how to fix that; None if it can."""
         what = f"{_kind(type(item))} {item.name!r}"
         offering = self._offering(item)
         if len(offering) > 1:
@@ -222,7 +222,7 @@ class Registry:
             return f"More than one plugin offers the {what}: {names}. Uninstall all but one."
         if isinstance(item, Command) and item.name == LISTING:
             return (
-                f"The {what} of {offering[0].name} has the name of segbench's own, which is used: "
+                f"The {what} of {offering[0].name} has the name of segbench's own, which wins: "
                 "give it another name, or uninstall it."
             )
         missing = [name for name, found in required_versions(item).items() if found is None]
@@ -236,7 +236,7 @@ class Registry:
     def listing(self, members: bool = False) -> tuple[Listed, ...]:
         """Every item by kind and name, then the broken plugins.
 
-        A family of backbones is one line, with ``members`` one a backbone too.
+        A family of backbones is one line; ``members`` adds a line for each backbone.
         """
         offered = [self._listed(item, p.origin) for p in self.plugins for item in p.items]
         if members:
@@ -255,8 +255,8 @@ class Registry:
         dataset = self._one(DescribedDataset, described.name).read(self.data_root)
         if name not in (described.name, dataset.name):
             raise DataError(
-                f"{self.data_root} holds the dataset {dataset.name!r}, not {name!r}; name the "
-                "folder of that one with --data-root."
+                f"{self.data_root} contains the dataset {dataset.name!r}, not {name!r}; name the "
+                "folder of the latter with --data-root."
             )
         return dataset
 
@@ -299,7 +299,7 @@ class Registry:
 def required_versions(item: Item) -> dict[str, str | None]:
     """The installed version of each distribution ``item`` requires, None for a missing one.
 
-    Of alternatives ("onnxruntime-gpu|onnxruntime") the first that is installed counts.
+    For alternatives ("onnxruntime-gpu|onnxruntime") the first installed one counts.
     """
     versions: dict[str, str | None] = {}
     for entry in item.requires:
@@ -324,7 +324,7 @@ def _offers(item: Item, wanted: Item) -> bool:
 
 
 def _distributions() -> Iterable[tuple[Origin, Distribution]]:
-    """Every installed distribution; of several copies of one the first on the path counts."""
+    """Every installed distribution; the first on the path if there are several copies."""
     found: dict[str, tuple[Origin, Distribution]] = {}
     for distribution in distributions():
         origin = _origin(distribution)
@@ -333,21 +333,21 @@ def _distributions() -> Iterable[tuple[Origin, Distribution]]:
 
 
 def _plugins_of(origin: Origin, distribution: Distribution) -> Iterable[Plugin]:
-    """The distribution's plugins; one that is broken where its metadata cannot be read."""
+    """The distribution's plugins; a single broken one if its metadata cannot be read."""
     try:
         points = distribution.entry_points.select(group=GROUP)
-    except Exception as error:  # files may be damaged in as many ways as there are
+    except Exception as error:  # damaged files can raise any error
         damage = f"its metadata cannot be read: {_one_line(error)}"
         return [Plugin(origin.distribution, origin, error=damage)]
     return [_load(point, origin) for point in points]
 
 
 def _origin(distribution: Distribution) -> Origin:
-    """Its name and version; where its METADATA is damaged, the name of the folder that has it."""
+    """Its name and version; if its METADATA is damaged, the name of its folder."""
     try:
         metadata = distribution.metadata  # parsed at every access
         name, release = metadata["Name"], metadata["Version"]
-    except Exception:  # files may be damaged in as many ways as there are
+    except Exception:  # damaged files can raise any error
         name = release = ""
     folder = getattr(distribution, "_path", None)
     unnamed = folder.name.split("-")[0] if folder is not None else "unknown"
@@ -358,7 +358,7 @@ def _load(point: EntryPoint, origin: Origin) -> Plugin:
     name = f"{origin.distribution}:{point.name}"
     try:
         return Plugin(name, origin, items=_items(point.load(), name))
-    except (Exception, SystemExit) as error:  # a stranger's code may raise anything
+    except (Exception, SystemExit) as error:  # plugin code can raise anything
         return Plugin(name, origin, error=_one_line(error))
 
 
@@ -379,22 +379,22 @@ def _items(module: object, name: str) -> tuple[Item, ...]:
 def _checked(item: Item, hook: str, kind: type | tuple[type, ...]) -> Item:
     if not isinstance(item, kind):
         wanted = hook.removeprefix("segbench_").removesuffix("s").replace("_", " ")
-        raise PluginError(f"{hook} gives {item!r}, which is not a {wanted}")
+        raise PluginError(f"{hook} yields {item!r}, which is not a {wanted}")
     if not (isinstance(item.name, str) and item.name):
-        raise PluginError(f"{hook} gives an item with the name {item.name!r}: give it a word")
+        raise PluginError(f"{hook} yields an item named {item.name!r}: use one word")
     names = item.requires
     if not isinstance(names, tuple) or not all(isinstance(n, str) and n for n in names):
-        raise PluginError(f"requires of {item.name!r} is {names!r}: give a tuple of package names")
+        raise PluginError(f"requires of {item.name!r} is {names!r}: use a tuple of package names")
     return item
 
 
 def _lacking(item: Item) -> str | None:
-    """What this machine lacks to run ``item``, which stays on offer, for an export needs less."""
+    """What this machine lacks to run ``item``, which is still listed, since exports need less."""
     if not isinstance(item, Runtime) or item.lacking is None:
         return None
     try:
         return item.lacking()
-    except Exception as error:  # a stranger's code may raise anything
+    except Exception as error:  # plugin code can raise anything
         return f"The runtime {item.name!r} cannot say what it lacks here ({_one_line(error)})."
 
 
@@ -420,8 +420,8 @@ def _kind(kind: type) -> str:
 
 
 def installed_version(distribution: str) -> str | None:
-    """The version of a distribution; None where it is not installed."""
+    """The version of a distribution; None if it is not installed."""
     try:
         return version(distribution)
-    except Exception:  # not installed, or its metadata is damaged in one of many ways
+    except Exception:  # not installed, or damaged metadata
         return None

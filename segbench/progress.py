@@ -1,4 +1,4 @@
-"""How long work shows itself: a bar or a spinner on a terminal, plain lines elsewhere."""
+"""Progress output: a bar or a spinner on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class Reporter:
-    """Tells the user what happens; ``Reporter(quiet=True)`` says nothing, for tests and tools."""
+    """Prints progress and messages; ``Reporter(quiet=True)`` prints nothing."""
 
     def __init__(self, quiet: bool = False, log: Path | None = None) -> None:
         self.console = Console(stderr=True, quiet=quiet)
@@ -35,7 +35,7 @@ class Reporter:
         self._shown: Status | Progress | None = None
 
     def say(self, message: str) -> None:
-        """One line that stays, also at the end of ``log``."""
+        """Print a line that stays, and append it to ``log``."""
         message = lines(message)
         self.console.print(message, highlight=False, markup=False, soft_wrap=True)
         if self.log is not None:
@@ -46,11 +46,11 @@ class Reporter:
                 raise SegbenchError(f"{self.log} cannot be written ({error.strerror}).") from error
 
     def logging_to(self, log: Path) -> "Reporter":
-        """The same, but for the lines also going to ``log``."""
+        """The same reporter, with lines also appended to ``log``."""
         return Reporter(self.console.quiet, log)
 
     def track(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
-        """Yield ``items`` while a bar, or a line now and then, shows how far they are."""
+        """Yield ``items`` while a bar, or an occasional line, shows the progress."""
         with self.steps(total, what) as step:
             for item in items:
                 yield item
@@ -58,9 +58,9 @@ class Reporter:
 
     @contextmanager
     def working(self, what: str) -> Iterator[None]:
-        """A spinner that says ``what`` goes on until the block ends, on a terminal.
+        """A spinner with the text ``what`` until the block ends, on a terminal.
 
-        Within another one it changes the name meanwhile; a bar inside takes its place.
+        A nested spinner replaces the text meanwhile; a bar inside replaces the spinner.
         """
         if isinstance(self._shown, Status):
             before = self._shown.status
@@ -79,8 +79,8 @@ class Reporter:
     def steps(self, total: int, what: str, idle: bool = False) -> Iterator[Step]:
         """A function to call after each of ``total`` steps, with a note such as the loss.
 
-        More steps than expected raise the total. ``idle`` draws at the steps alone, so that
-        nothing runs beside a measurement.
+        More steps than expected raise the total. ``idle`` draws only at the steps, so that no
+        thread disturbs a measurement.
         """
         if not self._draws():
             yield _Lines(self, total, what)
@@ -108,7 +108,7 @@ class Reporter:
 
     @contextmanager
     def _showing(self, shown: Status | Progress) -> Iterator[None]:
-        """``shown`` has the terminal; a spinner that had it goes on afterwards."""
+        """Show ``shown``; the current spinner, if any, continues afterwards."""
         before, self._shown = self._shown, shown
         if isinstance(before, Status):
             before.stop()

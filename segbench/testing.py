@@ -1,6 +1,6 @@
-"""The contract of each kind of plugin, as checks that a plugin's own tests can call.
+"""Contract checks for each kind of plugin, to be called from a plugin's own tests.
 
-Each check returns None or raises AssertionError with a sentence that says what is broken.
+Each check raises AssertionError with a message that says what is broken.
 """
 
 import json
@@ -56,7 +56,7 @@ ODD_SIZE: Size = (50, 70)
 
 
 def check_backbone(backbone: Backbone) -> None:
-    """The encoder keeps its promises: strides, channels, gradients, state dict, both paddings."""
+    """Check an encoder: strides, channels, gradients, state dict, both paddings."""
     _check_name(backbone.name, backbone.summary)
     encoder = _seeded(lambda: backbone.build(backbone.convention), seed=1).eval()
     for height, width in SIZES:
@@ -77,11 +77,11 @@ def check_backbone(backbone: Backbone) -> None:
             _check_features(backbone.build(convention).eval(), images)
     model = SegmentationModel(fcn8s_on(backbone), 3).eval()
     logits = model(torch.rand(1, 3, *ODD_SIZE) * 255)
-    assert logits.shape == (1, 3, *ODD_SIZE), f"FCN8s over it gives logits {tuple(logits.shape)}"
+    assert logits.shape == (1, 3, *ODD_SIZE), f"FCN8s over it returns logits {tuple(logits.shape)}"
 
 
 def check_network(network: Network) -> None:
-    """The module keeps its promises: sizes, classes, gradients, state dict, an ONNX export."""
+    """Check a network: sizes, classes, gradients, state dict, ONNX export."""
     _check_name(network.name, network.summary)
     classes, (stride, output_stride) = 3, (network.stride, network.output_stride)
     net = _seeded(lambda: network.build(classes, network.convention), seed=1).eval()
@@ -95,7 +95,7 @@ def check_network(network: Network) -> None:
     part = net.get_submodule(network.pretrained_part)
     settings = {field.name for field in fields(Recipe)} - {"name"}
     unknown = network.modern.keys() - settings
-    assert not unknown, f"modern changes {', '.join(sorted(unknown))}, which no recipe has"
+    assert not unknown, f"modern changes {', '.join(sorted(unknown))}, which are not recipe fields"
     for prefix in network.may_start_random:
         assert any(key.startswith(prefix) for key in part.state_dict()), f"no weight {prefix!r}"
     for prefix in network.score_layers:
@@ -109,7 +109,7 @@ def check_network(network: Network) -> None:
     twin.net.load_state_dict(model.net.state_dict())
     (logits,) = _check_twins(model.eval(), twin.eval(), images)
     shape = (2, classes, *ODD_SIZE)
-    assert logits.shape == shape, f"images of {ODD_SIZE} give logits {tuple(logits.shape)}"
+    assert logits.shape == shape, f"images of {ODD_SIZE} have logits {tuple(logits.shape)}"
     assert logits.isfinite().all(), "the logits are not finite"
     _check_gradients(model, images)
     with tempfile.TemporaryDirectory() as folder:
@@ -117,19 +117,19 @@ def check_network(network: Network) -> None:
 
 
 def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
-    """The description is whole; with a data root, frames, labels and the official score fit too."""
+    """Check a dataset's description; with a data root also its frames, labels and score."""
     _check_name(dataset.name, dataset.summary)
     classes = len(dataset.classes)
-    assert classes == len(set(dataset.classes)) > 1, "classes are two or more different names"
-    assert len(dataset.palette) == classes, "the palette has one colour a class"
+    assert classes == len(set(dataset.classes)) > 1, "classes needs two or more different names"
+    assert len(dataset.palette) == classes, "palette needs one colour per class"
     levels = [level for color in dataset.palette for level in color]
-    assert len(levels) == 3 * classes, "a colour is (red, green, blue)"
-    assert all(0 <= level <= 255 for level in levels), "a colour's levels are 0 to 255"
-    assert {"modern", "original"} <= dataset.recipes.keys(), "recipes has 'modern' and 'original'"
+    assert len(levels) == 3 * classes, "a colour must be (red, green, blue)"
+    assert all(0 <= level <= 255 for level in levels), "colour levels must be 0 to 255"
+    assert {"modern", "original"} <= dataset.recipes.keys(), "recipes needs 'modern' and 'original'"
     for name, recipe in dataset.recipes.items():
-        assert recipe.name == name, f"the recipe under {name!r} calls itself {recipe.name!r}"
+        assert recipe.name == name, f"the recipe under {name!r} is named {recipe.name!r}"
     assert {"train", "val", dataset.score_split} <= set(dataset.splits), (
-        "splits has train, val and the score_split"
+        "splits needs train, val and the score_split"
     )
     _check_ids(dataset)
     if root is None:
@@ -139,11 +139,10 @@ def check_dataset(dataset: Dataset, root: Path | None = None) -> None:
 
 
 def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto") -> None:
-    """A session gives the logits of FCN8s in eager FP32, at any size, and leaves the model alone.
+    """Check that a session has the logits of eager FP32, at any size, and keeps the model as it is.
 
-    It gives the same for a model file of each format that it loads, where the format's own runtime
-    can write one.
-    Where the runtime offers a ``peak``, it is a positive number of operations a second.
+    The same holds for a model file of each format that it loads, if the format's own runtime can
+    write one. If the runtime offers a ``peak``, it is a positive number of operations per second.
     ``tolerance`` bounds the root mean square of the error over that of the reference's logits:
     reduced precision needs a larger one.
     """
@@ -158,16 +157,16 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
         if runtime.calibrates:
             setup = replace(setup, calibration=Calibration("noise", ("0",), images))
         session = runtime.open(model, setup)
-        assert session.engine, "engine names what really runs"
+        assert session.engine, "engine must name what really runs"
         for query in (images, 255 - images, images):
             outputs = session.run(session.prepare(query))
             session.synchronize()
             logits = session.fetch(outputs)
         before = logits.copy()
         session.fetch(session.run(session.prepare(255 - images)))
-        assert np.array_equal(logits, before), "the next run changes what fetch returned"
+        assert np.array_equal(logits, before), "the next run changes the array that fetch returned"
         json.dumps(dict(session.details), allow_nan=False)
-        assert logits.dtype == np.float32, f"fetch gives {logits.dtype}, not float32"
+        assert logits.dtype == np.float32, f"fetch returns {logits.dtype}, not float32"
         assert logits.shape == expected.shape, f"logits are {logits.shape}, not {expected.shape}"
         error = np.sqrt(np.mean((logits - expected) ** 2) / np.mean(expected**2))
         assert error <= tolerance, f"logits are {error:.2g} off eager FP32, over {tolerance:g}"
@@ -182,24 +181,24 @@ def check_runtime(runtime: Runtime, tolerance: float = 1e-4, device: str = "auto
             _check_model_file(model_format, runtime, setup, images, tolerance)
     if runtime.peak:
         peak = runtime.peak(Setup(SIZES[0], device=device))
-        assert peak.precision, "peak names no precision"
-        assert peak.value_bytes > 0, f"peak says that a value has {peak.value_bytes} bytes"
+        assert peak.precision, "peak must name its precision"
+        assert peak.value_bytes > 0, f"peak says {peak.value_bytes} bytes per value"
         assert 0 < peak.flop_per_s < math.inf, (
-            f"peak measures {peak.flop_per_s} operations a second"
+            f"peak measures {peak.flop_per_s} operations per second"
         )
     try:
         runtime.open(model, replace(setup, device="no-such-device"))
     except SegbenchError:
         return
-    raise AssertionError("open accepts the device 'no-such-device' instead of a SegbenchError")
+    raise AssertionError("open must raise SegbenchError for the device 'no-such-device'")
 
 
 def check_model_format(model_format: ModelFormat, file: ModelFile) -> None:
-    """The network of ``file`` has logits for the classes, the same twice; noise is refused."""
+    """Check that the file has deterministic logits for the classes, and that noise is rejected."""
     _check_name(model_format.name, model_format.summary)
     for suffix in model_format.suffixes:
-        assert re.fullmatch(r"\.[a-z0-9]+", suffix), f"{suffix!r}: an ending is a '.' and a-z, 0-9"
-    assert file.path.suffix in model_format.suffixes, f"no ending is {file.path.suffix!r}"
+        assert re.fullmatch(r"\.[a-z0-9]+", suffix), f"{suffix!r}: a suffix is a '.' and a-z, 0-9"
+    assert file.path.suffix in model_format.suffixes, f"no suffix is {file.path.suffix!r}"
     Registry.load().runtime(model_format.runtime)
     networks = [model_format.load(file, None) for _ in range(2)]
     size, classes = networks[0].size, len(file.dataset.classes)
@@ -219,11 +218,11 @@ def check_model_format(model_format: ModelFormat, file: ModelFile) -> None:
             model_format.load(replace(file, path=noise), None)
         except SegbenchError:
             return
-    raise AssertionError("load accepts a file of noise instead of a SegbenchError")
+    raise AssertionError("load must raise SegbenchError for a file of noise")
 
 
 def check_tracker(tracker: Tracker) -> None:
-    """A run takes an epoch and a result, and goes on by its id; the tracker must be reachable."""
+    """Check that a run logs an epoch and a result, and resumes by id; needs a reachable tracker."""
     _check_name(tracker.name, tracker.summary)
     if tracker.check:
         tracker.check()
@@ -239,22 +238,22 @@ def check_tracker(tracker: Tracker) -> None:
         first.log_epoch(1, {"loss/train": 2.0}, {"validation/0": image})
         first.close(finished=False)
         again = tracker.start(TrackedTraining("a run", parameters, folder, first.id))
-        assert again.id == first.id, f"the run {first.id} goes on as {again.id}"
+        assert again.id == first.id, f"the run {first.id} resumes as {again.id}"
         again.log_epoch(2, {"loss/train": 1.0}, {"validation/0": image})
         again.log_result({"score": 0.5, "iou/road": 0.5}, {"overlays/first": image}, checkpoint)
         again.close(finished=True)
 
 
 def check_command(command: Command) -> None:
-    """It loads, and has its name and a help text, which ``segbench NAME --help`` prints.
+    """Check that a command loads, and has its name and a help text for ``segbench NAME --help``.
 
-    That takes a process of its own, where the plugin must be installed, and torch is not there.
+    This runs in another process, without torch, where the plugin must be installed.
     """
     _check_name(command.name, command.summary)
     loaded = command.load()
-    assert isinstance(loaded, click.Command), f"load gives {loaded!r}, not a click command"
+    assert isinstance(loaded, click.Command), f"load returns {loaded!r}, not a click command"
     assert loaded.name == command.name, f"the click command's name is {loaded.name!r}"
-    assert loaded.help, f"{command.name!r} has no help text: give its function a docstring"
+    assert loaded.help, f"{command.name!r} has no help text: add a docstring to its function"
     program = (
         "import sys; sys.modules['torch'] = None; from segbench.cli import main; main(sys.argv[1:])"
     )
@@ -274,7 +273,7 @@ def _check_model_file(
     images: NDArray[np.uint8],
     tolerance: float,
 ) -> None:
-    """A file of a network, as the format's own runtime writes it, gives the network's logits."""
+    """A network's file, written by the format's own runtime, has the network's logits."""
     registry = Registry.load()
     writer, suffix = registry.runtime(model_format.runtime), model_format.suffixes[0]
     if writer.export is None or suffix not in writer.export_suffixes:
@@ -295,14 +294,14 @@ def _check_model_file(
 
 
 def _export_onnx(model: SegmentationModel, path: Path, setup: Setup) -> None:
-    """Write ``model`` as the installed runtime "onnx" does, which compares the file with it."""
+    """Write ``model`` with the installed runtime "onnx", which compares the two."""
     runtime = Registry.load().runtime("onnx")
-    assert runtime.export, "the runtime 'onnx' exports no file"
+    assert runtime.export, "the runtime 'onnx' must export files"
     runtime.export(model, setup, path)
 
 
 def tiny_network(classes: int = 3) -> SegmentationModel:
-    """A network of a few thousand seeded weights, none of them zero, for tests of sessions."""
+    """A network with a few thousand seeded non-zero weights, for tests of sessions."""
 
     def build() -> SegmentationModel:
         backbone = Backbone("tiny", "Three convolutions", lambda convention: TinyEncoder())
@@ -315,7 +314,7 @@ def tiny_network(classes: int = 3) -> SegmentationModel:
 
 
 class TinyEncoder(nn.Module):
-    """Three strided convolutions: the least that is an ``Encoder``."""
+    """Three strided convolutions: a minimal ``Encoder``."""
 
     channels = (8, 16, 32)
 
@@ -339,15 +338,15 @@ def _seeded(build: Callable[[], ModuleT], seed: int) -> ModuleT:
 
 
 def _check_name(name: str, summary: str) -> None:
-    assert re.fullmatch("[a-z0-9._/-]+", name), f"{name!r}: a name has a-z, 0-9, '.', '_' and '-'"
-    assert re.fullmatch(".+", summary), f"{name!r}: a summary is one line"
+    assert re.fullmatch("[a-z0-9._/-]+", name), f"{name!r}: a name may have a-z, 0-9, '.', '_', '-'"
+    assert re.fullmatch(".+", summary), f"{name!r}: a summary must be one line"
 
 
 def _check_features(encoder: nn.Module, images: Tensor) -> None:
     batch, _, height, width = images.shape
     with torch.no_grad():
         features = encoder(images)
-    assert len(features) == 3, f"the encoder gives {len(features)} features, not 3"
+    assert len(features) == 3, f"the encoder returns {len(features)} features, not 3"
     channels_of = cast(Encoder, encoder).channels
     for feature, channels, stride in zip(features, channels_of, (8, 16, 32), strict=True):
         expected = (batch, channels, height // stride, width // stride)
@@ -357,7 +356,7 @@ def _check_features(encoder: nn.Module, images: Tensor) -> None:
 
 
 def _check_twins(module: nn.Module, twin: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
-    """What both give of the images; ``twin`` has loaded the module's state dict."""
+    """Both outputs for the images; ``twin`` has loaded the module's state dict."""
     with torch.no_grad():
         ours, theirs = (_outputs(each, images) for each in (module, twin))
     assert_close(theirs, ours, msg="the state dict does not determine the output")
@@ -379,12 +378,12 @@ def _outputs(module: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
 
 def _check_ids(dataset: Dataset) -> None:
     benchmark, classes = dataset.benchmark, len(dataset.classes)
-    assert benchmark.score_name, "the benchmark names its headline figure"
+    assert benchmark.score_name, "the benchmark must name its headline figure"
     if benchmark.output == "probability":
-        assert classes == 2, "a probability is that of class 1 of two"
+        assert classes == 2, "a probability output needs exactly two classes"
         return
-    assert len(set(benchmark.ids)) == len(benchmark.ids) == classes, "ids has one id a class"
-    assert all(0 <= value <= 255 for value in benchmark.ids), "ids are 0 to 255"
+    assert len(set(benchmark.ids)) == len(benchmark.ids) == classes, "ids needs one id per class"
+    assert all(0 <= value <= 255 for value in benchmark.ids), "ids must be 0 to 255"
 
 
 def _check_missing_root(dataset: Dataset) -> None:
@@ -393,7 +392,7 @@ def _check_missing_root(dataset: Dataset) -> None:
             folder = dataset.locate(Path(empty))
         except DataError:
             return
-        assert folder.is_dir(), "locate raises DataError for a root without the dataset"
+        assert folder.is_dir(), "locate must raise DataError for a root without the dataset"
 
 
 def _check_frames(dataset: Dataset, folder: Path) -> None:
@@ -403,7 +402,7 @@ def _check_frames(dataset: Dataset, folder: Path) -> None:
         ids = [frame.id for frame in frames]
         again = [frame.id for frame in dataset.frames(folder, split)]
         assert ids == again, f"{split}: the order of the frames changes"
-        assert len(set(ids)) == len(ids), f"{split}: an id is there twice"
+        assert len(set(ids)) == len(ids), f"{split}: duplicate frame ids"
         assert any(frame.label for frame in frames), f"{split}: no frame has a label"
         labelled = [frame for frame in frames if frame.label][:2]
         provide(dataset, folder, labelled)
@@ -429,7 +428,7 @@ def _check_labels(dataset: Dataset, frames: Sequence[Frame]) -> None:
         summary = benchmark.summarise(counts)
         json.dumps(summary, allow_nan=False)
         score = benchmark.score(summary)
-        assert score is None or score > 0.999, f"{frame.id}: its own label scores {score}"
+        assert score is None or score > 0.999, f"{frame.id}: its own label scores only {score}"
 
 
 def _as_prediction(dataset: Dataset, label: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What stands in a record may be anything: on a terminal and in a page it is one line of text."""
+"""Untrusted text, as in records, made safe for terminals, pages, tables and CSV."""
 
 import re
 from collections.abc import Iterable
@@ -8,31 +8,31 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def printable(text: str) -> str:
-    """``text`` without what could break a line or steer a terminal."""
+    """``text`` without line breaks and control characters."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def lines(text: str) -> str:
-    """The same for a message of several lines."""
+    """The same, keeping line breaks."""
     if text.isprintable():
         return text
     return "\n".join(map(printable, text.split("\n")))
 
 
 def unicode(name: str) -> str:
-    """The name of a file, which may hold bytes that are no Unicode, with "?" for those."""
+    """A file name with "?" for bytes that are not valid Unicode."""
     return name.encode(errors="replace").decode()
 
 
 def markdown(text: str) -> str:
-    """``text`` in a cell of a pipe table: no link, picture, code or tag begins in it."""
+    """``text`` for a Markdown table cell, with links, images, code and tags escaped."""
     return MARKDOWN.sub(r"\\\1", printable(text)).replace("<", "&lt;")
 
 
 def csv_cell(value: object) -> object:
-    """``value`` for a CSV: text that a spreadsheet would take for a formula gets an apostrophe."""
+    """``value`` for a CSV: text that a spreadsheet would read as a formula gets an apostrophe."""
     if not isinstance(value, str):
         return value
     return f"'{lines(value)}" if value.startswith(FORMULA) else lines(value)

@@ -1,4 +1,4 @@
-"""The MobileNets, from timm: their own keys, so timm's weights files fit as they are."""
+"""The MobileNets, from timm and with its keys, so that timm's weights files fit unchanged."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -25,9 +25,9 @@ def build(architecture: str, convention: InputConvention) -> "nn.Module":
 
 
 def fix_padding(encoder: "nn.Module") -> None:
-    """Give strided layers with 'same' padding a constant one, as it is on multiples of 32.
+    """Replace 'same' padding of strided layers by a constant, valid for multiples of 32.
 
-    timm measures it at every call, and a graph of any size cannot be exported from that.
+    timm computes it at every call, which prevents exporting a graph of dynamic size.
     """
     from timm.layers import Conv2dSame
     from torch import nn
@@ -59,7 +59,7 @@ def imagenet(architecture: str) -> "Mapping[str, Tensor]":
 
 @hookimpl
 def segbench_backbones() -> Iterable[Backbone]:
-    """``mobilenet`` is version 2, and versions 1 and 3 stand beside it."""
+    """``mobilenet`` (version 2), ``mobilenetv1`` and version 3."""
     usual, halves = InputConvention(), InputConvention((127.5,) * 3, (127.5,) * 3)
     for name, architecture, convention, title, size in (
         ("mobilenet", "mobilenetv2_100", usual, "MobileNetV2", "1.0 (2 M parameters)"),

@@ -18,7 +18,7 @@ STRIDES = (8, 16, 32)
 
 
 def names() -> Sequence[str]:
-    """timm's models, whether they fit or not: only building one tells."""
+    """The names of timm's models; whether one fits is known only after building it."""
     import timm
 
     models: list[str] = timm.list_models()
@@ -26,7 +26,7 @@ def names() -> Sequence[str]:
 
 
 def find(name: str) -> Backbone:
-    """The model of that name, with timm's own mean and deviation; PluginError for an unknown."""
+    """The model of that name, with timm's mean and deviation; PluginError if unknown."""
     import timm
 
     if not timm.is_model(name):
@@ -44,7 +44,7 @@ def find(name: str) -> Backbone:
 
 
 def build(name: str, convention: InputConvention) -> "nn.Module":
-    """timm's feature extractor with random weights; PluginError where its strides do not fit."""
+    """timm's feature extractor with random weights; PluginError if its strides do not fit."""
     import torch
 
     encoder = create(name)
@@ -59,9 +59,9 @@ def build(name: str, convention: InputConvention) -> "nn.Module":
         with torch.no_grad():
             features = encoder.eval()(torch.zeros(1, 3, height, width))
         found = [tuple(feature.shape) for feature in features]
-    except Exception as error:  # a model that wants one size says so in its own way
+    except Exception as error:  # models with a fixed size raise various errors
         raise PluginError(
-            f"timm's {name} takes no images of {height}x{width} ({error}); choose another model."
+            f"timm's {name} rejects images of {height}x{width} ({error}); choose another model."
         ) from error
     if found != expected:
         raise PluginError(
@@ -78,9 +78,9 @@ def create(name: str, pretrained: bool = False) -> Any:
     try:
         whole: Any = timm.create_model(name, features_only=True)
         reductions = whole.feature_info.reduction()
-    except Exception as error:  # not every model can give features
+    except Exception as error:  # not every model can return features
         raise PluginError(
-            f"timm's {name} gives no features ({error}); choose another model."
+            f"timm's {name} cannot return features ({error}); choose another model."
         ) from error
     places = {stride: place for place, stride in enumerate(reductions)}
     missing = [stride for stride in STRIDES if stride not in places]

@@ -1,4 +1,4 @@
-"""VGG16 with its first two classifier layers as convolutions, as FCN8s was published."""
+"""VGG16 with its first two classifier layers as convolutions, as in the FCN8s paper."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 DROPOUT = 0.2
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Depth and number of the 3x3 convolutions before each pooling."""
+"""Channels and number of the 3x3 convolutions before each pooling."""
 
 
 def build(convention: InputConvention) -> "nn.Module":
-    """The 13 convolutions, fc6 (7x7) and fc7 (1x1); padding is symmetric whatever the weights."""
+    """The 13 convolutions, fc6 (7x7) and fc7 (1x1); padding is symmetric for all weights."""
     from torch import nn
     from torch.nn import functional
 
@@ -30,10 +30,10 @@ def build(convention: InputConvention) -> "nn.Module":
             yield nn.MaxPool2d(2)
 
     class FullyConnected(nn.Conv2d):
-        """A convolution that CPUs train as one matrix product over its patches.
+        """A convolution that is trained on CPUs as one matrix product over patches.
 
         oneDNN reorders fc6's 103 M weights in each of three passes, and in bfloat16 that takes
-        longer than the products. Everywhere else, and in exports, it is a plain convolution.
+        longer than the products. Otherwise, and in exports, it is a plain convolution.
         """
 
         def forward(self, images: "Tensor") -> "Tensor":

@@ -1,1 +1,1 @@
-"""Commands that stand on segbench's API, in a module or a folder each."""
+"""Commands built on segbench's API, each in a module or folder."""

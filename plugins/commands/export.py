@@ -1,4 +1,4 @@
-"""``segbench export``: what an engine loads, as a file."""
+"""``segbench export``: write the file that an engine loads."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from segbench.progress import Reporter
     "--runtime",
     default="onnx",
     show_default=True,
-    help="The runtime whose file to write: onnx, onnx-int8, ...",
+    help="Runtime to export for: onnx, onnx-int8, ...",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
@@ -38,16 +38,16 @@ from segbench.progress import Reporter
 @click.option(
     "--compute-capability",
     metavar="N.N",
-    help="Build the engine for another CUDA GPU than this machine's: 8.9 is Ada.",
+    help="Build the engine for a CUDA GPU other than this machine's: 8.9 is Ada.",
 )
 @options.data_root
 @click.pass_obj
 def export(registry: Registry, output: Path, **given: Any) -> None:
-    """Write a trained network for an engine: RGB in 0..255 goes in, normalisation is inside.
+    """Write a trained network for an engine: takes RGB in 0..255, normalises inside.
 
-    The ONNX graph is compared with PyTorch by numbers before it is written: in FP32 and FP16 they
-    must be equal but for rounding, in INT8 they may not plainly disagree on calibration frames.
-    For an engine the ONNX graph that it is built from is compared.
+    The ONNX graph is compared numerically with PyTorch before it is written: FP32 and FP16 must be
+    equal up to rounding, INT8 must roughly agree on calibration frames. For an engine, the ONNX
+    graph from which it is built is compared.
     """
     described = take_model_options(given)
     written = api.export(
@@ -60,5 +60,5 @@ def export(registry: Registry, output: Path, **given: Any) -> None:
         f"{output}: {written.file / 1e6:.1f} MB, {share:.0%} of the network's "
         f"{written.weights / 1e6:.1f} MB in FP32"
     )
-    checked = "it" if output.suffix == ".onnx" else "the graph that it was built from"
-    echo(f"It {written.interface}; {checked} matches eager FP32{equal}.")
+    checked = "it" if output.suffix == ".onnx" else "the graph it was built from"
+    echo(f"{written.interface}; {checked} matches eager FP32{equal}.")

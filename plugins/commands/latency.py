@@ -25,7 +25,7 @@ from segbench.records.record import Record
     "--runtime",
     "runtimes",
     type=click.STRING,
-    help="Runtime to time; speed-ups are over the first; 'all': every runtime that runs here. "
+    help="Runtime to time; speed-ups are relative to the first; 'all': all that run here. "
     "Default: eager, or onnx for an ONNX file.",
 )
 @click.option(
@@ -49,7 +49,7 @@ from segbench.records.record import Record
     "--weights",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Weights of --network for the classes of --dataset. Default: random.",
+    help="Weights of --network, for the classes of --dataset. Default: random.",
 )
 @model_options
 @click.option(
@@ -57,7 +57,7 @@ from segbench.records.record import Record
 )
 @click.option(
     "--dataset",
-    help="With random weights: dataset of the classes and of the frames to calibrate and compare "
+    help="With random weights: dataset for the classes and the frames to calibrate and compare "
     "on. Default: 19 classes and drawn frames.",
 )
 @options.data_root
@@ -71,7 +71,7 @@ from segbench.records.record import Record
     type=click.Choice(list(SCOPES)),
     default="model",
     show_default=True,
-    help="What is timed: input to logits on the device, to class maps there, or decoded images "
+    help="What is timed: input to logits or to class maps, both on the device, or decoded images "
     "on the host to class maps on the host.",
 )
 @click.option(
@@ -104,8 +104,8 @@ from segbench.records.record import Record
 def latency(registry: Registry, **given: Any) -> None:
     """Measure the latency of networks on runtimes in turns, and write a record for each.
 
-    INT8 runtimes are measured together with their FP16 counterpart. Several sizes or batch
-    sizes are measured one after the other, each on all runtimes.
+    INT8 runtimes are measured together with their FP16 counterpart. Several sizes or batch sizes
+    are measured in sequence, each on all runtimes.
     """
     described = take_model_options(given)
     try:
@@ -121,11 +121,11 @@ def latency(registry: Registry, **given: Any) -> None:
 Metrics = Mapping[str, Any]
 
 HEADING_WIDTH, COLUMN_WIDTH = 22, 21
-"""In characters; runtimes that do not fit abreast get a table below."""
+"""In characters; runtimes that do not fit side by side get another table."""
 
 
 def print_latencies(records: Sequence[Record]) -> None:
-    """Those measured in turns side by side, then bounds and doubts; the records' paths last."""
+    """Print runtimes measured in turns side by side, then bounds, doubts and the records' paths."""
     for _, group in groupby(records, _measured_together):
         _print_network(list(group))
     for record in records:
@@ -190,7 +190,7 @@ def _roofline(metrics: Metrics) -> str:
     return (
         f"{metrics['gflop']:.4g} GFLOP at {metrics['gflop_per_s']:.4g} GFLOP/s, "
         f"{metrics['gbyte']:.3g} GB at {metrics['gbyte_per_s']:.3g} GB/s: "
-        f"{metrics['bound_precision']} takes at least {metrics['bound_ms']:.2f} ms"
+        f"{metrics['bound_precision']} needs at least {metrics['bound_ms']:.2f} ms"
     )
 
 
@@ -199,7 +199,7 @@ ROWS: dict[str, Callable[[Metrics], str]] = {
     "p90, ms": _number("p90_ms", "{:.2f}"),
     "p99, ms": _number("p99_ms", "{:.2f}"),
     "mean, ms": _number("mean_ms", "{:.2f}"),
-    "least, ms": _number("min_ms", "{:.2f}"),
+    "min, ms": _number("min_ms", "{:.2f}"),
     "speed-up [95%]": _speedup,
     "images/s": _number("fps", "{:.2f}"),
     "samples": _number("samples", "{}"),
@@ -208,9 +208,9 @@ ROWS: dict[str, Callable[[Metrics], str]] = {
     "build, s": _number("build_s", "{:.2f}"),
     "times the roofline": _number("roofline_multiple", "{:.2f}"),
     "peak memory, MB": _number("peak_memory_mb", "{:.0f}"),
-    "on the device, MB": _number("device_memory_mb", "{:.0f}"),
+    "device memory, MB": _number("device_memory_mb", "{:.0f}"),
     "file, MB": _number("file_mb", "{:.1f}"),
-    "same class": _number("agreement", "{:.2%}"),
+    "agreement": _number("agreement", "{:.2%}"),
     "logit error": _number("logit_error", "{:.2g}"),
     "INT8 arithmetic error": _number("arithmetic_error", "{:.2%}"),
     "compared on": _number("compared_on", "{}"),

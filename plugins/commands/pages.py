@@ -1,4 +1,4 @@
-"""Pages are jinja2 templates filled with plain values; a page needs no network."""
+"""Pages are jinja2 templates filled with plain values; they work offline."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 
 def render(template: str, **values: Any) -> str:
-    """A file of ``templates/`` filled in.
+    """Fill in a file of ``templates/``.
 
-    What stands in a record may be anything: each text is put on one line and escaped.
+    Records are untrusted: each text is put on one line and escaped.
     """
     return templates().get_template(template).render(values)
 
 
 @cache
 def templates() -> "Environment":
-    """The environment of all pages: autoescaped, strict, every text on one line."""
+    """The jinja2 environment of all pages: autoescaped, strict, every text on one line."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(

@@ -1,4 +1,4 @@
-"""The commands that come with segbench as plugins; nothing of them is imported here."""
+"""The commands that come with segbench as plugins; they are not imported here."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _load(module: str, name: str) -> "click.Command":
-    """The click command of that name in a module beside this one."""
+    """A command that loads the click command from a module beside this one."""
     command: click.Command = getattr(import_module(f"{__package__}.{module}"), name)
     return command
 
@@ -23,11 +23,11 @@ def _command(name: str, module: str, summary: str, **needs: Any) -> Command:
 
 @hookimpl
 def segbench_commands() -> Iterable[Command]:
-    """Train, score and time networks, look at what they see, and rank and explain records."""
+    """Commands to train, score, time and visualise networks, and to rank and explain records."""
     yield _command(
         "compare",
         "compare.command",
-        "Show what differs between A and B, and what of it is within noise.",
+        "Show what differs between A and B, and which differences are within noise.",
     )
     yield _command("data", "data.command", "Check datasets.")
     yield _command(
@@ -36,7 +36,7 @@ def segbench_commands() -> Iterable[Command]:
     yield _command(
         "export",
         "export",
-        "Write a trained network for an engine: RGB in 0..255 goes in, normalisation is inside.",
+        "Write a trained network for an engine: takes RGB in 0..255, normalises inside.",
     )
     yield _command(
         "latency",
@@ -48,33 +48,33 @@ def segbench_commands() -> Iterable[Command]:
         "leaderboard.command",
         "Rank the records of a results folder, best score first for each dataset.",
     )
-    yield _command("predict", "predict", "Draw the classes that a checkpoint sees in pictures.")
-    yield _command("recipes", "recipes", "Show what each recipe sets for each dataset.")
+    yield _command("predict", "predict", "Draw the predicted classes of pictures.")
+    yield _command("recipes", "recipes", "Show the settings of each recipe for each dataset.")
     yield _command(
         "report",
         "report.command",
-        "Draw a record or a checkpoint as one HTML page that needs no network.",
+        "Draw a record or a checkpoint as one HTML page that works offline.",
     )
     yield _command(
         "run",
         "run",
-        "Train a network, score it, write overlays and a record; once for each combination.",
+        "Train a network, score it, write overlays and a record; for each combination.",
     )
     yield _command(
         "score",
         "score",
-        "Score a folder of prediction PNGs, from any system, as the benchmark itself does.",
+        "Score a folder of prediction PNGs from any system with the official measure.",
     )
     yield _command("submit", "submit", "Predict the test split and write the files to upload.")
     yield _command(
         "suite",
         "suite.command",
-        "Train, score, export, time and rank what a TOML FILE (default: suite.toml) names.",
+        "Train, score, export, time and rank everything in a TOML FILE (default: suite.toml).",
     )
     yield _command(
         "video",
         "video.command",
-        "Draw the classes that a checkpoint sees over a video or a folder of numbered frames.",
+        "Draw the predicted classes over a video or a folder of numbered frames.",
         requires=("av",),
         extra="video",
     )

@@ -1,4 +1,4 @@
-"""``segbench predict``: what a checkpoint sees in any pictures."""
+"""``segbench predict``: draw the predicted classes of any pictures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 IDS = "ids"
 FAST = 1
-"""PNG's compression level: a quarter of the default's time, for overlays 4% larger."""
+"""PNG's compression level: a quarter of the default's time, for 4% larger overlays."""
 
 
 @click.command()
@@ -46,16 +46,16 @@ FAST = 1
 @shared.opacity
 @click.pass_obj
 def predict(registry: Registry, **given: Any) -> None:
-    """Draw the classes that a checkpoint sees in pictures.
+    """Draw the predicted classes of pictures.
 
-    An INPUT is a picture, a folder of them, or a quoted glob such as 'drive/**/*.jpg'. Each gives
-    a PNG of the same name in --output; where --as is given several times, in a subfolder for each.
+    An INPUT is a picture, a folder of them, or a quoted glob such as 'drive/**/*.jpg'. Each becomes
+    a PNG of the same name in --output, with several --as in a subfolder for each.
 
-    overlay and side-by-side have a legend below the picture. color and ids have exactly the
-    picture's size: the palette's colours, and what segbench score takes (official label
-    ids, or the probability of the second of two classes).
+    overlay and side-by-side have a legend below the picture. color (the palette's colours) and ids
+    (input of segbench score: official label ids, or the probability of the second of two classes)
+    have exactly the picture's size.
 
-    A picture that cannot be read is skipped, and the exit code is 1.
+    Pictures that cannot be read are skipped, and the exit code is then 1.
     """
     chosen = PredictOptions(**take_engine(given, registry), **given)
     count = draw_inputs(chosen, registry, Reporter())
@@ -64,7 +64,7 @@ def predict(registry: Registry, **given: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions(EngineOptions):
-    """What ``segbench predict`` was asked for; ``kinds`` are kinds of drawings, or IDS."""
+    """The options of ``segbench predict``; ``kinds`` are kinds of drawings, or IDS."""
 
     inputs: tuple[str, ...]
     output: Path
@@ -73,10 +73,10 @@ class PredictOptions(EngineOptions):
 
 
 def draw_inputs(options: PredictOptions, registry: Registry, reporter: Reporter) -> int:
-    """Write a PNG of each kind for each picture, and give the number of pictures.
+    """Write a PNG of each kind for each picture; return the number of pictures.
 
-    What can be refused is refused before the first picture. One that cannot be read is skipped;
-    then the SegbenchError comes after the others are written.
+    Invalid options are rejected before the first picture. Unreadable pictures are skipped, and
+    reported by a SegbenchError after the others are written.
     """
     pictures = find_pictures(options.inputs)
     if skipped := [path for given in options.inputs for path in skipped_in(Path(given))]:
@@ -102,7 +102,7 @@ def draw_pictures(
     opacity: float,
     reporter: Reporter,
 ) -> list[Path]:
-    """Write each kind's PNG of each picture into its folder, and give those that are unreadable."""
+    """Write each kind's PNG of each picture into its folder; return the unreadable ones."""
     from segbench.inference.evaluate import official_prediction, predict_all
 
     unreadable: list[Path] = []
@@ -129,7 +129,7 @@ def draw_pictures(
 
 
 def _folders(options: PredictOptions) -> dict[str, Path]:
-    """Where each kind goes: into --output itself where there is only one."""
+    """Each kind's folder: --output itself if there is only one."""
     kinds = dict.fromkeys(options.kinds)
     return {kind: options.output / kind if len(kinds) > 1 else options.output for kind in kinds}
 

@@ -1,4 +1,4 @@
-"""How scores appear on a terminal, whichever command they come from."""
+"""Printing scores on a terminal, for all commands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from segbench.types import Benchmark, ScoreTable, Tabular
 
 
 def print_record(record: Record, benchmark: Benchmark) -> None:
-    """The score of a run or an evaluation, class by class."""
+    """Print the score of a run or an evaluation, class by class."""
     metrics, config = record.metrics, record.config
     summary = metrics | {"per_class": record.per_class}
     low, high = metrics["miou_low"], metrics["miou_high"]
@@ -23,14 +23,14 @@ def print_record(record: Record, benchmark: Benchmark) -> None:
 
 
 def scale_note(label_scale: int) -> str:
-    """What a title says of a score at reduced size; empty for an official one."""
+    """The title's note on a score at reduced size; empty for an official one."""
     if label_scale == 1:
         return ""
     return f", labels at 1/{label_scale}: not comparable with official scores"
 
 
 def print_score(score: Score, benchmark: Benchmark, title: str) -> None:
-    """The class table, the benchmark's other tables, the means, and what a reader should know."""
+    """Print the class table, the benchmark's other tables, the means, and notes."""
     console = Console()
     console.say(title, "bold")
     for table in score_tables(score, benchmark):
@@ -74,7 +74,7 @@ def means(score: Score) -> str:
 
 
 def show(figure: float | int | None) -> str:
-    """Four decimals for a fraction, and "-" for what is undefined."""
+    """Four decimals for a fraction, and "-" if undefined."""
     if figure is None:
         return "-"
     return str(figure) if isinstance(figure, int) else f"{figure:.4f}"

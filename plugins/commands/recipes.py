@@ -1,4 +1,4 @@
-"""``segbench recipes``: what each recipe sets for each dataset."""
+"""``segbench recipes``: the settings of each recipe for each dataset."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,11 +18,11 @@ HEADINGS = ("name", "source", "accumulate")
 @click.option("--dataset", "names", multiple=True, metavar="NAME", help="Only this. Repeatable.")
 @click.pass_obj
 def recipes(registry: Registry, names: tuple[str, ...]) -> None:
-    """Show what each recipe sets for each dataset.
+    """Show the settings of each recipe for each dataset.
 
-    segbench run takes them with --recipe, and its other options change single settings. A backbone
-    may scale the modern recipe's rate for the encoder further, and the networks named last change
-    the settings that they list.
+    segbench run --recipe selects one, and other options of run change single settings. A backbone
+    may also scale the modern recipe's encoder learning rate, and the networks listed last change
+    the settings shown.
     """
     datasets = [registry.dataset(name) for name in names] or list(registry.datasets)
     console = Console(markup=False, highlight=False)
@@ -37,7 +37,7 @@ def recipes(registry: Registry, names: tuple[str, ...]) -> None:
 
 
 def _changes(modern: Mapping[str, Any]) -> str:
-    """A network's own settings in words, and in brackets where they come from."""
+    """A network's own settings in words, with their source in parentheses."""
     settings = [
         f"{name.replace('_', ' ')} {_text(name, value)}"
         for name, value in modern.items()
@@ -74,9 +74,9 @@ def _text(name: str, value: Any) -> str:
 
 
 def _sources(name: str, datasets: list[Dataset]) -> dict[str, list[str]]:
-    """Source -> the datasets whose recipe of that name has it."""
+    """Source -> the datasets whose recipe of that name has that source."""
     sources: dict[str, list[str]] = {}
     for dataset in datasets:
         source = dataset.recipes[name].source
-        sources.setdefault(source or "its plugin names no source", []).append(dataset.name)
+        sources.setdefault(source or "no source given", []).append(dataset.name)
     return sources

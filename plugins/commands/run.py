@@ -1,4 +1,4 @@
-"""``segbench run``: train, score, draw and record every combination asked for."""
+"""``segbench run``: train, score, draw and record every combination of options."""
 
 import itertools
 import os
@@ -32,10 +32,10 @@ RECIPE_OPTIONS = (
     "precision",
 )
 SEED = click.IntRange(0, 2**63 - 1)
-"""torch takes 64 bits, so that --seeds may count on from the highest."""
+"""torch takes 64 bits, so --seeds may count beyond the highest --seed."""
 HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
-"""torch's switch for memory in pages of 2 MB. A training step allocates gigabytes anew, and in
-pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
+"""torch's switch for memory in pages of 2 MB. A training step reallocates gigabytes, and with pages
+of 4 KB that takes a fifth of VGG16's training on a CPU."""
 
 
 @click.command()
@@ -51,7 +51,7 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
-    help="Fine-tune this checkpoint of segbench run; where --dataset has another number of "
+    help="Fine-tune this checkpoint of segbench run; if --dataset has another number of "
     "classes, the score layers start from random numbers.",
 )
 @click.option("--dataset", "datasets", multiple=True, required=True)
@@ -69,21 +69,21 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     "--train-splits",
     type=click.STRING,
     default=("train",),
-    help="Splits to train on. With val among them no epoch is chosen: the last is kept.",
+    help="Splits to train on. If they include val, the last epoch is kept instead of the best.",
 )
 @click.option("--epochs", type=options.COUNT, help="Default: the recipe's, as for all below.")
 @click.option("--size", type=options.SIZE, help="Network input size.")
 @click.option(
     "--crop",
     type=options.SIZE,
-    help="Train on random windows of this size. Default: as the recipe, or none with --size.",
+    help="Train on random crops of this size. Default: the recipe's, or none with --size.",
 )
 @click.option(
     "--batch-size",
     type=options.BATCH_SIZE,
     metavar="N|auto",
-    help="Images a step, over all ranks. auto: the recipe's, with gradients accumulated over as "
-    "many images at once as fit the memory.",
+    help="Images per step, over all ranks. auto: the recipe's, with gradients accumulated over as "
+    "many images at once as fit in memory.",
 )
 @click.option("--lr", type=options.FiniteRange(min=0, min_open=True), help="Learning rate.")
 @click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd", "rmsprop"]))
@@ -94,19 +94,19 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     "--class-weight-offset",
     type=options.FiniteRange(1, min_open=True),
     metavar="C",
-    help="Weights are 1 / ln(C + share of the class's pixels): the larger C, the milder.",
+    help="Weights are 1 / ln(C + the class's share of pixels): a larger C makes them milder.",
 )
 @click.option(
     "--lovasz",
     type=options.FiniteRange(min=0),
     metavar="WEIGHT",
-    help="Weight of the Lovász softmax loss beside the cross-entropy.",
+    help="Weight of the Lovász softmax loss, added to the cross-entropy.",
 )
 @click.option(
     "--ema",
     type=options.FiniteRange(0, 1, max_open=True),
     metavar="DECAY",
-    help="Keep the moving average of the weights, with this decay a step.",
+    help="Keep a moving average of the weights, with this decay per step.",
 )
 @click.option(
     "--precision", type=click.Choice(["fp32", "fp16", "bf16", "auto"]), help="Training precision."
@@ -126,7 +126,7 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     help="Number of seeds to run.",
 )
 @options.device
-@click.option("--limit", type=options.COUNT, help="Frames per split; such a run is never ranked.")
+@click.option("--limit", type=options.COUNT, help="Frames per split; such runs are never ranked.")
 @options.results
 @click.option("--output", type=click.Path(path_type=Path), help="Default: runs/<name>.")
 @options.sweep(
@@ -137,7 +137,7 @@ pages of 4 KB a CPU spends a fifth of VGG16's training on making them."""
     "`segbench plugins` lists them.",
 )
 @click.option("--resume", is_flag=True, help="Continue an interrupted run.")
-@click.option("--force", is_flag=True, help="Run again although there is a record.")
+@click.option("--force", is_flag=True, help="Run even if a record exists.")
 @click.pass_obj
 def run(
     registry: Registry,
@@ -153,7 +153,7 @@ def run(
     seeds: int,
     **given: Any,
 ) -> None:
-    """Train a network, score it, write overlays and a record; once for each combination."""
+    """Train a network, score it, write overlays and a record; for each combination."""
     if "torch" not in sys.modules:
         os.environ.setdefault(HUGE_PAGES, "1")
     from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
@@ -162,7 +162,7 @@ def run(
 
     changes = {name: given.pop(name) for name in RECIPE_OPTIONS}
     if networks and (backbones or decoder):
-        raise click.UsageError("--backbone and --decoder are FCN8s's; leave them or --network out.")
+        raise click.UsageError("--backbone and --decoder are for FCN8s; omit them or --network.")
     if checkpoint is not None:
         if networks or backbones or decoder or weights:
             raise click.UsageError(
@@ -181,7 +181,7 @@ def run(
         for network, dataset, offset in itertools.product(chosen_networks, datasets, range(seeds))
     ]
     if len(combinations) > 1 and given["output"] is not None:
-        raise click.UsageError("--output takes one run; leave it out to run several.")
+        raise click.UsageError("--output is for a single run; leave it out to run several.")
     failed = 0
     with joined(given["device"]) as world:
         reporter = Reporter(quiet=not world.first)
@@ -213,4 +213,4 @@ def run(
                 print_record(record, dataset.benchmark)
                 echo(record.path)
     if failed:
-        raise SegbenchError(f"{failed} of {len(combinations)} runs failed, as said above.")
+        raise SegbenchError(f"{failed} of {len(combinations)} runs failed (see above).")

@@ -36,7 +36,7 @@ class KeyValue(click.ParamType):
 
 
 class ScoreCommand(click.Command):
-    """A command whose error for an unknown option says how a dataset's options are written."""
+    """A command whose error for an unknown option explains -o KEY=VALUE."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse ``args`` as click does."""
@@ -44,7 +44,7 @@ class ScoreCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             raise click.UsageError(
-                f"{error.format_message()} Options of a dataset are written -o KEY=VALUE; "
+                f"{error.format_message()} Pass a dataset's options as -o KEY=VALUE; "
                 "`segbench plugins` lists them.",
                 ctx,
             ) from error
@@ -85,19 +85,19 @@ class ScoreCommand(click.Command):
     "--workers",
     type=options.COUNT,
     metavar="N",
-    help="Number of frames scored in parallel.  [default: one a CPU core, from 2 to 8]",
+    help="Frames scored in parallel.  [default: one per CPU core, from 2 to 8]",
 )
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
     help="With --name: write a record to this folder, for a row in its leaderboard.",
 )
-@click.option("--name", help="With --results: name of the system that predicted.")
+@click.option("--name", help="With --results: name of the predicting system.")
 @click.option(
     "--stated-ms",
     type=options.FiniteRange(min=0, min_open=True),
     metavar="MS",
-    help="With --name: the latency of an image that the system's owner states.",
+    help="With --name: the latency per image reported by the system's authors.",
 )
 @click.option(
     "--stated-on",
@@ -112,13 +112,13 @@ def score(
     chosen: tuple[tuple[str, str], ...],
     **given: Any,
 ) -> None:
-    """Score a folder of prediction PNGs, from any system, as the benchmark itself does.
+    """Score a folder of prediction PNGs from any system with the official measure.
 
     Predictions are 8-bit PNGs with one channel, named like the frames: the dataset's official
-    label ids, or a probability for a dataset of two classes. Of a palette the indices count.
+    label ids, or a probability for a dataset of two classes. Palette PNGs are read as indices.
 
-    With --results and --name the system has a row of its own in the leaderboard, whose runtime is
-    "external". Its latency is shown as its owner states it, apart from measured ones.
+    With --results and --name the system gets its own row in the leaderboard, with the runtime
+    "external". Its reported latency is shown separately from measured ones.
     """
     if output and not output.parent.is_dir():
         raise click.BadParameter(f"{output.parent} is not a folder.", param_hint="--json")

@@ -1,4 +1,4 @@
-"""``segbench submit``: a test split's predictions in the form of the benchmark's server."""
+"""``segbench submit``: a test split's predictions in the format of the benchmark's server."""
 
 import zipfile
 from collections.abc import Sequence
@@ -54,22 +54,22 @@ def submit(registry: Registry, dataset_name: str, **given: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class SubmitOptions(EngineOptions):
-    """What ``segbench submit`` was asked for; ``output`` is a folder or a .zip file."""
+    """The options of ``segbench submit``; ``output`` is a folder or a .zip file."""
 
     dataset: Dataset
     output: Path
 
 
 def write_submission(options: SubmitOptions, registry: Registry, reporter: Reporter) -> int:
-    """Write the prediction files, read each again, and give their number.
+    """Write and verify the prediction files; return their number.
 
-    Raises SegbenchError when the dataset has no server to submit to, and when the output exists.
-    The output appears when it is whole.
+    Raises SegbenchError if the dataset has no test server, or the output exists. The output is
+    written atomically.
     """
     if not isinstance(options.dataset.benchmark, Submittable):
-        raise SegbenchError(f"{options.dataset.name!r} has no test server to submit to.")
+        raise SegbenchError(f"{options.dataset.name!r} has no test server.")
     if options.output.exists() and (options.output.is_file() or any(options.output.iterdir())):
-        raise SegbenchError(f"--output {options.output} exists already; name a new one.")
+        raise SegbenchError(f"--output {options.output} already exists; name a new one.")
     check_writable(options.output.parent)
     with draft_of(options.output) as draft:
         zipped = options.output.suffix == ".zip"
@@ -99,7 +99,7 @@ def _predict(options: SubmitOptions, folder: Path, registry: Registry, reporter:
 
 
 def write_files(opened: Opened, frames: Sequence[Frame], folder: Path, reporter: Reporter) -> int:
-    """Write the files of each frame below ``folder``, read each again, and give their number."""
+    """Write and verify the files of each frame below ``folder``; return their number."""
     from segbench.inference.evaluate import official_prediction, predict_all
 
     benchmark = opened.dataset.benchmark

@@ -1,1 +1,1 @@
-"""Whole networks: images to class logits, without a backbone to choose."""
+"""Complete networks from images to class logits, without a choice of backbone."""

@@ -1,8 +1,8 @@
-"""ENet: a few thin bottlenecks at stride 8 and a decoder that is smaller still.
+"""ENet: a few thin bottlenecks at stride 8 and an even smaller decoder.
 
 Source: Paszke, Chaurasia, Kim and Culurciello, "ENet: A Deep Neural Network Architecture for
 Real-Time Semantic Segmentation", 2016. Layers have the names and widths of PyTorch-ENet, so its
-published weights fit: PReLU in the encoder and ReLU in the decoder, one slope a layer, and
+published weights fit: PReLU in the encoder and ReLU in the decoder, one slope per layer, and
 bottlenecks a quarter as wide as their input where the size changes.
 """
 
@@ -16,7 +16,7 @@ REDUCTION = 4
 
 
 class Pooled(NamedTuple):
-    """The maxima of 2x2 blocks and where in its block each was: 0 to 3, row by row."""
+    """The maxima of 2x2 blocks and their positions in the blocks: 0 to 3, row by row."""
 
     values: Tensor
     places: Tensor
@@ -42,7 +42,7 @@ class ENet(nn.Module):
         self.transposed_conv = nn.ConvTranspose2d(16, classes, 3, 2, 1, 1, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Layer after layer; the places of maxima wait for the upsampling of the same size."""
+        """Run the layers; positions of maxima are kept for the upsampling to the same size."""
         features, places = images, []
         for layer in self.children():
             if isinstance(layer, Downsampling):
@@ -55,7 +55,7 @@ class ENet(nn.Module):
         return features
 
     def _add_context(self, stage: int, first: int) -> None:
-        """Eight bottlenecks whose view widens from 3x3 pixels to a dilation of 16."""
+        """Eight bottlenecks from 3x3 convolutions to a dilation of 16."""
         layers = (
             ("regular", Bottleneck(128)),
             ("dilated", Bottleneck(128, dilation=2)),
@@ -71,7 +71,7 @@ class ENet(nn.Module):
 
 
 class InitialBlock(nn.Module):
-    """A strided convolution beside a pooling of the image."""
+    """A strided convolution concatenated with a pooling of the image."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class Bottleneck(nn.Module):
 
 
 class Downsampling(nn.Module):
-    """A bottleneck of stride 2 beside a 2x2 max pooling."""
+    """A bottleneck of stride 2 added to a 2x2 max pooling."""
 
     def __init__(self, channels: int, wider: int, dropout: float = 0.1) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class Downsampling(nn.Module):
         self.out_activation = nn.PReLU()
 
     def forward(self, features: Tensor) -> Pooled:
-        """Features at half the size, and the places of the maxima among those that came in."""
+        """Features at half the size, and the positions of the input's maxima."""
         pooled = max_pool(features)
         branch = self.ext_conv3(self.ext_conv2(self.ext_conv1(features)))
         main = functional.pad(pooled.values, (0, 0, 0, 0, 0, self.more))
@@ -147,7 +147,7 @@ class Downsampling(nn.Module):
 
 
 class Upsampling(nn.Module):
-    """A bottleneck with a 2x transposed convolution beside a max unpooling."""
+    """A bottleneck with a 2x transposed convolution added to a max unpooling."""
 
     def __init__(self, channels: int, narrower: int) -> None:
         super().__init__()
@@ -167,16 +167,16 @@ class Upsampling(nn.Module):
 
 
 def max_pool(features: Tensor) -> Pooled:
-    """The maxima of 2x2 blocks of (N, C, H, W), H and W even; of equal ones the first counts."""
+    """The maxima of 2x2 blocks of (N, C, H, W), H and W even; the first of equal ones counts."""
     blocks = functional.pixel_unshuffle(features, 2).unflatten(1, (-1, 4))
     return Pooled(functional.max_pool2d(features, 2), blocks.argmax(2))
 
 
 def max_unpool(pooled: Pooled) -> Tensor:
-    """Every value at its place in a 2x2 block of zeros.
+    """Put every value at its position in a 2x2 block of zeros.
 
-    The same as ``nn.MaxUnpool2d``, which neither OpenVINO nor TensorRT has, from operators that
-    every engine has.
+    ``nn.MaxUnpool2d``, which OpenVINO and TensorRT lack, built from operators that every engine
+    has.
     """
     corners = torch.arange(4, device=pooled.places.device).view(4, 1, 1)
     blocks = torch.where(pooled.places.unsqueeze(2) == corners, pooled.values.unsqueeze(2), 0)
@@ -186,7 +186,7 @@ def max_unpool(pooled: Pooled) -> Tensor:
 def _convolution(
     channels: int, outputs: int, kernel: int | tuple[int, int], dilation: int = 1
 ) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
-    """A convolution that keeps the size, and its batch norm."""
+    """A convolution with the same output size, and its batch norm."""
     return (
         nn.Conv2d(channels, outputs, kernel, padding="same", dilation=dilation, bias=False),
         nn.BatchNorm2d(outputs),

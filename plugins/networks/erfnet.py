@@ -67,7 +67,7 @@ class Decoder(nn.Module):
 
 
 class Downsampler(nn.Module):
-    """A strided convolution beside a 2x2 max pooling."""
+    """A strided convolution concatenated with a 2x2 max pooling."""
 
     def __init__(self, channels: int, wider: int) -> None:
         super().__init__()

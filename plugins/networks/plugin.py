@@ -1,4 +1,4 @@
-"""The networks on offer; each one's layers are in a file of its own, loaded when it is built."""
+"""The built-in networks; each one's layers are in their own file, loaded when it is built."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .torchvision import Architecture
 
 UNIT = InputConvention(mean=(0.0,) * 3, std=(255.0,) * 3)
-"""RGB in 0..1, as ENet and ERFNet were published."""
+"""RGB in 0..1, as in ENet's and ERFNet's papers."""
 ENET_CLASSIFIER = "transposed_conv.weight"
 FROM_SCRATCH = {
     "epochs": 150,
@@ -23,13 +23,13 @@ FROM_SCRATCH = {
     "class_weights": True,
     "lovasz": 0.0,
 }
-"""What the two papers and their re-implementations have in common: there are no ImageNet weights.
+"""Settings common to both papers and their re-implementations, without ImageNet weights.
 
 On CamVid, Efficient-Segmentation-Networks trains both so for 1000 epochs, PyTorch-ENet for 300.
 """
 ENET_RECIPE = FROM_SCRATCH | {
     "weight_decay": 2e-4,
-    "source": "ENet's paper (Paszke et al. 2016); the falling rate is ERFNet's",
+    "source": "ENet's paper (Paszke et al. 2016), with ERFNet's learning rate schedule",
 }
 ERFNET_RECIPE = FROM_SCRATCH | {
     "weight_decay": 1e-4,
@@ -43,14 +43,14 @@ TORCHVISION: "tuple[tuple[Architecture, str, str], ...]" = (
 
 
 def build_enet(classes: int, convention: InputConvention) -> "nn.Module":
-    """Padding is symmetric whatever the weights."""
+    """Padding is symmetric for all weights."""
     from .enet import ENet
 
     return ENet(classes)
 
 
 def without_void(state: "Mapping[str, Tensor]", classes: int) -> "Mapping[str, Tensor]":
-    """Published weights have one more output, the last, for pixels that no score counts."""
+    """Drop the last output of published weights, which is for ignored pixels."""
     classifier = state.get(ENET_CLASSIFIER)
     if classifier is None or classifier.ndim != 4 or classifier.shape[1] != classes + 1:
         return state
@@ -58,7 +58,7 @@ def without_void(state: "Mapping[str, Tensor]", classes: int) -> "Mapping[str, T
 
 
 def build_erfnet(classes: int, convention: InputConvention) -> "nn.Module":
-    """Padding is symmetric whatever the weights."""
+    """Padding is symmetric for all weights."""
     from .erfnet import ERFNet
 
     return ERFNet(classes)
@@ -81,7 +81,7 @@ def imagenet(architecture: "Architecture") -> "Mapping[str, Tensor]":
 
 
 def coco(architecture: "Architecture") -> "Mapping[str, Tensor]":
-    """torchvision's weights for COCO, whose backbone is taken."""
+    """torchvision's weights for COCO, of which the backbone is used."""
     from .torchvision import pretrained
 
     return pretrained(architecture)

@@ -1,4 +1,4 @@
-"""torchvision's networks for segmentation, under one shape of input and output."""
+"""torchvision's segmentation networks with a common input and output."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, cast
@@ -17,7 +17,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
 class TorchvisionNetwork(nn.Module):
     """Images (N, 3, H, W) of any size to logits (N, classes, H, W).
 
-    Layers have torchvision's names, so its weights fit. They start from random numbers.
+    Layers have torchvision's names, so its weights fit. Initial weights are random.
     """
 
     def __init__(self, architecture: Architecture, classes: int) -> None:

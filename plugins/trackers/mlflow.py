@@ -1,4 +1,4 @@
-"""MLflow: a server, or a local database, as ``MLFLOW_TRACKING_URI`` says."""
+"""MLflow: a server or a local database, by ``MLFLOW_TRACKING_URI``."""
 
 import os
 import re
@@ -21,7 +21,7 @@ PATIENCE = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
-"""MLflow's own settings where the user has none: its seven retries hold a training for minutes."""
+"""Defaults for MLflow's settings: its own seven retries block a training for minutes."""
 
 
 def connect() -> "MlflowClient":
@@ -40,7 +40,7 @@ def connect() -> "MlflowClient":
 
 
 def check() -> None:
-    """Raise SegbenchError where the server does not answer, or the database cannot be opened."""
+    """Raise SegbenchError if the server does not answer, or the database cannot be opened."""
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     if uri.startswith("http") and not reachable(uri):
         raise SegbenchError(f"{uri} (MLFLOW_TRACKING_URI) does not answer")
@@ -67,7 +67,7 @@ class MlflowRun:
     def log_epoch(
         self, epoch: int, curves: Mapping[str, float], images: Mapping[str, Image]
     ) -> None:
-        """Metrics at the step ``epoch``; images are a series each."""
+        """Log metrics at the step ``epoch``; images are one series each."""
         self._log_metrics(curves, epoch)
         for name, image in images.items():
             self.client.log_image(self.id, image, key=_key(name), step=epoch)
@@ -75,14 +75,14 @@ class MlflowRun:
     def log_result(
         self, scores: Mapping[str, float], images: Mapping[str, Image], checkpoint: Path
     ) -> None:
-        """Metrics without a curve, and artifacts: overlays and the checkpoint."""
+        """Log metrics without a curve, and artifacts: overlays and the checkpoint."""
         self._log_metrics(scores)
         for name, image in images.items():
             self.client.log_image(self.id, image, artifact_file=f"{name}.png")
         self.client.log_artifact(self.id, str(checkpoint), "checkpoint")
 
     def close(self, finished: bool) -> None:
-        """An interrupted training is KILLED in MLflow's words, until it is resumed."""
+        """End the run; an interrupted training is KILLED in MLflow until it is resumed."""
         self.client.set_terminated(self.id, "FINISHED" if finished else "KILLED")
 
     def _experiment_id(self) -> str:
@@ -102,7 +102,7 @@ def _experiment() -> str:
 
 
 def _key(name: str) -> str:
-    """Letters, digits, and what else MLflow allows in a name."""
+    """A name with only the characters that MLflow allows."""
     return re.sub(r"[^\w./ -]", "_", name)
 
 

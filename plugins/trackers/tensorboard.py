@@ -11,7 +11,7 @@ FOLDER = "tensorboard"
 
 
 class TensorBoardRun:
-    """A folder of event files, named by the time at which the training began."""
+    """A folder of event files, named by the start time of the training."""
 
     def __init__(self, training: TrackedTraining) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -30,7 +30,7 @@ class TensorBoardRun:
     def log_epoch(
         self, epoch: int, curves: Mapping[str, float], images: Mapping[str, Image]
     ) -> None:
-        """Scalars and images at the step ``epoch``."""
+        """Log scalars and images at the step ``epoch``."""
         for name, value in curves.items():
             self.writer.add_scalar(name, value, epoch)
         self._add_images(images, epoch)
@@ -39,7 +39,7 @@ class TensorBoardRun:
     def log_result(
         self, scores: Mapping[str, float], images: Mapping[str, Image], checkpoint: Path
     ) -> None:
-        """Scores stand beside the parameters under HParams; the checkpoint is named, not copied."""
+        """Log scores with the parameters under HParams; the checkpoint is named, not copied."""
         final = {f"final/{name}": value for name, value in scores.items()}
         self.writer.add_hparams(self.parameters, final, run_name=".")
         self.writer.add_text("checkpoint", str(checkpoint))
@@ -47,7 +47,7 @@ class TensorBoardRun:
         self.writer.flush()
 
     def close(self, finished: bool) -> None:
-        """The last events reach their file."""
+        """Flush the last events."""
         self.writer.close()
 
     def _add_images(self, images: Mapping[str, Image], step: int) -> None:

@@ -1,4 +1,4 @@
-"""Weights & Biases; its variables (``WANDB_MODE``, ``WANDB_PROJECT``, ...) hold as everywhere."""
+"""Weights & Biases, configured by its variables (``WANDB_MODE``, ``WANDB_PROJECT``, ...)."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ PROJECT = "segbench"
 
 
 def check() -> None:
-    """Raise SegbenchError without a key, which wandb would ask for under a spinner, or a server."""
+    """Raise SegbenchError without a key, for which wandb would prompt, or a server."""
     import wandb
 
     settings = wandb.setup(wandb.Settings(console="off", silent=True)).settings
@@ -45,19 +45,19 @@ class WandbRun:
     def log_epoch(
         self, epoch: int, curves: Mapping[str, float], images: Mapping[str, Image]
     ) -> None:
-        """Everything at the step ``epoch``."""
+        """Log everything at the step ``epoch``."""
         self.run.log({**curves, **self._images(images)}, step=epoch)
 
     def log_result(
         self, scores: Mapping[str, float], images: Mapping[str, Image], checkpoint: Path
     ) -> None:
-        """Scores in the summary; the checkpoint is an artifact of the type "model"."""
+        """Log scores in the summary; the checkpoint is an artifact of the type "model"."""
         self.run.summary.update(dict(scores))
         self.run.log(self._images(images))
         self.run.log_artifact(str(checkpoint), name=f"checkpoint-{self.id}", type="model")
 
     def close(self, finished: bool) -> None:
-        """What is still to be sent is sent."""
+        """Send what remains and end the run."""
         self.run.finish(exit_code=0 if finished else 1)
 
     def _images(self, images: Mapping[str, Image]) -> dict[str, object]:

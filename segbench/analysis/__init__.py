@@ -1,1 +1,1 @@
-"""The leaderboard: records ranked, and what people see of a row."""
+"""The leaderboard: ranked records and the columns that are shown."""

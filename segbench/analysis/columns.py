@@ -1,4 +1,4 @@
-"""The leaderboard's columns for people: a header, and what stands under it in each row."""
+"""The columns that a leaderboard shows: a header and the text of each row."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from segbench.text import counted
 class Column:
     """A header, the text in a row, and the field that the column sorts by if it is a number.
 
-    ``note`` is small print that a page has room for, and ``style`` the column's class there. A
-    column that is ``telling`` is shown only where it tells rows apart.
+    ``note`` is small print on the HTML page, and ``style`` the column's CSS class there. A
+    ``telling`` column is shown only if its values differ.
     """
 
     header: str
@@ -24,7 +24,7 @@ class Column:
 
 
 def filled(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
-    """The columns with a text in some row, and if they have to tell rows apart, with several."""
+    """The columns with text in some row; ``telling`` ones only if their values differ."""
     found = []
     for column in columns:
         texts = {column.text(row) for row in rows}
@@ -60,9 +60,9 @@ def _score(row: Row) -> str:
 
 
 def _score_interval(row: Row) -> str:
-    """Records have the interval of the mIoU, whatever the official score is.
+    """Records hold the interval of mIoU, whatever the official score is.
 
-    Older ones have that of a single frame too, which says nothing.
+    Older records have one for a single frame too, which is meaningless.
     """
     named = row["score_name"] == "miou" and row["frames"] != 1
     return _interval("miou_low", "miou_high", "{:.4f} to {:.4f}")(row) if named else ""
@@ -104,7 +104,7 @@ COLUMNS = (
     Column("size", _size),
     Column("crop", text("crop"), telling=True),
     Column("epochs", text("epochs"), "epochs", telling=True),
-    Column("trained in", text("precision"), telling=True),
+    Column("training precision", text("precision"), telling=True),
     Column("score", _score, "score", _score_interval),
     Column("score from", text("score_from"), style="from"),
     Column("over seeds", _seeds),
@@ -122,11 +122,11 @@ COLUMNS = (
         "speedup",
         _interval("speedup_low", "speedup_high", "{:.2f} to {:.2f}"),
     ),
-    Column("stated by its owner", _stated, "stated_ms", style="stated"),
+    Column("reported latency", _stated, "stated_ms", style="stated"),
     Column("file MB", text("file_mb", "{:.1f}"), "file_mb"),
     Column("verdict", text("verdict")),
     Column("note", text("note")),
     Column("commit", _commit),
 )
-# A terminal and a README are narrow: there the median speaks for the latency.
+# A terminal and a README are narrow, so they show only the median latency.
 NARROW = tuple(column for column in COLUMNS if column.header not in ("p90 ms", "p99 ms"))

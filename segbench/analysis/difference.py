@@ -22,24 +22,24 @@ class Difference:
 
     @property
     def difference(self) -> float | None:
-        """B - A; None where one of them has no figure."""
+        """B - A; None if either is missing."""
         return None if self.a is None or self.b is None else self.b - self.a
 
     @property
     def within_noise(self) -> bool | None:
-        """Whether the interval holds zero; None where there is no interval."""
+        """Whether the interval contains zero; None without an interval."""
         return None if self.interval is None else self.interval[0] <= 0 <= self.interval[1]
 
 
 def miou_difference(a: ScoredFrames, b: ScoredFrames) -> Difference:
-    """Mean IoU alone, over the frames that both have; SegbenchError as ``paired_frames``."""
+    """Mean IoU only, over the frames in both; SegbenchError as ``paired_frames``."""
     return mean_difference(*paired_frames(a, b))
 
 
 def paired_frames(a: ScoredFrames, b: ScoredFrames) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The matrices of the frames that both have, in A's order.
+    """The confusion matrices of the frames in both, in A's order.
 
-    SegbenchError where there is none, or classes or labels differ.
+    SegbenchError if there are none, or classes or labels differ.
     """
     require_same("classes", ", ".join(a.classes), ", ".join(b.classes))
     places = {name: place for place, name in enumerate(b.ids)}
@@ -58,7 +58,7 @@ def paired_frames(a: ScoredFrames, b: ScoredFrames) -> tuple[NDArray[np.int64], 
 
 
 def require_same(name: str, a: object, b: object) -> None:
-    """SegbenchError where what must be equal is not."""
+    """Raise SegbenchError if ``a`` and ``b`` differ."""
     if a != b:
         raise SegbenchError(
             f"A and B cannot be compared: {name.replace('_', ' ')} {a} in A, but {b} in B."

@@ -1,10 +1,10 @@
 """Records -> ranked rows: the official score of a network beside its latency.
 
 A *network* here is a checkpoint on one runtime at one size. Its FP32 score is the same on every
-device, so a latency joins it wherever each of them was measured. A score in 16 bits or INT8 holds
-for one kind of device; where there is only another device's, the row says whose it is. A table
-holds what may be compared: one dataset and split, as many frames, labels at one scale, networks
-trained on one dataset and the same splits of it, latencies of one device.
+device, so it is joined with latencies from any device. A score in 16 bits or INT8 holds for one
+kind of device; if only another device's score exists, the row names that device. Rows of one table
+are comparable: same dataset and split, number of frames, label scale, training dataset and splits,
+and device of the latencies.
 """
 
 from collections.abc import Iterable
@@ -37,17 +37,17 @@ TRAINED = (
     "epochs",
 )
 NETWORK = (*TRAINED, "seed")
-# A latency has these from the score of its checkpoint.
+# A latency takes these from the score of its checkpoint.
 TRAINING = ("epochs", "crop", "precision", "parameters")
 INPUT = ("height", "width", "runtime", "checkpoint_sha256")
 TRAIN = "train"
-"""The split trained on, unless a record says otherwise."""
+"""The training split, unless a record names others."""
 SCORED = ("split", "label_scale", "limit", "score_name")
 SCORE = ("score", "miou", "miou_low", "miou_high", "frames")
-# A latency that the owner of another system states; nobody measured it here.
+# A latency reported by another system's authors, not measured here.
 STATED = ("stated_ms", "stated_on")
 QUERY = ("scope", "scenario", "batch_size", "threads")
-# Two scores that agree in these repeat one experiment, with another seed if not with the same.
+# Scores equal in these repeat one experiment, with the same or another seed.
 REPEATED = (
     *TRAINED,
     *("batch_size", "crop", "training", "height", "width", "runtime", "keep_float"),
@@ -93,22 +93,22 @@ COLUMNS = (
 OF_NETWORK = (*NETWORK, "crop", *INPUT, "keep_float", "parameters", "commit", "dirty")
 BOARD = ("dataset", "split", "score_name", "label_scale", "frames", "trained_on", "train_splits")
 WORDS = ("dataset", "split", "score_name", "trained_on", "train_splits")
-# Rows that agree in these are one network timed in several ways, and share its rank.
+# Rows equal in these are one network timed in several ways, and share its rank.
 RANKED = (*INPUT, "keep_float", "score", "score_from")
 COMPARED = 100
-"""So many networks at the top of a table are compared by their frames, which takes time."""
+"""Only this many top networks of a table are compared frame by frame, which is slow."""
 
 
 def leaderboard(records: Iterable[Record]) -> Tables:
-    """Tables by title, rows best first, every row with all ``COLUMNS`` and None where absent.
+    """Tables by title, best row first; each row has all ``COLUMNS``, None for missing values.
 
-    ``records`` come oldest first; of two that measure the same the newer counts.
+    ``records`` are ordered oldest first; the newest of the same measurement counts.
     """
     return tables_of(ranking(frame_of(records)))
 
 
 def tables_of(rows: "DataFrame") -> Tables:
-    """The rows of ``ranking``, or some of them, by the title of their table."""
+    """Rows of ``ranking`` grouped by the title of their table."""
     tables: Tables = {}
     for values in zip(*(rows[name] for name in COLUMNS), strict=True):
         row = dict(zip(COLUMNS, values, strict=True))
@@ -117,13 +117,13 @@ def tables_of(rows: "DataFrame") -> Tables:
 
 
 def ranking(records: "DataFrame") -> "DataFrame":
-    """The rows of all tables, one table after the other, with all ``COLUMNS``.
+    """The rows of all tables, table by table, with all ``COLUMNS``.
 
     ``records`` are those of ``frame_of``. ``rank`` is a network's place by score: networks whose
-    scores differ by no more than noise share one, the faster first. A row without a score or with
-    a ``limit`` has none and stands last. A row without a latency has no device, and stands in the
-    largest of the tables that differ in nothing but the device; a score that holds for one kind
-    of device stands in that device's table.
+    scores differ only by noise share a rank, the faster first. A row without a score or with a
+    ``limit`` has no rank and comes last. A row without a latency has no device, and goes into the
+    largest of the tables that differ only in the device; a score that holds for one kind of device
+    goes into that device's table.
     """
     import pandas as pd
 
@@ -134,18 +134,18 @@ def ranking(records: "DataFrame") -> "DataFrame":
 
 
 def score_name(row: Row) -> str:
-    """The official score as people call it."""
+    """The display name of the official score."""
     return "mIoU" if row["score_name"] == "miou" else row["score_name"] or "score"
 
 
 def _joined(records: "DataFrame") -> "DataFrame":
-    """A row for each score with each latency of its network, and for what lacks the other.
+    """A row for each pair of a network's scores and latencies, and for each unpaired one.
 
-    The newest record counts, but no INVALID latency takes the place of a VALID one.
+    The newest record counts, but an INVALID latency never replaces a VALID one.
     """
     import pandas as pd
 
-    # What a score and a latency of the same network have in common.
+    # The key on which scores and latencies of a network are joined.
     network = ["checkpoint", "runtime", "height", "width", "keep_float"]
     of_checkpoint = records.groupby("checkpoint")
     records = records.assign(
@@ -168,7 +168,7 @@ def _joined(records: "DataFrame") -> "DataFrame":
 
 
 def _alike(records: "DataFrame") -> "Series":
-    """What arithmetic a record's figures hold for: "" for all, else a kind of device."""
+    """Where a record's figures hold: "" for every device, else one kind of device."""
     known = records["device_kind"].fillna(records["device_name"])
     return known.mask(records["arithmetic"].eq("fp32"), "")
 
@@ -207,7 +207,7 @@ def _latencies(records: "DataFrame") -> "DataFrame":
 
 
 def _over_seeds(scores: "DataFrame") -> "DataFrame":
-    """By record's ``order`` how its score spreads over the records that differ in the seed."""
+    """Mean and deviation of the score over seeds, by the record's ``order``."""
     repeated = ["alike", *REPEATED]
     scores = scores[scores["score"].notna()]
     seeds = scores.assign(
@@ -227,7 +227,7 @@ def _over_seeds(scores: "DataFrame") -> "DataFrame":
 
 
 def _in_tables(rows: "DataFrame") -> "DataFrame":
-    """The rows with the title of their ``table``, in the order of tables."""
+    """The rows with the title of their ``table``, in table order."""
     import pandas as pd
 
     rows = _plain(rows.reindex(columns=[*COLUMNS, "path", "scored_on", "alike"]))
@@ -274,10 +274,9 @@ def _ranked(table: "DataFrame") -> "DataFrame":
 def _shared_ranks(networks: "DataFrame") -> list[int]:
     """The ranks of ``networks``, best score first: 1, 1, 3.
 
-    The best one of a rank shares it with those below whose difference to it is within noise: the
-    95% interval of the paired difference of mean IoU over the frames of both holds zero. Where
-    the arrays beside a record are missing, or the score is not mean IoU, only equal scores are
-    equal.
+    A network ties with the best one of a rank if they differ only by noise: the 95% interval of
+    their paired difference in mean IoU contains zero. Without the arrays beside a record, or if the
+    score is not mean IoU, only equal scores tie.
     """
     ranks: list[int] = []
     best: ScoredFrames | None = None
@@ -313,7 +312,7 @@ def _within_noise(a: ScoredFrames | None, b: ScoredFrames | None) -> bool:
 
 
 def _plain(frame: "DataFrame") -> "DataFrame":
-    """The same with None for every absent value, so that whole numbers stay whole."""
+    """The frame with None for missing values, so that integers stay integers."""
     return frame.astype(object).where(frame.notna(), None)
 
 

@@ -1,4 +1,4 @@
-"""Which rows of a leaderboard are shown, and in which order."""
+"""Filter and sort the rows of a leaderboard."""
 
 import operator
 import re
@@ -27,7 +27,7 @@ NAMES = (
     | {column.header: column.number for column in SHOWN if column.number}
     | SHORT
 )
-"""What a user may call a column -> the row's key."""
+"""A column's name on the command line -> the row's key."""
 HIGHEST_FIRST = {"score", "miou", "miou_low", "miou_high", "seeds_mean", "fps", "speedup"}
 QUERY = ["query_scope", "query_scenario", "query_batch_size", "query_threads"]
 
@@ -44,11 +44,10 @@ def select(
 ) -> "DataFrame":
     """Some of ``rank.ranking``'s rows; SegbenchError for a column that does not exist.
 
-    ``where`` are conditions such as "runtime=onnx-int8" or "height>=352"; all must hold.
-    ``sort`` names a column, best first. ``pareto`` leaves the rows of each table that no other
-    beats in both score and latency, among those timed alike; ``best`` the first row of each table.
-    Neither takes a latency that is INVALID or a row without a rank. ``devices`` are those whose
-    latencies are taken.
+    ``where`` are conditions such as "runtime=onnx-int8" or "height>=352"; all must hold. ``sort``
+    names a column, best first. ``pareto`` keeps the rows of each table that no other row, timed
+    alike, beats in both score and latency; ``best`` keeps the first row of each table. Both skip
+    INVALID latencies and rows without a rank. ``devices`` keeps latencies of these devices.
     """
     if devices is not None:
         rows = rows[rows["device"].isin(devices)]
@@ -74,7 +73,7 @@ def _column(name: str) -> str:
 
 
 def _holds(rows: "DataFrame", condition: str) -> "Series":
-    """Numbers are compared as numbers, everything else as text; an absent value is the text ""."""
+    """Numbers compare as numbers, everything else as text; a missing value is ""."""
     parsed = CONDITION.fullmatch(condition)
     if parsed is None:
         raise SegbenchError(
@@ -115,7 +114,7 @@ def _on_the_front(rows: "DataFrame") -> "Series":
 
 
 def _sorted(rows: "DataFrame", name: str) -> "DataFrame":
-    """Each table's rows by a column, best first and absent last."""
+    """Each table's rows sorted by a column, best first and missing values last."""
     values = rows[name]
     numeric = values.dropna().map(_is_number).all()
     key = values.astype(float) if numeric else values

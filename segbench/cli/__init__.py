@@ -1,6 +1,6 @@
-"""The ``segbench`` program, whose commands are plugins, but for the one that lists plugins.
+"""The ``segbench`` program; every command but ``segbench plugins`` is a plugin.
 
-A command is imported when it, or its help, is asked for.
+A command is imported only when it is run or its help is shown.
 """
 
 import json
@@ -22,7 +22,7 @@ from segbench.types import Configurable
 @click.option("--all", "members", is_flag=True, help="List every timm backbone too.")
 @click.pass_obj
 def plugins(registry: Registry, as_json: bool, members: bool) -> None:
-    """List what the installed plugins offer, and how to fix what is unusable."""
+    """List what the installed plugins offer, and how to fix unusable items."""
     listing = registry.listing(members)
     if as_json:
         click.echo(json.dumps([asdict(line) for line in listing], indent=2))
@@ -40,10 +40,10 @@ def plugins(registry: Registry, as_json: bool, members: bool) -> None:
 
 
 class Program(Commands):
-    """``segbench plugins``, and the commands of the registry."""
+    """``segbench plugins`` and the registry's commands."""
 
     def summaries(self, ctx: click.Context) -> dict[str, str]:
-        """Every command with its summary, also those that cannot be used here."""
+        """Every command with its summary, including those that cannot be used here."""
         offered = {command.name: command.summary for command in _registry(ctx).commands}
         return dict(sorted((offered | {LISTING: str(plugins.help)}).items()))
 
@@ -52,7 +52,7 @@ class Program(Commands):
         return list(self.summaries(ctx))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command; None where there is none, PluginError where it cannot be used here."""
+        """The command, or None; PluginError if it cannot be used here."""
         if name == LISTING:
             return plugins
         if name in self.list_commands(ctx):
@@ -62,7 +62,7 @@ class Program(Commands):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's; an unknown command is answered with the nearest one."""
+        """As click's; suggests the nearest name for an unknown command."""
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
             ctx.fail(unknown_name("command", args[0], names))

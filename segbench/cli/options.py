@@ -31,7 +31,7 @@ class SizeType(click.ParamType):
 
 
 class FiniteRange(click.FloatRange):
-    """A range that neither NaN, which no comparison refuses, nor infinity lies in."""
+    """A range of finite numbers; comparisons do not reject NaN."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -66,7 +66,7 @@ BATCH_SIZE = CountOrAuto()
 def sweep(
     *names: str, type: click.ParamType, help: str = "", default: Sequence[str] = ()
 ) -> Callable[[FC], FC]:
-    """An option of several values: repeated, or with commas between them; each counts once."""
+    """An option with several values, repeated or comma-separated; duplicates are dropped."""
 
     def split(
         ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
@@ -86,7 +86,7 @@ def sweep(
 
 
 def _at_data_root(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
-    """The command's registry has the datasets that are described there."""
+    """Load the datasets described in the data root into the command's registry."""
     if isinstance(ctx.obj, Registry):
         ctx.obj = ctx.obj.at(value)
     return value
@@ -99,14 +99,14 @@ data_root = click.option(
     default=Path("data"),
     show_default="$SEGBENCH_DATA, else ./data",
     callback=_at_data_root,
-    help="Folder of the datasets, or the dataset's own folder.",
+    help="Folder of all datasets, or of this dataset.",
 )
 results = click.option(
     "--results",
     type=click.Path(path_type=Path),
     default=Path("results"),
     show_default=True,
-    help="Folder of the records.",
+    help="Folder for records.",
 )
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."

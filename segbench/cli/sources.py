@@ -1,4 +1,4 @@
-"""The options that name a trained network: a checkpoint, a file of weights, or a model file."""
+"""Options that name a trained network: a checkpoint, a weights file, or a model file."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path)
 SOURCES = ("checkpoint", "network", "weights", "model")
 OF_MODEL = tuple(f"model_{each.name}" for each in fields(ModelOptions))
-"""The names of the parameters that describe a file of --model."""
+"""Names of the parameters that describe the --model file."""
 
 
 class ThreeNumbers(click.ParamType):
@@ -55,22 +55,22 @@ class PositiveNumber(click.ParamType):
 
 
 def source_options(command: FC) -> FC:
-    """--checkpoint, --network with --weights, and --model with what its file leaves unsaid."""
+    """--checkpoint, --network with --weights, or --model with options that describe its file."""
     return _with(model_options(command), NETWORK_OPTIONS)
 
 
 def model_options(command: FC) -> FC:
-    """--model, and what its file leaves unsaid."""
+    """--model and the options that describe its file."""
     return _with(command, MODEL_OPTIONS)
 
 
 def take_model_options(given: dict[str, Any]) -> ModelOptions:
-    """The options of model files out of ``given``, which loses them."""
+    """Remove the model file options from ``given`` and return them."""
     return ModelOptions(**{name.removeprefix("model_"): given.pop(name) for name in OF_MODEL})
 
 
 def take_source(given: dict[str, Any], registry: Registry, dataset: str | None) -> "Source":
-    """The one network that is named; ``given`` loses the options that name it."""
+    """The named network; removes the options that name it from ``given``."""
     from segbench.inference.sources import chosen_source
 
     described = take_model_options(given)
@@ -79,12 +79,12 @@ def take_source(given: dict[str, Any], registry: Registry, dataset: str | None) 
 
 
 def engine_options(command: FC) -> FC:
-    """A network and what it runs on."""
+    """A network and its runtime."""
     return _with(source_options(command), ENGINE_OPTIONS)
 
 
 def take_engine(given: dict[str, Any], registry: Registry) -> dict[str, Any]:
-    """The runtime and the network that ``given`` names, which loses these options."""
+    """The named runtime and network; removes these options from ``given``."""
     from segbench.inference.sources import default_runtime
 
     name = given.pop("runtime_name") or default_runtime(registry, given["model"])
@@ -116,10 +116,10 @@ def _of_model(name: str, option: str, **settings: Any) -> Callable[[FC], FC]:
 
 
 NETWORK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--checkpoint", type=FILE, help="A checkpoint of segbench run, or its folder."),
-    click.option("--network", help="With --weights, in place of a checkpoint."),
+    click.option("--checkpoint", type=FILE, help="A checkpoint from segbench run, or its folder."),
+    click.option("--network", help="With --weights, instead of a checkpoint."),
     click.option(
-        "--weights", type=FILE, metavar="FILE", help="Weights of --network for the classes."
+        "--weights", type=FILE, metavar="FILE", help="Weights of --network, trained on --dataset."
     ),
 )
 ENGINE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -135,7 +135,7 @@ MODEL_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--model",
         type=FILE,
         metavar="FILE.onnx",
-        help="An ONNX file of your own, or one of a format that another plugin loads.",
+        help="Your own ONNX file, or another format that a plugin loads.",
     ),
     _of_model(
         "mean",
@@ -150,22 +150,22 @@ MODEL_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "channels",
         "--channels",
         type=click.Choice(["rgb", "bgr"]),
-        help="--model: order of the channels.  [default: rgb]",
+        help="--model: channel order.  [default: rgb]",
     ),
     _of_model(
         "layout",
         "--layout",
         type=click.Choice(["nchw", "nhwc"]),
-        help="--model: layout of the images. Default: as the file has three channels.",
+        help="--model: image layout. Default: where the file has three channels.",
     ),
     _of_model(
         "class_order",
         "--class-order",
         metavar="|".join((*CLASS_ORDERS, "FILE")),
-        help="--model: which output is which class; FILE names one a line. Default: by names in "
-        "the metadata, else by their number.",
+        help="--model: which output is which class; FILE has one name per line. Default: names in "
+        "the metadata, else the number of outputs.",
     ),
     _of_model(
-        "output", "--model-output", metavar="NAME", help="--model: the output, where several fit."
+        "output", "--model-output", metavar="NAME", help="--model: the output, if several fit."
     ),
 )

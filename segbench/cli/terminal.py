@@ -1,6 +1,6 @@
-"""Nothing on the terminal steers it, and nothing that it cannot show ends in a traceback.
+"""Safe output: no control characters reach the terminal, and no encoding causes a traceback.
 
-File names and records come from anybody: commands print through ``Console`` and ``echo``.
+File names and records are untrusted, so commands print through ``Console`` and ``echo``.
 """
 
 import atexit
@@ -21,14 +21,13 @@ from segbench.text import lines
 
 
 class Commands(click.Group):
-    """A group whose commands refuse an option given twice, unless it takes several values.
+    """A group whose commands reject an option given twice, unless it takes several values.
 
-    It prints "?" for characters outside the terminal's encoding, so that no output ends in a
-    traceback.
+    It prints "?" for characters outside the terminal's encoding.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """As click's; it is where every call of the command line begins."""
+        """As click's; the entry point of every command."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
@@ -38,7 +37,7 @@ class Commands(click.Group):
             atexit.register(_end)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click's; an interrupt that a library raises as another error stays one."""
+        """As click's; an interrupt that a library turned into another error stays an interrupt."""
         try:
             return super().invoke(ctx)
         except InterruptedRun:
@@ -58,7 +57,7 @@ class Commands(click.Group):
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click's, but with whole sentences."""
+        """As click's, with summaries not truncated."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.summaries(ctx).items()))
 
@@ -73,20 +72,20 @@ class Commands(click.Group):
 
 
 def _end() -> None:
-    """Let Python end soon and in peace: torch's modules would take seconds to collect.
+    """Exit fast: collecting torch's modules would take seconds.
 
-    What is registered last is done first.
+    atexit handlers run in reverse order.
     """
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
-    """Raise UsageError where an option that takes one value has several: the last would win."""
+    """Raise UsageError for a single-value option given several times."""
     try:
         *_, given = ctx.command.make_parser(ctx).parse_args(list(args))
     except click.UsageError:
-        return  # the command itself says what is wrong
+        return  # the command itself reports the error
     for param, times in Counter(given).items():
         if isinstance(param, click.Option) and times > 1 and not (param.multiple or param.count):
             option = max(param.opts, key=len)
@@ -94,13 +93,13 @@ def _refuse_repeated(ctx: click.Context, args: list[str]) -> None:
 
 
 class Console(rich.console.Console):
-    """rich's, for which every string, also one in a table, is text without control characters."""
+    """rich's, but all strings, also in tables, are plain text without control characters."""
 
     def __init__(self) -> None:
         super().__init__(markup=False, highlight=False)
 
     def say(self, text: str, style: str | None = None) -> None:
-        """A paragraph that the terminal breaks, if anybody."""
+        """Print a paragraph without wrapping it."""
         self.print(text, style=style, soft_wrap=True)
 
     def render_str(self, text: str, **options: Any) -> Text:
@@ -109,7 +108,7 @@ class Console(rich.console.Console):
 
 
 def plain_table(title: str, *numbers: str) -> Table:
-    """A table without lines, whose first column has words under ``title``, the others numbers."""
+    """A table without lines: text in the first column, under ``title``, numbers in the others."""
     table = Table(title, box=None, padding=(0, 2, 0, 0))
     for header in numbers:
         table.add_column(header, justify="right", no_wrap=True)

@@ -1,4 +1,4 @@
-"""Pictures that people look at: class colours over an image, a legend, a caption."""
+"""Overlays: class colours over an image, a legend, a caption."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -20,8 +20,8 @@ def drawing(
 ) -> Image:
     """One of DRAWINGS in the dataset's colours; ``class_map`` (H, W) is of the image's size.
 
-    "overlay" is the tinted image, "side-by-side" has the image alone on its left, and both have a
-    legend below. "color" is (H, W, 3): the classes alone, black where they are IGNORED.
+    "overlay" is the tinted image, "side-by-side" shows the plain image on its left; both have a
+    legend below. "color" is (H, W, 3): only the classes, black for IGNORED.
     """
     if kind == "color":
         return overlay(np.zeros_like(image), class_map, dataset.palette, 1.0)
@@ -36,17 +36,16 @@ def overlay(
 ) -> Image:
     """The image (H, W, 3) with each pixel of ``class_map`` (H, W) tinted in its class's colour.
 
-    ``opacity`` runs from 0 (the image alone) to 1 (the colours alone). IGNORED pixels stay as
-    they are.
+    ``opacity`` runs from 0 (only the image) to 1 (only the colours). IGNORED pixels are unchanged.
     """
     weight = round(opacity * 256)
     kept = np.full(256, 256, np.uint16)
     kept[: len(palette)] = 256 - weight
     kept[IGNORED] = 256
-    tints = np.full((3, 256), 128, np.uint16)  # half of what is cut off below
+    tints = np.full((3, 256), 128, np.uint16)  # rounds the shift below
     tints[:, : len(palette)] += np.array(palette, np.uint16).T * weight
     drawn = np.empty(image.shape, np.uint8)
-    for start in range(0, len(image), ROWS):  # 16-bit copies of a few rows, not of the picture
+    for start in range(0, len(image), ROWS):  # copy a few rows at a time to 16 bits
         rows = slice(start, start + ROWS)
         here, share = class_map[rows], np.take(kept, class_map[rows])
         for channel, tint in enumerate(tints):
@@ -87,8 +86,8 @@ def legend(
 def caption(image: Image, text: str) -> Image:
     """A copy of the image with lines of text in its upper left corner, on a dark ground.
 
-    Lines are broken at half of the image's width, unless they would take a quarter of its height;
-    then those that are wider than the image are set smaller.
+    Lines wrap at half of the image's width, unless they would take a quarter of its height; then
+    lines wider than the image are set smaller.
     """
     height, width = image.shape[:2]
     size = max(11, width // 50)
@@ -110,7 +109,7 @@ def caption(image: Image, text: str) -> Image:
 def _broken(lines: Iterable[str], font: ImageFont.FreeTypeFont, width: int) -> list[str]:
     """The lines, broken between words where they are wider than ``width`` pixels.
 
-    Spaces are doubled: at small sizes the font's are hardly seen.
+    Spaces are doubled, since they are barely visible at small sizes.
     """
     broken: list[str] = []
     for line in lines:

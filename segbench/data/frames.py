@@ -1,7 +1,6 @@
 """Images decoded once: a memory-mapped cache of every split at training size.
 
-The cache lies under the user's cache folder and is keyed by the content of the files and the
-size.
+It is keyed by the content of the files and the size.
 """
 
 import hashlib
@@ -27,7 +26,7 @@ from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 from segbench.workers.threads import Threads
 
 FORMAT = 3
-"""Goes up when decoding, resizing or a label mapping changes."""
+"""Increase it when decoding, resizing or a label mapping changes."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,12 @@ class Split:
 
 
 def read_image(path: Path) -> Image:
-    """An image file as RGB (H, W, 3) as it is stored; DataError when it cannot be decoded."""
+    """An image file as RGB (H, W, 3), not resized; DataError if it cannot be decoded."""
     return to_rgb(read_picture(path), path)
 
 
 def resize_image(image: Image, size: Size) -> Image:
-    """Bilinear with antialiasing; the one way in which images reach the network's size."""
+    """Bilinear with antialiasing; all images are resized to the network's size by this."""
     if image.shape[:2] == size:
         return image
     height, width = size
@@ -81,7 +80,7 @@ def labelled_frames(
 ) -> tuple[Frame, ...]:
     """The first ``limit`` frames of a split, each of which has an image and a label on disk.
 
-    Files beside them that are not read are named to ``reporter``.
+    Files that are skipped are listed on ``reporter``.
     """
     frames = tuple(dataset.frames(folder, split))[:limit]
     provide(dataset, folder, frames, reporter)
@@ -101,27 +100,27 @@ def labelled_frames(
 
 
 def check_scorable(dataset: Dataset, frame: Frame, label_scale: int) -> None:
-    """Raise DataError now if the score, after hours of training, would find a file missing."""
+    """Raise DataError for missing files before training rather than when scoring."""
     blank = np.zeros(dataset.read_label(frame).shape, np.uint8)
     dataset.benchmark.count(frame, blank, label_scale)
 
 
 def check_some_labelled(dataset: Dataset, split: str, frames: Sequence[Frame]) -> None:
-    """Raise DataError where every pixel of every frame is ignored; reads up to the first other."""
+    """Raise DataError if all pixels are ignored; stops at the first labelled pixel."""
     if all((dataset.read_label(frame) == IGNORED).all() for frame in frames):
         raise DataError(only_ignored(dataset, split))
 
 
 def only_ignored(dataset: Dataset, split: str) -> str:
-    """What is wrong with a split in which there is nothing to learn or to score."""
+    """The message for a split without labelled pixels."""
     return (
-        f"All labels of the split {split!r} of {dataset.name} are ignored pixels: nothing can be "
-        "learnt from it or scored on it; check the label files."
+        f"All labels of the split {split!r} of {dataset.name} are ignored pixels, so it cannot be "
+        "trained or scored on; check the label files."
     )
 
 
 def fingerprint(frames: Sequence[Frame], reporter: Reporter) -> str:
-    """A hex digest of the frames' ids and their files' contents, whatever the folder."""
+    """A hex digest of the frames' ids and file contents, independent of the folder."""
 
     def digest(frame: Frame) -> bytes:
         whole = hashlib.sha256(frame.id.encode())
@@ -141,7 +140,7 @@ def fingerprint(frames: Sequence[Frame], reporter: Reporter) -> str:
 def cached_split(
     dataset: Dataset, frames: Sequence[Frame], size: Size, content: str, reporter: Reporter
 ) -> Split:
-    """The frames at ``size``, decoded unless the cache has them; ``content`` is a fingerprint."""
+    """The frames at ``size``, from the cache or decoded; ``content`` is their fingerprint."""
     place = cache_dir("frames") / f"v{FORMAT}-{dataset.name}-{content}-{by(size)}"
     cached(place, lambda draft: _decode(dataset, frames, size, draft, reporter), reporter)
     return Split(
@@ -173,6 +172,6 @@ def _decode(
 
 
 def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
-    """NumPy's; what follows it is written, not mapped: a full disk is an error then, no SIGBUS."""
+    """NumPy's header; data is written, not mapped, so a full disk is an error, not a SIGBUS."""
     described: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, described)

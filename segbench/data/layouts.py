@@ -1,4 +1,4 @@
-"""Where datasets keep their files, and how their pictures are read; shared by the plugins.
+"""Locating and reading datasets' files; shared by the plugins.
 
 Every reader here raises DataError in one sentence that names the file.
 """
@@ -25,8 +25,8 @@ def find_folder(
 ) -> Path:
     """The dataset's own folder: ``root``, or one of its subfolders ``names``.
 
-    It is known by holding one of the subfolders ``holds``. Where there is none, the DataError
-    says what was looked for and that ``url`` has the dataset.
+    It is recognised by one of the subfolders ``holds``. If not found, the DataError says what was
+    looked for and that ``url`` has the dataset.
     """
     candidates = [root, *(root / name for name in names)]
     for folder in candidates:
@@ -47,9 +47,9 @@ def known_split(split: str, splits: Iterable[str]) -> None:
 
 
 def pngs_in(folder: Path, suffix: str = "") -> dict[str, Path]:
-    """The PNGs of ``folder`` whose names end with ``suffix``, by what comes before it.
+    """The PNGs of ``folder`` whose names end with ``suffix``, keyed by the rest of the name.
 
-    ``.png`` may be in capitals; the ``._`` files of macOS are left out.
+    ``.PNG`` also counts; macOS's ``._`` files are skipped.
     """
     if not folder.is_dir():
         return {}
@@ -63,14 +63,14 @@ def pngs_in(folder: Path, suffix: str = "") -> dict[str, Path]:
 
 
 def no_frames(split: str, *folders: Path) -> DataError:
-    """The error for a split without frames; it names the files in ``folders`` that are skipped."""
+    """The error for a split without frames; it lists files skipped in ``folders``."""
     where = " or ".join(map(str, folders))
     skipped = skipped_sentence([path for folder in folders for path in skipped_in(folder)])
     return DataError(f"No frames of the split {split!r} in {where}. {skipped}".strip())
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a regular file; anything else, which might block, is a DataError."""
+    """The content of a regular file; DataError for anything else, which might block."""
     try:
         if not path.exists():
             raise DataError(f"{path} is missing.")
@@ -83,7 +83,7 @@ def read_file(path: Path) -> bytes:
 
 
 def read_picture(path: Path) -> PIL.Image.Image:
-    """A fully decoded picture in the mode of its file; a PNG is verified to its end."""
+    """A fully decoded picture in its file's mode; a PNG is verified to its end."""
     return decode_picture(read_file(path), path)
 
 
@@ -105,14 +105,14 @@ def png_values(data: bytes, path: Path) -> NDArray[Any]:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises of a damaged file into a DataError that names it."""
+    """Turn any decoder error on a damaged file into a DataError that names it."""
     try:
         yield
     except PIL.UnidentifiedImageError:
         raise _undecodable(path, "its format is unknown") from None
     except MemoryError:
         raise _undecodable(path, "there is not enough memory for it") from None
-    except Exception as error:  # a damaged file makes a decoder raise anything
+    except Exception as error:  # decoders raise anything on damaged files
         raise _undecodable(path, str(error) or type(error).__name__) from error
 
 
@@ -123,8 +123,8 @@ def _undecodable(path: Path, why: str) -> DataError:
 def read_indices(path: Path, largest: int, colors: Sequence[Color] = ()) -> ClassMap:
     """A label picture as uint8 (H, W): one channel of 8 bits with values up to ``largest``.
 
-    A palette picture holds indices, as most datasets publish them. ``colors`` are the dataset's
-    own, in the order of the values: a palette that contradicts them is a DataError.
+    Of a palette picture the indices are read. ``colors`` are the dataset's, in the order of the
+    values; a palette that contradicts them is a DataError.
     """
     picture = read_picture(path)
     if picture.mode not in ("L", "P"):
@@ -142,7 +142,7 @@ def read_indices(path: Path, largest: int, colors: Sequence[Color] = ()) -> Clas
 def refuse_contradiction(
     picture: PIL.Image.Image, path: Path, largest: int, colors: Sequence[Color]
 ) -> None:
-    """DataError where a palette's colours are values other than its indices."""
+    """Raise DataError if a palette's colours mean other values than its indices."""
     if why := _contradiction(picture, largest, colors):
         raise DataError(f"{path} is a palette picture {why}; save it as 8-bit grey.")
 
@@ -152,9 +152,8 @@ def _contradiction(
 ) -> str | None:
     """How a palette's colours contradict its indices, or None.
 
-    They do where all colours in use are ``colors``, those of the values 0, 1, ... of the dataset,
-    or all are grey levels up to ``largest``, and one stands at an index of another value. A palette
-    of a single colour says nothing.
+    They do if all colours in use are in ``colors`` (of the values 0, 1, ...), or all are grey
+    levels up to ``largest``, and one is at another value's index. A single colour proves nothing.
     """
     if picture.mode != "P" or picture.palette is None:
         return None
@@ -181,7 +180,7 @@ def _contradiction(
 
 
 def read_colors(path: Path, values: Mapping[Color, int]) -> ClassMap:
-    """A label picture in RGB as uint8 (H, W): each colour becomes its value."""
+    """An RGB label picture as uint8 (H, W), with colours mapped to their values."""
     picture = read_picture(path)
     if picture.mode != "RGB":
         raise DataError(f"{path} is a picture of mode {picture.mode}, but its labels are in RGB.")
@@ -200,7 +199,7 @@ def read_colors(path: Path, values: Mapping[Color, int]) -> ClassMap:
 
 
 def available(dataset: Dataset, folder: Path, split: str) -> tuple[Frame, ...]:
-    """The frames of a split whose image is on disk or can be made by ``provide``."""
+    """The frames of a split whose image is on disk or can be created by ``provide``."""
     frames = dataset.frames(folder, split)
     return tuple(frame for frame in frames if dataset.prepare or frame.image.exists())
 
@@ -208,16 +207,16 @@ def available(dataset: Dataset, folder: Path, split: str) -> tuple[Frame, ...]:
 def provide(
     dataset: Dataset, folder: Path, frames: Sequence[Frame], reporter: Reporter | None = None
 ) -> None:
-    """Make the missing files of ``frames`` where the dataset makes its own; call before reading.
+    """Create missing files of ``frames`` if the dataset generates its own; call before reading.
 
-    ``folder`` is what ``dataset.locate`` gives.
+    ``folder`` is what ``dataset.locate`` returns.
     """
     if dataset.prepare is not None:
         dataset.prepare(folder, frames, reporter or Reporter(quiet=True))
 
 
 def label_path(frame: Frame) -> Path:
-    """The frame's label file, or DataError where the benchmark keeps the labels to itself."""
+    """The frame's label file; DataError if the benchmark does not publish it."""
     if frame.label is None:
         raise DataError(f"Frame {frame.id} has no public label; choose a split with labels.")
     return frame.label

@@ -1,4 +1,4 @@
-"""Pictures that a user brings: finding them, and reading whatever kind they are of."""
+"""The user's own pictures: finding and reading them, in any mode."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 def find_pictures(inputs: Iterable[str]) -> list[Path]:
     """The files that ``inputs`` name, each once: files, folders and globs (``**`` goes deeper).
 
-    Two links to one picture are two pictures, since each has a name of its own. DataError for an
+    Two links to one picture count as two, since their names differ. DataError for an
     input that does not exist, matches nothing, or is a folder without pictures.
     """
     unique: dict[Path, Path] = {}
@@ -49,10 +49,10 @@ def pictures_in(folder: Path) -> list[Path]:
 def read_photo(path: Path) -> Image:
     """Any picture as RGB (H, W, 3), upright where its EXIF can be read; see ``to_rgb``.
 
-    Of several pictures in a file the first is read. DataError for one that cannot be.
+    Only the first picture of a file is read. DataError if it cannot be read.
     """
     picture = read_picture(path)
-    with suppress(Exception):  # damaged EXIF raises anything
+    with suppress(Exception):  # damaged EXIF can raise any error
         picture = ImageOps.exif_transpose(picture)
     return to_rgb(picture, path)
 
@@ -60,7 +60,7 @@ def read_photo(path: Path) -> Image:
 def to_rgb(picture: PIL.Image.Image, path: Path) -> Image:
     """A picture of any mode as RGB (H, W, 3); ``path`` is for the DataError.
 
-    What is transparent shows white behind it, as in a viewer. Of 16 bits the upper 8 count.
+    Transparent pixels are blended with white, as in a viewer. 16 bits are cut to the upper 8.
     """
     try:
         return np.array(_rgb(picture))

@@ -1,8 +1,8 @@
 """PNG files, verified: every checksum is right, the stream is complete, and every row is there.
 
-Pillow checks neither the checksum of IDAT chunks nor that there is an end, and fills missing rows
-with 0, which is a legal class. It also refuses good pixels for a large colour profile or a damaged
-text. So a picture is taken out of its file here and given to Pillow without what does not matter.
+Pillow does not check the checksum of IDAT chunks or that the stream ends, and fills missing rows
+with 0, which is a legal class. It also rejects good pixels because of a large colour profile or a
+damaged text chunk. So only the chunks that matter are extracted here and passed to Pillow.
 """
 
 import zlib
@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 178_956_970
-"""The same limit against decompression bombs that Pillow has for other formats."""
+"""Pillow's limit against decompression bombs for other formats."""
 
 Chunk = tuple[bytes, bytes | memoryview]
 """Kind and content."""
@@ -42,7 +42,7 @@ _ADAM7 = (
 
 @dataclass(frozen=True)
 class Header:
-    """What IHDR says; ``depth`` is bits a channel, ``color_type`` the code of the PNG standard."""
+    """The IHDR chunk; ``depth`` is bits per channel, ``color_type`` the PNG standard's code."""
 
     width: int
     height: int
@@ -52,7 +52,7 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a PNG file's bytes; ValueError where they are no PNG."""
+    """The header of a PNG file's bytes; ValueError if they are not a PNG."""
     if not data.startswith(SIGNATURE) or len(data) < 33 or data[12:16] != b"IHDR":
         raise ValueError("it is not a PNG")
     width, height, depth, color_type, _, _, interlace = unpack_from(">IIBBBBB", data, 16)
@@ -62,7 +62,7 @@ def read_header(data: bytes) -> Header:
 def decode(data: bytes) -> PIL.Image.Image:
     """The picture of a PNG file's bytes in its own mode; ValueError says what is wrong with it.
 
-    Of an animation it is the default image. EXIF, palette and transparency are kept.
+    For an animation it is the default image. EXIF, palette and transparency are kept.
     """
     header = read_header(data)
     picture = _verified(header, data).crop((0, 0, header.width, header.height))
@@ -71,13 +71,13 @@ def decode(data: bytes) -> PIL.Image.Image:
 
 
 def pixels(data: bytes) -> NDArray[Any]:
-    """The same as an array (H, W) or (H, W, C), without a copy more."""
+    """The same as an array (H, W) or (H, W, C), without another copy."""
     header = read_header(data)
     return np.asarray(_verified(header, data))[: header.height]
 
 
 def _verified(header: Header, data: bytes) -> PIL.Image.Image:
-    """The picture, perhaps with a row more at its end."""
+    """The picture, possibly with one extra row at its end."""
     if not (header.width and header.height):
         raise ValueError("its size is 0")
     if header.width * header.height > MAX_PIXELS:
@@ -96,7 +96,7 @@ def _verified(header: Header, data: bytes) -> PIL.Image.Image:
 
 
 def _matters(kind: bytes, content: bytes | memoryview) -> bool:
-    """Whether a chunk beside IHDR and IDAT says how a picture looks."""
+    """Whether a chunk other than IHDR and IDAT affects how the picture looks."""
     if kind in (b"tEXt", b"zTXt"):
         return bytes(content[: len(_RAW_EXIF)]) == _RAW_EXIF
     return kind in (b"PLTE", b"tRNS", b"eXIf")
@@ -122,10 +122,10 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
 def _decode_to_the_end(
     header: Header, kept: Sequence[Chunk], stream: bytes
 ) -> PIL.Image.Image | None:
-    """The picture and a row more, if its stream is seen to be complete in a single pass.
+    """The picture and an extra row, if one pass shows that its stream is complete.
 
-    For the sake of that row Pillow reads up to the stream's end, and its check sum. Where that end
-    came too early the last row of the picture is 0, where it came too late the additional one not.
+    The extra row makes Pillow read to the stream's end and its checksum. If the stream ended too
+    early, the picture's last row is 0; if too late, the extra row is not.
     """
     try:
         picture = _load(header, header.height + 1, kept, stream)
@@ -169,11 +169,11 @@ def _check_stream(header: Header, stream: bytes) -> None:
     if excess:
         raise ValueError(f"it has more pixels than its {header.height} rows")
     if not inflater.eof:
-        raise ValueError("its compressed pixels end without their check sum")
+        raise ValueError("its compressed pixels end without their checksum")
 
 
 def _stream_length(header: Header) -> int:
-    """Bytes of the decompressed rows, each with the number of its filter."""
+    """Bytes of the decompressed rows, each with its filter byte."""
     if header.color_type not in _CHANNELS:
         raise ValueError(f"its colour type {header.color_type} does not exist")
     bits = header.depth * _CHANNELS[header.color_type]

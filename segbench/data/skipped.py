@@ -1,4 +1,4 @@
-"""Files that lie among pictures and are not read, so that nobody wonders where they are."""
+"""Files among pictures that are skipped, to be listed for the user."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from segbench.text import counted, printable
 from segbench.types import Frame
 
 UNREAD = (".avif", ".heic", ".heif", ".j2c", ".j2k", ".jp2", ".jpf", ".jpx", ".jxl")
-"""Formats of pictures that are not read from folders."""
+"""Picture formats that are not read from folders."""
 
 NAMED = 3
 
@@ -24,21 +24,21 @@ def skipped_in(folder: Path) -> list[Path]:
 
 
 def skipped_beside(frames: Iterable[Frame]) -> list[Path]:
-    """What is skipped in the folders of the frames' files."""
+    """The files skipped in the folders of the frames' files."""
     files = {path for frame in frames for path in (frame.image, frame.label, frame.instances)}
     folders = {path.parent for path in files if path is not None}
     return [path for folder in sorted(folders) for path in skipped_in(folder)]
 
 
 def skipped_sentence(paths: Sequence[Path]) -> str:
-    """What to say of skipped files; empty where there are none."""
+    """The message about skipped files; empty if there are none."""
     if not paths:
         return ""
     names = ", ".join(printable(path.name) for path in paths[:NAMED])
     rest = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
     remedies = []
     if any(path.name.startswith("._") for path in paths):
-        remedies.append("._ files are macOS's and no pictures")
+        remedies.append("._ files are macOS metadata, not pictures")
     if any(not path.name.startswith("._") for path in paths):
         remedies.append("convert AVIF, HEIC and JPEG 2000 to PNG")
     return f"Skipped {counted(len(paths), 'file')}: {names}{rest} ({'; '.join(remedies)})."

@@ -1,4 +1,4 @@
-"""The torch device that ``--device`` names, and what it can do."""
+"""The torch device named by ``--device``, and what it can do."""
 
 import os
 import platform
@@ -30,7 +30,7 @@ EXTENSIONS = {
 
 
 def resolve_device(name: str) -> "torch.device":
-    """``auto`` is CUDA when there is one, else the CPU; raises SegbenchError for one not there."""
+    """``auto`` is CUDA if available, else the CPU; raises SegbenchError for a missing device."""
     import torch
 
     if name == "auto":
@@ -59,7 +59,7 @@ def nvidia_driver_is_here() -> bool:
 def cpu_extensions(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
     """The CPU's vector extensions that engines use, in the order of ``EXTENSIONS``.
 
-    Empty where the system does not list them.
+    Empty if the system does not list them.
     """
     try:
         text = cpuinfo.read_text(encoding="utf-8")
@@ -73,18 +73,18 @@ def cpu_extensions(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
 def int8_saturates() -> bool:
     """Whether the CPU's INT8 kernels may saturate.
 
-    x86 without VNNI, AVX-VNNI or AMX adds products of bytes two by two in 16 bits. An x86 CPU
-    whose extensions are not known is taken for such a one.
+    x86 without VNNI, AVX-VNNI or AMX adds pairs of byte products in 16 bits. An x86 CPU with
+    unknown extensions is assumed to be one.
     """
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     return x86 and {"VNNI", "AVX-VNNI", "AMX"}.isdisjoint(cpu_extensions())
 
 
 def cpu_threads(asked: int | None = None) -> int:
-    """How many threads an engine gets on the CPU, whichever engine it is.
+    """The number of CPU threads for any engine.
 
-    Those ``asked`` for; else ``OMP_NUM_THREADS``, but no more than the usable cores; else all of
-    these. Raises SegbenchError when more are asked for than there are cores.
+    ``asked``, else ``OMP_NUM_THREADS`` up to the usable cores, else all usable cores. Raises
+    SegbenchError if ``asked`` is more than the cores.
     """
     cores = usable_cores()
     if asked is None:
@@ -99,7 +99,7 @@ def cpu_threads(asked: int | None = None) -> int:
 
 
 def set_threads(threads: int | None) -> None:
-    """Let torch use so many threads on the CPU, in this whole process; None changes nothing."""
+    """Set torch's number of CPU threads for this process; None changes nothing."""
     import torch
 
     if threads is not None and threads != torch.get_num_threads():
@@ -107,7 +107,7 @@ def set_threads(threads: int | None) -> None:
 
 
 def describe(device: "torch.device") -> str:
-    """The device's name for a record: the GPU's, or the processor's architecture."""
+    """The device's name for a record: the GPU's, or the CPU architecture."""
     import torch
 
     if device.type == "cuda":
@@ -125,13 +125,13 @@ def cpu_has_bfloat16() -> bool:
 def bf16_is_emulated(device: str, extensions: Sequence[str]) -> bool:
     """Whether a device ("cpu", "cuda") with these ``cpu_extensions`` has no BF16 instructions.
 
-    Nothing is known of a CPU whose extensions are not listed.
+    False for a CPU whose extensions are not listed.
     """
     return device.startswith("cpu") and bool(extensions) and "BF16" not in extensions
 
 
 def slow_precision(precision: str, device: str) -> str | None:
-    """A sentence on what this device lacks for a precision; None where it lacks nothing."""
+    """A warning if this device does not support a precision well; else None."""
     extensions = cpu_extensions()
     if precision != "bf16" or not bf16_is_emulated(device, extensions):
         return None
@@ -142,7 +142,7 @@ def slow_precision(precision: str, device: str) -> str | None:
 
 
 def training_dtype(precision: str, device: "torch.device") -> "torch.dtype":
-    """The autocast type of ``--precision``; ``auto`` is 16 bits where the device gains from it."""
+    """The autocast type of ``--precision``; ``auto`` is 16 bits if faster on the device."""
     import torch
 
     if precision == "auto":
@@ -156,7 +156,7 @@ def training_dtype(precision: str, device: "torch.device") -> "torch.dtype":
 
 
 def output_of(*command: str) -> str | None:
-    """What a command prints, stripped; None when it fails or is not there."""
+    """A command's stripped output; None if it fails or is missing."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -11,7 +11,7 @@ MOUNT = Path("/sys/fs/cgroup")
 
 
 def cpu_model() -> str:
-    """The processor's name as its maker gives it, else its architecture."""
+    """The processor's model name, else its architecture."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -21,7 +21,7 @@ def cpu_model() -> str:
 
 
 def usable_cores(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
-    """How many CPUs this process may keep busy: its affinity, or its container's quota if less."""
+    """The number of CPUs this process may use: its affinity, or its container's quota if less."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -31,9 +31,9 @@ def usable_cores(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
 
 
 def cpu_quota(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> float | None:
-    """The CPUs that this process may keep busy, by the tightest quota of its group and its parents.
+    """The CPUs this process may use by the tightest quota of its control group and its parents.
 
-    Both versions of control groups are read. None where no quota is set.
+    Reads both versions of control groups. None without a quota.
     """
     quotas = [
         quota for folder in group_folders("cpu", own_groups, mount) for quota in _quotas(folder)
@@ -42,9 +42,10 @@ def cpu_quota(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> float | Non
 
 
 def group_folders(controller: str, own_groups: Path, mount: Path) -> Iterator[Path]:
-    """The folders of the groups that limit ``controller``, "cpu" or "memory", up to the roots.
+    """The folders of the control groups that limit ``controller``, "cpu" or "memory", up to the
+    roots.
 
-    Inside a container only the roots may be there.
+    Inside a container only the roots may exist.
     """
     try:
         lines = own_groups.read_text(encoding="utf-8").splitlines()
@@ -69,7 +70,7 @@ def _quotas(folder: Path) -> Iterator[float]:
         try:
             text = " ".join((folder / name).read_text(encoding="utf-8") for name in names)
             quota, period = map(int, text.split())
-        except (OSError, ValueError):  # not there, or "max"
+        except (OSError, ValueError):  # missing, or "max"
             continue
         if quota > 0:
             yield quota / period

@@ -1,4 +1,4 @@
-"""Which microarchitecture a CPU has: CPUs of one product name may compute differently."""
+"""A CPU's microarchitecture: CPUs with the same product name may compute differently."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ AMD = {
     25: (("Zen 3", 0, 15), ("Zen 4", 16, 31), ("Zen 3", 32, 95), ("Zen 4", 96, 175)),
     26: (("Zen 5", 0, 79), ("Zen 6", 80, 95), ("Zen 5", 96, 127), ("Zen 6", 128, 239)),
 }
-"""Family -> names with their first and last model, as Linux tells them apart."""
+"""Family -> names with their first and last model, as in Linux."""
 INTEL = {
     "Haswell": (60, 63, 69, 70),
     "Broadwell": (61, 71, 79, 86),
@@ -25,7 +25,7 @@ INTEL = {
     "Meteor Lake": (170, 172),
     "Granite Rapids": (173, 174),
 }
-"""Name -> models of family 6. Model 85 is told apart by its stepping."""
+"""Name -> models of family 6. Model 85 is distinguished by its stepping."""
 ARM = {
     "0xd08": "Cortex-A72",
     "0xd0b": "Cortex-A76",
@@ -35,13 +35,13 @@ ARM = {
     "0xd49": "Neoverse N2",
     "0xd4f": "Neoverse V2",
 }
-"""Part number -> name of Arm's own cores."""
+"""Part number -> name of an Arm core."""
 
 
 def microarchitecture(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
-    """Such as "Zen 3", or the CPU's numbers ("family 6 model 200") where no table has them.
+    """Such as "Zen 3", or the CPU's numbers ("family 6 model 200") if no table lists them.
 
-    ``cpuinfo`` is Linux's description of the CPUs; None where the system has none.
+    ``cpuinfo`` is the text of /proc/cpuinfo; None if the system has none.
     """
     try:
         first = cpuinfo.read_text(encoding="utf-8").partition("\n\n")[0]

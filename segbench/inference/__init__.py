@@ -1,1 +1,1 @@
-"""A network with its weights, opened on a runtime and run over frames."""
+"""Loading networks with their weights and running them on runtimes."""

@@ -1,4 +1,4 @@
-"""How near what a runtime gives comes to what it should give."""
+"""How closely a runtime's output matches the expected one."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ LARGEST_FRESH_ERROR = 0.25
 
 
 def full_batches(images: NDArray[np.uint8], batch_size: int) -> Iterator[NDArray[np.uint8]]:
-    """Images (N, H, W, 3) in batches of ``batch_size``; the last is filled from the start."""
+    """Images (N, H, W, 3) in batches of ``batch_size``; the last is filled up from the first."""
     for start in range(0, len(images), batch_size):
         yield images[np.arange(start, start + batch_size) % len(images)]
 
@@ -28,7 +28,7 @@ def output_of(session: Session, images: NDArray[np.uint8]) -> NDArray[Any]:
 
 @dataclass
 class Agreement:
-    """Sums over the pixels of all frames; ``logits`` says whether there were logits to compare."""
+    """Sums over the pixels of all frames; ``logits`` says whether logits were compared."""
 
     equal: int = 0
     pixels: int = 0
@@ -37,9 +37,9 @@ class Agreement:
     logits: bool = False
 
     def add(self, output: NDArray[Any], expected: NDArray[Any]) -> None:
-        """Count logits (N, classes, H, W) or class maps (N, H, W) against expected ones.
+        """Compare logits (N, classes, H, W) or class maps (N, H, W) with the expected ones.
 
-        Class maps may be held against logits, but not the other way round.
+        Class maps can be compared with logits, but not the other way round.
         """
         self.logits = output.ndim == 4
         classes = output.argmax(1) if self.logits else output
@@ -73,11 +73,11 @@ class Agreement:
         return {"agreement": self.share, "logit_error": error if known else None}
 
     def doubts(self, trained: bool) -> list[str]:
-        """What is too far from eager FP32.
+        """How the output differs too much from eager FP32.
 
-        A trained network must give the same class to 90% of the pixels. With random weights
-        near-ties make class maps differ, so the logits count: their error may be a quarter of
-        their size. Where there are only class maps, half of the pixels must agree.
+        A trained network must predict the same class for 90% of the pixels. With random weights
+        class maps differ by near-ties, so the logits count: their relative error may be up to a
+        quarter. With class maps only, half of the pixels must agree.
         """
         error = self.error
         if error is not None and not math.isfinite(error):
@@ -87,5 +87,5 @@ class Agreement:
                 return [f"its logits are {error:.0%} off those of eager FP32"]
             return []
         if self.share < (LEAST_AGREEMENT if trained else LEAST_FRESH_AGREEMENT):
-            return [f"only {self.share:.1%} of its pixels have the class that eager FP32 gives"]
+            return [f"only {self.share:.1%} of its pixels match eager FP32"]
         return []

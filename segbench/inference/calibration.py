@@ -1,4 +1,4 @@
-"""Calibration frames for INT8: training images, never those that a network is scored on."""
+"""Calibration frames for INT8: training images, never frames that are scored."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from segbench.types import Calibration, ClassMap, Dataset, Frame, Image, Size
 SPLIT = "train"
 COUNT = 128
 HELD_BACK = 32
-"""At most; of a small dataset a fifth is held back."""
+"""The maximum; a fifth of a small dataset is held back."""
 
 
 def gather(
@@ -29,11 +29,11 @@ def gather(
     trained: bool = True,
     scored: Collection[Frame] = (),
 ) -> Calibration:
-    """``count`` training frames (None: 128), or all there are, at the network's input size.
+    """Up to ``count`` training frames (None: 128) at the network's input size.
 
-    Up to 32 others are held back with their labels, unless the network is not ``trained``: then
-    there is nothing to compare. The same frames are chosen every time. Raises SegbenchError where
-    a training frame is among those to be ``scored``, and DataError where there are no images.
+    If the network is ``trained``, up to 32 others are held back with their labels for comparison.
+    The choice is deterministic. Raises SegbenchError if a training frame is among those to be
+    ``scored``, and DataError if there are no images.
     """
     folder = dataset.locate(data_root)
     frames = available(dataset, folder, SPLIT)
@@ -61,7 +61,7 @@ def gather(
 
 
 def digest(calibration: Calibration) -> str:
-    """Twelve hex digits that stand for the frames, their pixels and what is held back."""
+    """A digest (12 hex digits) of the frames, their pixels and the held-back frames."""
     whole = hashlib.sha256(repr((calibration.source, calibration.frames)).encode())
     for array in (
         calibration.images,
@@ -75,7 +75,7 @@ def digest(calibration: Calibration) -> str:
 
 
 def summarise(calibration: Calibration) -> str:
-    """``128@0123456789ab``: how many frames, and their digest; for a record's configuration."""
+    """``128@0123456789ab``: number of frames and digest, for a record's configuration."""
     return f"{len(calibration.frames)}@{digest(calibration)}"
 
 

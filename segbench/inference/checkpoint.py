@@ -30,7 +30,7 @@ BEST = "best.safetensors"
 
 
 def save_checkpoint(path: Path, model: "SegmentationModel", config: Mapping[str, Any]) -> None:
-    """Write atomically; ``config`` names ``dataset``, ``height`` and ``width``."""
+    """Write atomically; ``config`` contains ``dataset``, ``height`` and ``width``."""
     from safetensors.torch import save
 
     described = {
@@ -45,9 +45,9 @@ def save_checkpoint(path: Path, model: "SegmentationModel", config: Mapping[str,
 
 
 def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) -> LoadedNetwork:
-    """The network of a checkpoint, the best of a run's folder; SegbenchError for other files.
+    """The network of a checkpoint or of a run's folder (its best); SegbenchError for other files.
 
-    Its size is the one that it was trained at unless told another.
+    ``size`` defaults to the one it was trained at.
     """
     path = checkpoint_file(path)
     from segbench.networks.model import SegmentationModel
@@ -77,10 +77,10 @@ def checkpoint_network(path: Path, registry: "Registry") -> Network:
 def fine_tuned(
     network: Network, classes: int, path: Path
 ) -> "tuple[SegmentationModel, LoadedWeights]":
-    """``network`` with all layers of its checkpoint at ``path``, for so many classes.
+    """``network`` for ``classes`` classes with all layers of its checkpoint at ``path``.
 
-    Score layers of another number of classes start from random numbers. SegbenchError where a
-    layer is missing or has another shape.
+    Score layers for a different number of classes start random. SegbenchError if a layer is missing
+    or has another shape.
     """
     whole = replace(network, pretrained_part="", adapt=None, may_start_random=())
     model, loaded = build_model(whole, classes, str(path))
@@ -91,7 +91,7 @@ def fine_tuned(
 def _network_of(
     file: WeightsFile, path: Path, registry: "Registry"
 ) -> tuple[dict[str, Any], Network]:
-    """What a checkpoint was trained as, and its network with the convention of its weights."""
+    """A checkpoint's configuration, and its network with the convention of its weights."""
     try:
         config = described(file.metadata.get("segbench", "{}"))
         convention = convention_of(config["convention"])
@@ -107,10 +107,10 @@ def _network_of(
 def load_weights(
     network: Network, path: Path, dataset: Dataset, size: Size | None = None
 ) -> LoadedNetwork:
-    """A network with published weights, which know the classes of ``dataset``.
+    """A network with published weights for the classes of ``dataset``.
 
-    The size is that of the dataset's modern recipe unless told another. Raises SegbenchError
-    where the file has no weights for some of the layers.
+    ``size`` defaults to that of the dataset's modern recipe. Raises SegbenchError if the file lacks
+    weights for some layers.
     """
     check_whole(network)
     classes = len(dataset.classes)
@@ -125,26 +125,26 @@ def load_weights(
 
 
 def check_whole(network: Network) -> None:
-    """Raise SegbenchError where a file of weights fills only a part of the network."""
+    """Raise SegbenchError if weights files fill only a part of the network."""
     if network.pretrained_part:
         raise SegbenchError(
             f"A weights file fills only the {network.pretrained_part} of {network.name!r}, which "
-            "cannot be scored then; give --checkpoint, or train with segbench run."
+            "cannot be scored; give --checkpoint, or train with segbench run."
         )
 
 
 def weights_config(network: Network, path: Path, dataset: Dataset) -> dict[str, Any]:
-    """What records say of a network with published weights."""
+    """The record's configuration of a network with published weights."""
     return {"dataset": dataset.name, **network.config, "weights": weights_label(str(path))}
 
 
 def modern_size(dataset: Dataset) -> Size:
-    """That of the modern recipe, for networks that do not say what they were trained at."""
+    """The modern recipe's size, for networks that do not say their training size."""
     return dataset.recipes["modern"].size
 
 
 def checkpoint_file(path: Path) -> Path:
-    """A checkpoint, or the best of a run's folder; SegbenchError where it is not there."""
+    """A checkpoint, or the best one of a run's folder; SegbenchError if missing."""
     file = path / BEST if path.is_dir() else path
     if not file.is_file():
         raise SegbenchError(

@@ -1,4 +1,4 @@
-"""What a weights file says of itself, checked before anything is built from it."""
+"""The metadata of a weights file, validated before anything is built from it."""
 
 import math
 from typing import Any
@@ -40,7 +40,7 @@ def described(text: str) -> dict[str, Any]:
 
 
 def convention_of(said: Any) -> InputConvention:
-    """``mean``, ``std`` and ``padding``; ValueError where they are not what they have to be."""
+    """``mean``, ``std`` and ``padding``; ValueError if they are invalid."""
     if type(said) is not dict or said.get("padding") not in PADDINGS:
         raise ValueError("padding is not 'symmetric' or 'same'")
     for name in ("mean", "std"):

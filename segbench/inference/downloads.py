@@ -1,4 +1,4 @@
-"""Whether first weights can be had: asked before torch is imported, and answered in seconds."""
+"""Whether pretrained weights are available: a quick check before torch is imported."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ PATIENCE_S = 2.5
 class Download:
     """Weights that ``fetch`` downloads from ``hub``, or finds in its cache as ``cached_as``.
 
-    ``cached_as`` is a pattern of names in the folder ``cache_folder(hub)``. Calling it fetches.
+    ``cached_as`` is a glob pattern in ``cache_folder(hub)``. Calling the object fetches.
     """
 
     fetch: "Callable[[], Mapping[str, Tensor]]"
@@ -33,9 +33,9 @@ class Download:
         return self.fetch()
 
     def check(self) -> None:
-        """Raise SegbenchError where the weights are not cached and the hub does not answer."""
+        """Raise SegbenchError if the weights are not cached and the hub does not answer."""
         if any(cache_folder(self.hub).glob(self.cached_as)):
-            if self.hub == "Hugging Face":  # its client asks for news, and retries for a minute
+            if self.hub == "Hugging Face":  # its client looks for updates and retries for a minute
                 os.environ.setdefault("HF_HUB_OFFLINE", "1")
         elif not reachable(hub_url(self.hub)):
             raise SegbenchError(
@@ -45,7 +45,7 @@ class Download:
 
 
 def check_weights(weights: str, downloads: Mapping[str, object]) -> None:
-    """Raise SegbenchError where ``--weights`` is neither a file nor a download that can be had.
+    """Raise SegbenchError if ``--weights`` is neither a file nor an available download.
 
     ``downloads`` are the network's by name, such as "imagenet".
     """
@@ -64,7 +64,7 @@ def hub_url(hub: Hub) -> str:
 
 
 def cache_folder(hub: Hub) -> Path:
-    """Where the hub's own client keeps what it downloaded."""
+    """The download cache of the hub's client."""
     home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
     if hub == "PyTorch":
         return Path(os.environ.get("TORCH_HOME", home / "torch")) / "hub" / "checkpoints"
@@ -73,7 +73,7 @@ def cache_folder(hub: Hub) -> Path:
 
 
 def reachable(url: str) -> bool:
-    """Whether a server answers, with whatever status, within ``PATIENCE_S``."""
+    """Whether a server answers, with any status, within ``PATIENCE_S``."""
     answers = []
 
     def ask() -> None:
@@ -87,7 +87,7 @@ def reachable(url: str) -> bool:
             except HTTPError:
                 answers.append(url)
 
-    asking = Thread(target=ask, daemon=True)  # looking up a name has no timeout of its own
+    asking = Thread(target=ask, daemon=True)  # DNS lookups have no timeout
     asking.start()
     asking.join(PATIENCE_S)
     return bool(answers)

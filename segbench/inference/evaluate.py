@@ -1,8 +1,7 @@
-"""Session x dataset -> official scores, through the very code that scores prediction files.
+"""Session x dataset -> official scores, by the code that scores prediction files.
 
-Logits are resized to the label's size before the argmax, a class at a time. Each frame leaves the
-benchmark's own confusion matrix, from which the sums, the bootstrap interval and later comparisons
-follow.
+Logits are resized to the label's size before the argmax, a class at a time. Each frame's confusion
+matrix is kept for the sums, the bootstrap interval and later comparisons.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,11 +61,11 @@ def predict_all(
     reporter: Reporter,
     what: str,
 ) -> list[R]:
-    """What ``finish`` makes of each item, in order.
+    """The results of ``finish`` for each item, in order.
 
-    It is given the item, its image (H, W, 3), its logits (classes, h, w) and its classes (H, W).
-    The network, which takes ``size``, runs in the caller's thread; meanwhile other threads read
-    the next images and finish the last ones. Where ``read`` gives None the item is left out.
+    It is called with the item, its image (H, W, 3), its logits (classes, h, w) and its classes (H,
+    W). The network, which takes ``size``, runs in the caller's thread; meanwhile other threads read
+    the next images and finish the last ones. Items for which ``read`` returns None are skipped.
     """
 
     def prepare(item: ItemT) -> tuple[ItemT, Image, Image] | None:
@@ -100,7 +99,7 @@ def network_logits(session: Session, image: Image, size: Size) -> Tensor:
     """Logits (1, classes, h, w) of an image, of the network's ``size``."""
     inputs = session.prepare(resize_image(image, size)[None])
     logits = torch.from_numpy(session.fetch(session.run(inputs)))
-    if not torch.stack(logits.aminmax()).isfinite().all():  # a tenth of isfinite of them all
+    if not torch.stack(logits.aminmax()).isfinite().all():  # ten times as fast as isfinite
         raise SegbenchError(
             "The network's logits are not finite: its weights, or the precision of its runtime, "
             "overflow; use a runtime in FP32, or train again with a lower --lr."
@@ -109,7 +108,7 @@ def network_logits(session: Session, image: Image, size: Size) -> Tensor:
 
 
 def official_prediction(dataset: Dataset, logits: Tensor, predicted: ClassMap) -> NDArray[np.uint8]:
-    """What the benchmark scores: the official ids of ``predicted``, or class 1's probability.
+    """The prediction that is scored: the official ids of ``predicted``, or class 1's probability.
 
     ``logits`` are (classes, h, w) of any size.
     """

@@ -1,4 +1,4 @@
-"""Networks by name, FCN8s on a backbone among them, and networks that have their weights."""
+"""Networks by name, including FCN8s on a backbone, and networks with weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class FCN8sNetwork(Network):
 
     @property
     def config(self) -> dict[str, str]:
-        """The backbone and the decoder: records that name no network are of FCN8s."""
+        """The backbone and the decoder; records without a network name are FCN8s."""
         return {"backbone": self.backbone.name, "decoder": self.decoder}
 
     @property
@@ -43,8 +43,8 @@ class FCN8sNetwork(Network):
 class LoadedNetwork:
     """A network with its weights, trained or random, and the size of its input.
 
-    ``config`` says what it was trained as. ``sha256`` is that of the file of its weights, None
-    where they are random. ``format`` is that of a model file, None for a plugin's network.
+    ``config`` is its training configuration. ``sha256`` is that of its weights file, None if the
+    weights are random. ``format`` is that of a model file, None for a plugin's network.
     """
 
     model: "SegmentationModel"
@@ -60,7 +60,7 @@ class LoadedNetwork:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of how it was loaded."""
+        """Notes for the user on how it was loaded."""
         network = self.model.network
         notes = network.notes if isinstance(network, FileNetwork) else ()
         return tuple(f"{network.name}: {note}" for note in notes)
@@ -97,7 +97,7 @@ def chosen_network(
     backbone: str | None = None,
     decoder: str | None = None,
 ) -> Network:
-    """The network of that name, or FCN8s on a backbone; SegbenchError for both at once."""
+    """The network of that name, or FCN8s on a backbone; SegbenchError for both."""
     if network in (None, FCN8S):
         if backbone is None:
             raise SegbenchError("FCN8s needs an encoder: give --backbone.")
@@ -115,10 +115,9 @@ def random_network(
     dataset: str | None = None,
     size: Size | None = None,
 ) -> LoadedNetwork:
-    """Seeded random weights, as fast as trained ones; 19 classes unless a dataset is named.
+    """Seeded random weights, for timing; 19 classes unless a dataset is named.
 
-    Layers that start at zero are drawn too: logits that are all zero can neither be quantised nor
-    compared.
+    Zero-initialised layers are random too: all-zero logits cannot be quantised or compared.
     """
     import torch
     from torch import nn

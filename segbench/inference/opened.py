@@ -1,4 +1,4 @@
-"""A network opened on a runtime: what every command that runs one begins with."""
+"""A network opened on a runtime, as every command that runs one needs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup,
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    """Which network runs where; ``data_root`` and what follows it is for INT8.
+    """Which network to run and where; ``data_root`` and what follows it is for INT8.
 
     The network is that of a ``checkpoint``, a named one with a file of weights, or a model file.
-    ``size`` None is what it was trained at, ``calibration_frames`` None are 128.
+    ``size`` None is the training size, ``calibration_frames`` None is 128.
     """
 
     checkpoint: Source
@@ -32,9 +32,9 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class Opened:
-    """A session of ``network``, and the dataset whose classes it knows.
+    """A session of ``network``, and the dataset whose classes it predicts.
 
-    ``calibration`` are the frames that its INT8 was calibrated on.
+    ``calibration`` are the frames that INT8 was calibrated on.
     """
 
     session: Session
@@ -49,7 +49,7 @@ class Opened:
 
 
 def load_network(options: EngineOptions, registry: Registry, reporter: Reporter) -> LoadedNetwork:
-    """The network that the options name; SegbenchError first where its runtime cannot run here."""
+    """The named network; raises SegbenchError first if its runtime cannot run here."""
     from segbench.device import resolve_device, slow_precision
 
     check_machine([options.runtime])
@@ -63,7 +63,7 @@ def load_network(options: EngineOptions, registry: Registry, reporter: Reporter)
 
 
 def load_to_export(options: EngineOptions, registry: Registry, reporter: Reporter) -> LoadedNetwork:
-    """The network that the options name, on a machine that need not be able to run it."""
+    """The named network, even if this machine cannot run its runtime."""
     source_file(options.checkpoint)
     with reporter.working("load the network"):
         network = load_source(options.checkpoint, registry, options.size)
@@ -81,10 +81,10 @@ def open_network(
     dataset: Dataset | None = None,
     scored: Collection[Frame] = (),
 ) -> Opened:
-    """The network on the runtime of the options; what its session doubts about itself is said.
+    """The network on the runtime of the options; warns of the session's doubts.
 
-    ``dataset`` is what it was trained on, unless told another with as many classes.
-    INT8 is never calibrated on frames that are to be ``scored``: SegbenchError.
+    ``dataset`` defaults to the training dataset; another needs as many classes.
+    Raises SegbenchError if INT8 would be calibrated on frames that are to be ``scored``.
     """
     dataset = dataset or registry.dataset(network.config["dataset"])
     calibration = calibration_for(options, network, registry, reporter, scored)
@@ -111,7 +111,7 @@ def load_and_open(options: EngineOptions, registry: Registry, reporter: Reporter
 def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> None:
     """Raise SegbenchError before any work if the runtime cannot run here.
 
-    What the machine lacks is known without torch, so it is said first.
+    What the machine lacks is checked first, since that does not need torch.
     """
     check_machine([runtime])
     if runtime.check:
@@ -119,7 +119,7 @@ def check_runtime(runtime: Runtime, device: str, size: Size | None = None) -> No
 
 
 def check_classes(network: LoadedNetwork, dataset: Dataset) -> None:
-    """Raise SegbenchError when a network cannot have been trained for the dataset."""
+    """Raise SegbenchError if a network does not have the dataset's classes."""
     if network.model.classes != len(dataset.classes):
         raise SegbenchError(
             f"The network was trained on {network.config['dataset']!r} with "
@@ -129,7 +129,7 @@ def check_classes(network: LoadedNetwork, dataset: Dataset) -> None:
 
 
 def check_machine(runtimes: Sequence[Runtime]) -> None:
-    """Raise MissingDeviceError where the machine can run none of these; torch is not asked."""
+    """Raise MissingDeviceError if the machine can run none of these; does not import torch."""
     lacking = [runtime.lacking() if runtime.lacking else None for runtime in runtimes]
     if all(lacking):
         raise MissingDeviceError(" ".join(dict.fromkeys(filter(None, lacking))))
@@ -142,10 +142,9 @@ def calibration_for(
     reporter: Reporter,
     scored: Collection[Frame] = (),
 ) -> Calibration | None:
-    """Frames of the dataset that the network was trained on, where the runtime wants them.
+    """Training frames of the dataset, if the runtime calibrates.
 
-    None of them may be among those ``scored``. Raises SegbenchError where one is, and for options
-    of INT8 with a runtime that has nothing of it.
+    Raises SegbenchError if one is to be ``scored``, and for INT8 options with another runtime.
     """
     if options.runtime.calibrates:
         dataset, count = registry.dataset(network.config["dataset"]), options.calibration_frames
@@ -156,6 +155,6 @@ def calibration_for(
     }.items():
         if given is not None:
             raise SegbenchError(
-                f"The runtime {options.runtime.name!r} quantises nothing: leave {option} out."
+                f"{option} needs an INT8 runtime; {options.runtime.name!r} is not one."
             )
     return None

@@ -1,4 +1,4 @@
-"""Where a trained network comes from: a checkpoint, a file of weights, or a model file."""
+"""Where a trained network comes from: a checkpoint, a weights file, or a model file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """A network with a file of weights for the classes of a dataset."""
+    """A network with a weights file for the classes of a dataset."""
 
     network: Network
     weights: Path
@@ -24,7 +24,7 @@ class NetworkWeights:
 
 
 Source = Path | NetworkWeights | ModelFile
-"""A path is that of a checkpoint, or of a run's folder."""
+"""A path is a checkpoint or a run's folder."""
 
 
 def chosen_source(
@@ -36,9 +36,9 @@ def chosen_source(
     model: Path | None = None,
     model_options: ModelOptions | None = None,
 ) -> Source:
-    """The one source that is named; OptionError for none, for two, and for half of one.
+    """The named source; OptionError for none, several, or an incomplete one.
 
-    ``dataset`` names the classes of ``weights`` and of the file ``model``.
+    ``dataset`` defines the classes of ``weights`` and of the file ``model``.
     """
     if sum(map(bool, (checkpoint, network or weights, model))) != 1 or (
         bool(network) != bool(weights)
@@ -48,7 +48,7 @@ def chosen_source(
     if checkpoint:
         return checkpoint
     if dataset is None:
-        raise OptionError("--weights and --model go with --dataset, which names the classes.")
+        raise OptionError("--weights and --model need --dataset, which defines the classes.")
     if network and weights:
         return NetworkWeights(registry.network(network), weights, registry.dataset(dataset))
     assert model
@@ -57,9 +57,9 @@ def chosen_source(
 
 
 def check_options(model: Path | None, options: ModelOptions | None) -> None:
-    """Raise OptionError for options of model files where there is none."""
+    """Raise OptionError for model file options without a model file."""
     if model is None and options not in (None, ModelOptions()):
-        raise OptionError("--mean to --model-output describe a model file; give --model too.")
+        raise OptionError("--mean to --model-output describe a model file and need --model.")
 
 
 def default_runtime(registry: "Registry", model: Path | None) -> str:
@@ -68,7 +68,7 @@ def default_runtime(registry: "Registry", model: Path | None) -> str:
 
 
 def source_file(source: Source) -> Path:
-    """Its file; SegbenchError where that does not exist. Nothing heavy is imported."""
+    """Its file; SegbenchError if it does not exist. Imports nothing heavy."""
     if isinstance(source, Path):
         return checkpoint_file(source)
     if isinstance(source, ModelFile):
@@ -77,7 +77,7 @@ def source_file(source: Source) -> Path:
 
 
 def load_source(source: Source, registry: "Registry", size: Size | None = None) -> LoadedNetwork:
-    """The network at ``size``, by default the one that it was trained at or is made for."""
+    """The network at ``size``, by default its training size or that of its file."""
     if isinstance(source, ModelFile):
         return load_model_file(source, registry, size)
     if isinstance(source, NetworkWeights):
@@ -88,7 +88,7 @@ def load_source(source: Source, registry: "Registry", size: Size | None = None) 
 def load_model_file(
     file: ModelFile, registry: "Registry", size: Size | None = None
 ) -> LoadedNetwork:
-    """The file's network at ``size``, by default its own; SegbenchError where it does not fit."""
+    """The file's network at ``size``, by default its own; SegbenchError if it does not fit."""
     from segbench.networks.model import SegmentationModel
 
     path, kind = source_file(file), registry.model_format(file.path)
@@ -105,9 +105,9 @@ def load_model_file(
 
 
 def check_loads(runtime: Runtime, network: LoadedNetwork, registry: "Registry") -> None:
-    """Raise SegbenchError where the runtime does not take model files of the network's format."""
+    """Raise SegbenchError if the runtime cannot run model files of this format."""
     if (kind := network.format) and not kind.runs_on(runtime):
         able = ", ".join(each.name for each in registry.runtimes if kind.runs_on(each))
         raise SegbenchError(
-            f"The runtime {runtime.name!r} runs no {kind.suffixes[0]} files; these do: {able}."
+            f"The runtime {runtime.name!r} cannot run {kind.suffixes[0]} files; these can: {able}."
         )

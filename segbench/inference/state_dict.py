@@ -1,4 +1,4 @@
-"""Find an encoder's tensors in what people save: inside wrappers and under prefixes."""
+"""Find an encoder's tensors in saved files: inside wrappers and under prefixes."""
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -26,12 +26,12 @@ WRAPPERS = (
     "backbone",
     "encoder",
 )
-"""Under what keys training scripts save the network's state dict, the preferred first."""
+"""Keys under which training scripts save a state dict, in order of preference."""
 
 PREFIXES = frozenset(
     ("module", "_orig_mod", "model", "net", "network", "backbone", "encoder", "base", "ema")
 )
-"""What wrapping modules put before each key; any sequence of them may occur."""
+"""Prefixes that wrapper modules add to keys, in any sequence."""
 
 SHOWN = 3
 
@@ -39,8 +39,7 @@ SHOWN = 3
 def unwrap(content: object) -> "tuple[State | None, tuple[str, ...]]":
     """The state dict in a torch file's content and the keys that lead to it.
 
-    A state dict has at least one entry and maps strings to tensors; (None, ()) where ``content``
-    has none.
+    A state dict has at least one entry and maps strings to tensors; (None, ()) if there is none.
     """
     import torch
 
@@ -56,9 +55,9 @@ def unwrap(content: object) -> "tuple[State | None, tuple[str, ...]]":
 
 
 def strip_prefix(state: "State", fits: "Callable[[State], int]") -> "tuple[State, str]":
-    """The part of ``state`` under the prefix with which most of it fits, and that prefix.
+    """The part of ``state`` under the best-fitting prefix, and that prefix.
 
-    ``fits`` counts the fitting keys of a state dict without its prefix; "" wins a tie.
+    ``fits`` counts the matching keys of a state dict without its prefix; "" wins a tie.
     """
 
     def under(prefix: str) -> "State":
@@ -70,15 +69,15 @@ def strip_prefix(state: "State", fits: "Callable[[State], int]") -> "tuple[State
 
 
 def describe_mismatch(missing: list[str], unused: list[str]) -> str:
-    """The first missing keys and the nearest ones that the file has instead."""
+    """The first missing keys and the most similar keys in the file."""
     wanted = missing[:SHOWN]
     near = [match for key in wanted for match in get_close_matches(key, unused, n=1, cutoff=0)]
     found = f"the nearest in the file are {_quoted(near)}" if near else "the file has no other keys"
-    return f"wanted are {_quoted(wanted)}; {found}"
+    return f"expected {_quoted(wanted)}; {found}"
 
 
 def quantised_key(state: "State", wanted: "State") -> str | None:
-    """The first key that is an integer or 8-bit tensor where ``wanted`` is floating point."""
+    """The first key with an integer or 8-bit tensor where ``wanted`` has floating point."""
     for key, tensor in state.items():
         if key in wanted and wanted[key].is_floating_point():
             wide = tensor.is_floating_point() and tensor.element_size() > 1
@@ -88,7 +87,7 @@ def quantised_key(state: "State", wanted: "State") -> str | None:
 
 
 def safe_types() -> list[Any]:
-    """Plain values that training scripts save beside the weights; loading them runs no code."""
+    """Plain types saved beside weights that are safe to load."""
     import argparse
 
     import numpy as np

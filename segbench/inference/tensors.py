@@ -1,4 +1,4 @@
-"""Between images on the host and tensors on a device."""
+"""Conversion between images on the host and tensors on a device."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from segbench.types import IGNORED, ClassMap
 
 
 def memory_format(dtype: torch.dtype) -> torch.memory_format:
-    """Channels last goes with 16 bits: CPUs and GPUs alike gain from the two together."""
+    """Channels last for 16 bits: the two together are faster on CPUs and GPUs."""
     return torch.contiguous_format if dtype == torch.float32 else torch.channels_last
 
 
@@ -22,8 +22,8 @@ def weight_format(
 ) -> torch.memory_format:
     """The layout of weights in training.
 
-    On CPUs depthwise convolutions gain from channels last, in any precision. Dense ones need only
-    their images so, and AdamW's step takes four times as long over such weights.
+    On CPUs depthwise convolutions are faster in channels last, in any precision. Dense ones only
+    need their inputs so, and AdamW's step is four times as slow on such weights.
     """
     if device.type != "cpu":
         return memory_format(dtype)
@@ -42,7 +42,7 @@ def to_device(images: NDArray[np.uint8], device: torch.device, dtype: torch.dtyp
 
 @contextmanager
 def exact_cudnn() -> Iterator[None]:
-    """cuDNN with the fastest kernels for the shapes at hand, without TF32 in place of FP32."""
+    """cuDNN with the fastest kernels for the current shapes, and FP32 without TF32."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
         yield
 
@@ -55,15 +55,15 @@ def resize_logits(logits: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def class_map(logits: Tensor) -> ClassMap:
-    """The likeliest class of every pixel, (classes, H, W) to uint8 (H, W)."""
+    """The argmax of every pixel, (classes, H, W) to uint8 (H, W)."""
     return logits.argmax(0).to(torch.uint8).cpu().numpy()
 
 
 def class_map_at(logits: Tensor, size: tuple[int, ...]) -> ClassMap:
-    """``class_map`` of ``logits`` (classes, h, w) resized to ``size``, one class after the other.
+    """``class_map`` of ``logits`` (classes, h, w) resized to ``size``, class by class.
 
-    So memory does not grow with the number of classes: 10 bytes a pixel. NumPy compares, several
-    times as fast as torch and without its threads, which an engine needs at the same time.
+    Memory is 10 bytes a pixel, whatever the number of classes. NumPy compares several times as fast
+    as torch, and without its threads, which an engine needs at the same time.
     """
     resized = (resize_logits(each[None, None], size)[0, 0].cpu().numpy() for each in logits)
     best = next(resized).copy()
@@ -75,9 +75,9 @@ def class_map_at(logits: Tensor, size: tuple[int, ...]) -> ClassMap:
 
 
 def confusion_on_device(logits: Tensor, labels: Tensor) -> Tensor:
-    """How often each class (rows) is taken for each (columns), int64 (classes, classes).
+    """The confusion matrix, truth in rows, int64 (classes, classes).
 
-    Of logits (N, classes, H, W) and labels (N, H, W); nothing waits for the device.
+    For logits (N, classes, H, W) and labels (N, H, W); does not synchronize the device.
     """
     classes = logits.shape[1]
     pairs = torch.where(labels == IGNORED, classes**2, labels * classes + logits.argmax(1))

@@ -1,7 +1,7 @@
-"""Where a network's first weights come from: a download, a file, or random numbers.
+"""Initial weights of a network: a download, a file, or random numbers.
 
-An input convention belongs to the weights, so it is read from the file that has them (the
-safetensors metadata ``mean``, ``std`` and ``padding``) before the network is built.
+The input convention belongs to the weights, so it is read from their file (the safetensors metadata
+``mean``, ``std`` and ``padding``) before the network is built.
 """
 
 import hashlib
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 class LoadedWeights:
     """What was loaded into a network, for the record.
 
-    ``found_under`` says where in the file they were ("state_dict, prefix module."), None where
-    its keys are the network's own. ``ignored`` counts keys of the source that the network has no
-    use for (a classifier's); ``fresh`` names the layers that start from random numbers.
+    ``found_under`` says where in the file they were ("state_dict, prefix module."), None if its
+    keys match the network's. ``ignored`` counts unused keys of the source (a classifier's);
+    ``fresh`` lists layers with random weights.
     """
 
     source: str
@@ -58,7 +58,7 @@ class LoadedWeights:
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file's tensors by key, its safetensors metadata, and the wrapper they were found in."""
+    """A file's tensors by key, its safetensors metadata, and the wrapper around them."""
 
     state: "Mapping[str, Tensor]"
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -70,9 +70,9 @@ def build_model(
 ) -> "tuple[SegmentationModel, LoadedWeights]":
     """``network`` with ``weights``: "imagenet" or another download, "none", or a file.
 
-    The file, safetensors or torch's, fills ``Network.pretrained_part``. Raises SegbenchError when
-    it is missing, is not a weights file, lacks a key of that part, or has one of another shape or
-    of a quantised type.
+    The file, safetensors or torch's, fills ``Network.pretrained_part``. Raises SegbenchError if it
+    is missing, is not a weights file, lacks a key of that part, or has one with another shape or a
+    quantised type.
     """
     from segbench.networks.model import SegmentationModel
 
@@ -94,7 +94,7 @@ def build_model(
 def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
     """The tensors of a safetensors file, or of a torch file, which is read weights-only.
 
-    Those of a torch file may lie inside a wrapper such as ``{"state_dict": ..., "epoch": 3}``.
+    A torch file may have them in a wrapper such as ``{"state_dict": ..., "epoch": 3}``.
     """
     weights_file(path, option)
     import torch
@@ -107,7 +107,7 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
                 return WeightsFile(state, file.metadata() or {})
         with torch.serialization.safe_globals(safe_types()):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged or foreign file fails in as many ways as there are
+    except Exception as error:  # a damaged or foreign file can raise any error
         raise SegbenchError(
             f"{path} is not a weights file that can be read ({first_line(error)}); give {option} "
             "a safetensors file or a torch state dict."
@@ -123,14 +123,14 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
 
 
 def weights_file(path: Path, option: str = "--weights") -> Path:
-    """``path``; SegbenchError where it is not a file."""
+    """``path``; SegbenchError if it is not a file."""
     if not path.is_file():
         raise SegbenchError(f"There is no file {path}; give {option} one that exists.")
     return path
 
 
 def check_floating(state: "Mapping[str, Tensor]", model: "nn.Module", source: str) -> None:
-    """Raise SegbenchError where ``state`` has a quantised tensor for ``model``'s weights."""
+    """Raise SegbenchError if ``state`` has a quantised tensor for ``model``'s weights."""
     key = quantised_key(state, model.state_dict())
     if key is not None:
         kind = str(state[key].dtype).removeprefix("torch.")
@@ -141,7 +141,7 @@ def check_floating(state: "Mapping[str, Tensor]", model: "nn.Module", source: st
 
 
 def check_finite(model: "nn.Module", source: str) -> None:
-    """Raise SegbenchError where one of ``model``'s loaded numbers is NaN or infinite."""
+    """Raise SegbenchError if a weight of ``model`` is NaN or infinite."""
     import torch
 
     for name, tensor in model.state_dict().items():
@@ -153,7 +153,7 @@ def check_finite(model: "nn.Module", source: str) -> None:
 
 
 def weights_label(weights: str, downloads: Collection[str] = ()) -> str:
-    """The name that a record gives ``--weights``: a file's comes with a part of its digest."""
+    """The name of ``--weights`` in records: a file's includes a part of its digest."""
     if weights in ("imagenet", "none", *downloads):
         return weights
     path = weights_file(Path(weights))
@@ -174,7 +174,7 @@ def _download(network: Network, name: str) -> "Mapping[str, Tensor]":
         )
     try:
         return network.weights[name]()
-    except Exception as error:  # a download fails in as many ways as there are hubs
+    except Exception as error:  # each hub has its own errors
         raise SegbenchError(
             f"The weights {name!r} of {title!r} could not be downloaded "
             f"({type(error).__name__}: {first_line(error)}); go online once, or use "
@@ -185,7 +185,7 @@ def _download(network: Network, name: str) -> "Mapping[str, Tensor]":
 def _convention(
     default: InputConvention, metadata: Mapping[str, str], path: Path
 ) -> InputConvention:
-    """The convention in a file's metadata, which a segbench checkpoint keeps as JSON."""
+    """The input convention in a file's metadata, stored as JSON."""
     try:
         if "segbench" in metadata:
             return convention_of(orjson.loads(metadata["segbench"])["convention"])

@@ -1,1 +1,1 @@
-"""What the commands do: each job joins the parts of the harness and ends in a record or files."""
+"""The commands' work: each job combines the harness's parts and writes a record or files."""

@@ -1,4 +1,4 @@
-"""Score a checkpoint on any runtime and write a record, so that every engine has its own row."""
+"""Score a network on any runtime and write a record, so that each engine has its own row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ from segbench.records.record import Record, write_record
 from segbench.types import Dataset, Frame, ModelFile, Setup, Size
 
 LOW = 0.3
-"""Below it the mIoU of a model file, a trained network, is looked into, on a few frames."""
+"""Below this mIoU a model file's options are checked on a few frames."""
 FRAMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(EngineOptions):
-    """What ``segbench evaluate`` was asked for."""
+    """The options of ``segbench evaluate``."""
 
     dataset: Dataset
     split: str | None = None
@@ -46,7 +46,7 @@ class EvaluateOptions(EngineOptions):
 
 
 def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: Reporter) -> Path:
-    """Score and give the record's path."""
+    """Score and return the record's path."""
     started = datetime.now(UTC)
     source_state()
     check_writable(options.results / "evaluate", "--results")
@@ -66,7 +66,7 @@ def _doubt(
     registry: Registry,
     reporter: Reporter,
 ) -> None:
-    """Say which other options of the file score better on a few frames, in FP32."""
+    """Warn of other file options that score better on a few frames, in FP32."""
     from segbench.inference.evaluate import evaluate
 
     def miou(each: ModelFile) -> float:
@@ -86,9 +86,9 @@ def _doubt(
 def open_to_score(
     network: LoadedNetwork, options: EvaluateOptions, registry: Registry, reporter: Reporter
 ) -> tuple[Opened, Sequence[Frame]]:
-    """The network on its runtime and the frames that the options name.
+    """The network on its runtime and the frames to score.
 
-    Raises SegbenchError where it cannot run, or INT8 would be calibrated on these frames.
+    Raises SegbenchError if it cannot run, or INT8 would be calibrated on these frames.
     """
     dataset = options.dataset
     check_classes(network, dataset)
@@ -106,7 +106,7 @@ def score(
     registry: Registry,
     reporter: Reporter,
 ) -> tuple[Record, dict[str, NDArray[Any]]]:
-    """The record of the frames' score, not yet written, and its arrays."""
+    """The unwritten record of the score, and its arrays."""
     from segbench.device import resolve_device
     from segbench.inference.evaluate import evaluate
 

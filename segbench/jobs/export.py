@@ -1,4 +1,4 @@
-"""Write what an engine loads to a file: ONNX, quantised ONNX, an engine's own format."""
+"""Export a network to a file that an engine loads: ONNX, quantised ONNX, an engine's own format."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from segbench.types import Dataset, Description, Setup
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(EngineOptions):
-    """What ``segbench export`` was asked for; a file is not made for a ``device``."""
+    """The options of ``segbench export``; files do not depend on ``device``."""
 
     output: Path
     batch_size: int = 1
@@ -26,10 +26,10 @@ class ExportOptions(EngineOptions):
 
 @dataclass(frozen=True)
 class Exported:
-    """The written file's size and that of the network's weights in FP32, in bytes.
+    """Sizes of the written file and of the network's FP32 weights, in bytes.
 
-    ``agreement`` is the share of pixels to which an INT8 network gives eager's class, and
-    ``interface`` says what the file takes and what comes out.
+    ``agreement`` is the share of pixels where an INT8 network matches eager, and ``interface``
+    describes the file's input and output.
     """
 
     file: int
@@ -39,20 +39,20 @@ class Exported:
 
 
 def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Exported:
-    """Write the file; an INT8 runtime is calibrated on the training frames of its dataset."""
+    """Write the file; INT8 runtimes are calibrated on training frames of the dataset."""
     runtime = options.runtime
     if runtime.export is None:
         able = ", ".join(each.name for each in registry.runtimes if each.export)
         raise SegbenchError(
-            f"The runtime {runtime.name!r} loads no file that could be exported; these do: {able}."
+            f"The runtime {runtime.name!r} cannot be exported; exportable runtimes: {able}."
         )
     if options.dynamic and "dynamic" not in runtime.export_options:
         raise SegbenchError(
-            f"{runtime.name!r} is exported for one size and batch; leave --dynamic out."
+            f"{runtime.name!r} files have a fixed size and batch; leave --dynamic out."
         )
     if options.compute_capability and "compute_capability" not in runtime.export_options:
         raise SegbenchError(
-            f"What {runtime.name!r} loads is not built for one GPU; leave --compute-capability out."
+            f"{runtime.name!r} files are not built for one GPU; leave --compute-capability out."
         )
     if options.output.suffix not in runtime.export_suffixes:
         endings = " or ".join(runtime.export_suffixes)
@@ -61,7 +61,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
             f"{options.output.with_suffix(runtime.export_suffixes[0])}."
         )
     if "compute_capability" in runtime.export_options and not options.compute_capability:
-        check_machine([runtime])  # the file is for this machine then
+        check_machine([runtime])  # the file is for this machine
     network = load_to_export(options, registry, reporter)
     calibration = calibration_for(options, network, registry, reporter)
     check_writable(options.output.parent, needed=4 * network.model.count_parameters())
@@ -85,7 +85,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         options.output.stat().st_size,
         4 * network.model.count_parameters(),
         agreement,
-        f"takes {description.input}; gives {description.output}",
+        f"input: {description.input}; output: {description.output}",
     )
 
 
@@ -104,7 +104,7 @@ def _description(network: LoadedNetwork, registry: Registry, setup: Setup) -> De
 
 
 def _known(name: str, registry: Registry) -> Dataset | None:
-    """The dataset of that name, None where it is not installed or not in the data root."""
+    """The dataset of that name; None if it is not installed or not in the data root."""
     try:
         return registry.dataset(name)
     except SegbenchError:
@@ -112,7 +112,7 @@ def _known(name: str, registry: Registry) -> Dataset | None:
 
 
 def _interface(setup: Setup, classes: int) -> tuple[str, str]:
-    """What goes into the file and what comes out, in words."""
+    """The file's input and output in words."""
     batch, (height, width) = str(setup.batch_size), map(str, setup.size)
     if setup.dynamic:
         batch, height, width = "batch", "height", "width"
@@ -120,4 +120,4 @@ def _interface(setup: Setup, classes: int) -> tuple[str, str]:
     if setup.output == "labels":
         return takes, f"labels, uint8 ({batch}, {height}, {width}), class indices"
     shape = f"({batch}, {classes}, {height}, {width})"
-    return takes, f"logits, float32 {shape}, the largest is the class"
+    return takes, f"logits, float32 {shape}, class = argmax"

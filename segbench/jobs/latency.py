@@ -37,13 +37,13 @@ PROTOCOL = {each.name for each in fields(Protocol)}
 
 @dataclass(frozen=True)
 class LatencyOptions:
-    """What ``segbench latency`` was asked for, by name, so that another process can do it too.
+    """The options of ``segbench latency``, by name, so that they can be sent to another process.
 
     Networks are a ``checkpoint``, a network with ``weights`` or a file ``model`` (with its
     ``model_options``) for a dataset, or ``networks`` and FCN8s on ``backbones`` with random
-    weights. ``runtimes`` are eager, or that of the model file's format, unless named. Each
-    network is measured at each of ``sizes`` (None is its own) and ``batch_sizes``. With ``isolate``
-    each runtime has a process of its own; there ``baseline`` is the record of the first.
+    weights. ``runtimes`` default to eager, or to that of the model file's format. Each network is
+    measured at each of ``sizes`` (None is its own) and ``batch_sizes``. With ``isolate`` each
+    runtime has its own process; there ``baseline`` is the record of the first.
     """
 
     runtimes: tuple[str, ...]
@@ -66,14 +66,14 @@ class LatencyOptions:
 
     @property
     def shape(self) -> str:
-        """The batch and the size of a single measurement, as the options that give them."""
+        """The batch and size of a single measurement, as command-line options."""
         (size,) = self.sizes
         return (
             f"--batch-size {self.protocol.batch_size} at --size {by(size) if size else 'its own'}"
         )
 
     def one_by_one(self) -> "list[LatencyOptions]":
-        """The same for each network, size and batch size by itself."""
+        """Options for each single network, size and batch size."""
         networks = [replace(self, networks=(name,), backbones=()) for name in self.networks]
         networks += [replace(self, networks=(), backbones=(name,)) for name in self.backbones]
         return [
@@ -91,7 +91,7 @@ class LatencyOptions:
 
 
 def latency_options(runtimes: Sequence[str], **given: Any) -> LatencyOptions:
-    """The options of ``segbench latency`` by their names, of which some are the protocol's."""
+    """Build the options from names; some of them belong to the protocol."""
     given["threads"] = cpu_threads(given.get("threads"))
     given["batch_size"] = given["batch_sizes"][0]
     protocol = Protocol(**{each: given.pop(each) for each in PROTOCOL & given.keys()})
@@ -100,7 +100,7 @@ def latency_options(runtimes: Sequence[str], **given: Any) -> LatencyOptions:
 
 @dataclass
 class Outcome:
-    """The records of ``count`` measurements, how many failed, and whether the user stopped it."""
+    """The records of ``count`` measurements, how many failed, and whether the user interrupted."""
 
     count: int
     records: list[Path] = field(default_factory=list)
@@ -108,19 +108,19 @@ class Outcome:
     interrupted: bool = False
 
     def fail(self, runtime: str, error: Exception, reporter: Reporter, count: int = 1) -> None:
-        """Say why a runtime has no record; where it is the only one, raise the error."""
+        """Report a runtime's error; raise it if this was the only measurement."""
         if self.count == 1:
             raise error
         self.failed += count
-        hint = "" if isinstance(error, SegbenchError) else " (measure it alone to see where)"
+        hint = "" if isinstance(error, SegbenchError) else " (measure only this one to see where)"
         reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
 
 
 def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> Outcome:
-    """Measure everything asked for; a record for each measurement that could be made.
+    """Measure everything that was requested; write a record for each success.
 
-    A single measurement that fails raises its error; of several, the others go on. What can be
-    refused is refused before the first.
+    A single failing measurement raises its error; among several, the others go on. Invalid options
+    are rejected before the first.
     """
     options = _resolved(options, registry)
     if not options.isolate:
@@ -149,9 +149,9 @@ def named_runtimes(
     registry: Registry,
     model_format: ModelFormat | None = None,
 ) -> tuple[str, ...]:
-    """Each name once; "all" stands for every runtime that runs here, eager first.
+    """Each name once; "all" means every runtime that runs here, eager first.
 
-    With a ``model_format`` these are only those that take files of it.
+    With a ``model_format``, only those that load it.
     """
     chosen: list[str] = []
     for name in names:
@@ -165,7 +165,7 @@ def named_runtimes(
 
 
 def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
-    """``names`` and, after an INT8 runtime that runs here, the FP16 that it names."""
+    """``names``, with its FP16 counterpart after each INT8 runtime that runs here."""
     wanted = []
     known = {each.name for each in registry.runtimes if not registry.problem(each)}
     for name in names:
@@ -179,7 +179,7 @@ def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[st
 def check_keep_float(
     names: Sequence[str], keep_float: Sequence[str] | None, registry: Registry
 ) -> None:
-    """Raise SegbenchError where layers are named and nothing is quantised."""
+    """Raise SegbenchError if layers are named without an INT8 runtime."""
     if keep_float is not None and not any(registry.runtime(name).calibrates for name in names):
         raise SegbenchError(f"--keep-float needs an INT8 runtime; {', '.join(names)} is not one.")
 
@@ -196,11 +196,11 @@ def runs_here(runtime: Runtime, device: str, registry: Registry) -> bool:
 
 
 def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
-    """The options with every runtime and network by name; SegbenchError where they cannot be."""
+    """The options with all runtimes and networks resolved to names; SegbenchError if invalid."""
     others = (options.backbones, options.networks, options.weights, options.decoder)
     check_options(options.model, options.model_options)
     if options.model and (options.checkpoint or any(others)):
-        raise OptionError("--model is a network of its own; name no other beside it.")
+        raise OptionError("--model is a network of its own; do not name another.")
     if options.checkpoint and (any(others) or options.dataset):
         raise OptionError(
             "A checkpoint has its own network and classes; "
@@ -209,7 +209,7 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
     if options.weights and not (
         len(options.networks) == 1 and options.dataset and not options.backbones
     ):
-        raise OptionError("--weights goes with one --network and with --dataset.")
+        raise OptionError("--weights needs exactly one --network, and --dataset.")
     _source(options, registry)
     if not (options.checkpoint or options.model or options.networks or options.backbones):
         options = replace(options, backbones=(registry.default_backbone().name,))
@@ -227,7 +227,7 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
 
 
 def _prepare(options: LatencyOptions, registry: Registry, reporter: Reporter) -> None:
-    """Refuse, in the process that measures, what can be refused before it does."""
+    """Reject invalid options, in the process that measures, before measuring."""
     from segbench.device import resolve_device, slow_precision
 
     source_state()
@@ -246,7 +246,7 @@ def _prepare(options: LatencyOptions, registry: Registry, reporter: Reporter) ->
 def _measure(
     options: LatencyOptions, outcome: Outcome, registry: Registry, reporter: Reporter
 ) -> None:
-    """One network on all runtimes in turns; speed-ups are over the first one asked for."""
+    """One network on all runtimes in turns; speed-ups are relative to the first one."""
     started = datetime.now(UTC)
     runtimes = [registry.runtime(name) for name in options.runtimes]
     with reporter.working("load the network"):
@@ -285,7 +285,7 @@ def _measure(
 
 
 def _source(options: LatencyOptions, registry: Registry) -> Source | None:
-    """The network that has weights; None where they are random."""
+    """The network with trained weights; None if they are random."""
     if not (options.checkpoint or options.weights or options.model):
         return None
     return chosen_source(
@@ -312,7 +312,7 @@ def _load(options: LatencyOptions, registry: Registry) -> LoadedNetwork:
 
 
 def _measure_isolated(options: LatencyOptions, outcome: Outcome, reporter: Reporter) -> None:
-    """The same, each runtime in a fresh process with the installed plugins."""
+    """The same, each runtime in a new process with the installed plugins."""
     for runtime in options.runtimes:
         alone = replace(options, runtimes=(runtime,))
         try:

@@ -1,4 +1,4 @@
-"""The record of one latency: its configuration, its figures, and what speaks against them."""
+"""The record of one latency: its configuration, figures, and reasons for doubt."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from segbench.records.provenance import ARITHMETIC, session_details
 from segbench.records.record import Record, read_record
 
 KEPT = ("dataset", "network", "backbone", "decoder", "weights", "recipe", "train_splits", "seed")
-"""What a latency says of the training of its network."""
+"""The training fields of a latency's configuration."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a speed-up is over; ``paired`` says that it took turns with what is compared."""
+    """The baseline of a speed-up; ``paired`` if both were measured in turns."""
 
     runtime: str
     medians: NDArray[np.float64]
@@ -30,13 +30,13 @@ class Baseline:
 
     @classmethod
     def of(cls, measured: Measured, network: LoadedNetwork) -> "Baseline":
-        """One that took turns with the others."""
+        """A baseline measured in turns with the others."""
         medians = block_medians(measured.timings.arrays())
         return cls(measured.warm.runtime.name, medians, not doubts(measured, network), paired=True)
 
     @classmethod
     def read(cls, path: Path) -> "Baseline":
-        """The record of another process."""
+        """A baseline from the record of another process."""
         record = read_record(path)
         samples = latency_samples(record)
         medians = block_medians({"seconds": samples.seconds, "block": samples.block})
@@ -44,7 +44,7 @@ class Baseline:
         return cls(record.config["runtime"], medians, valid, paired=False)
 
     def speedup(self, measured: Measured) -> dict[str, Any]:
-        """How many times as fast ``measured`` is, with its interval."""
+        """The speed-up of ``measured``, with its interval."""
         mine = block_medians(measured.timings.arrays())
         return {"baseline": self.runtime, **speedup(self.medians, mine, paired=self.paired)}
 
@@ -100,7 +100,7 @@ def latency_record(
 
 
 def doubts(measured: Measured, network: LoadedNetwork) -> list[str]:
-    """What speaks against the runtime's own figures."""
+    """Reasons to doubt the runtime's own figures."""
     agreement, roofline = measured.agreement, measured.roofline
     p50_ms = 1e3 * percentile(measured.timings.seconds, 50)
     return [

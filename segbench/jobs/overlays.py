@@ -1,4 +1,4 @@
-"""Pictures of what a network sees, as the original project wrote into its ``runs`` folder."""
+"""Overlays of predictions, as the original project wrote into its ``runs`` folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,9 +42,9 @@ def write_overlays(
 def frames_to_draw(
     dataset: Dataset, folder: Path, limit: int | None, reporter: Reporter
 ) -> Sequence[Frame]:
-    """Test images, labelled or not; the frames that are scored where there is none.
+    """Test images, labelled or not; the scored frames if there are none.
 
-    Of more than ``MOST`` every k-th is drawn.
+    At most ``MOST``, evenly spaced.
     """
     try:
         frames = available(dataset, folder, "test")

@@ -1,4 +1,4 @@
-"""What one run is: the options with their names resolved, and the configuration they amount to."""
+"""One run: its options with names resolved, and the resulting configuration."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ DEFAULT_PATIENCE = 3
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What ``segbench run`` was asked for, once its names are resolved.
+    """The options of ``segbench run`` with names resolved.
 
-    To ``fine_tune`` is to take every layer of ``weights``, a checkpoint of ``network``.
+    ``fine_tune`` loads every layer of ``weights``, a checkpoint of ``network``.
     """
 
     network: Network
@@ -42,7 +42,7 @@ class RunOptions:
 
 
 def default_weights(network: Network) -> str:
-    """What a training starts from unless told: "imagenet" where there are such weights."""
+    """The default initial weights: "imagenet" if available."""
     return "imagenet" if "imagenet" in network.weights else "none"
 
 
@@ -56,9 +56,9 @@ def choose_recipe(
     """The dataset's recipe of that name with the user's ``changes``; None changes nothing.
 
     A network may change the modern recipe, whose rate suits encoders with batch normalisation. A
-    recipe's crop is for its size: with another size and no crop it trains on whole images.
-    The ``batch_size`` "auto" is the recipe's, as many images at once as fit the memory.
-    ``early_stop`` switches the stop on (with the recipe's patience or 3) or off.
+    recipe's crop applies only at its size: with another size and no crop, whole images are used.
+    ``batch_size`` "auto" is the recipe's, with as many images at once as fit in memory.
+    ``early_stop`` switches early stopping on (with the recipe's patience or 3) or off.
     """
     if name not in dataset.recipes:
         raise SegbenchError(unknown_name(f"recipe of {dataset.name}", name, dataset.recipes))
@@ -79,8 +79,8 @@ def choose_recipe(
     stride = network.stride
     if recipe.batch_size * -(-height // stride) * -(-width // stride) == 1:
         raise SegbenchError(
-            f"A batch of one {height}x{width} image leaves a single value at stride {stride}, on "
-            "which batch normalisation cannot train; make --batch-size or --size larger."
+            f"A batch of one {height}x{width} image leaves a single value at stride {stride}, and "
+            "batch normalisation cannot train on that; make --batch-size or --size larger."
         )
     if early_stop is None:
         return recipe
@@ -89,27 +89,27 @@ def choose_recipe(
 
 
 def check_splits(dataset: Dataset, train_splits: Sequence[str], recipe: Recipe) -> None:
-    """Raise SegbenchError for splits that cannot be trained on, or a recipe that needs another."""
+    """Raise SegbenchError for invalid training splits, or if the recipe needs validation."""
     for split in train_splits:
         if split not in dataset.splits:
             raise SegbenchError(unknown_name(f"split of {dataset.name}", split, dataset.splits))
     if dataset.score_split in train_splits:
         raise SegbenchError(
-            f"--train-splits: {dataset.name} is scored on {dataset.score_split!r}, which must not "
-            "be trained on; leave it out."
+            f"--train-splits: {dataset.name} is scored on {dataset.score_split!r}, so do not "
+            "train on it."
         )
     chooses = recipe.schedule == "plateau" or recipe.patience is not None
     if "val" in train_splits and chooses:
         raise SegbenchError(
-            f"The recipe {recipe.name!r} watches the validation mIoU, and --train-splits leaves no "
-            "split to validate on; choose --recipe modern and --no-early-stop."
+            f"The recipe {recipe.name!r} monitors validation mIoU, but --train-splits leaves no "
+            "split for validation; choose --recipe modern and --no-early-stop."
         )
 
 
 def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, Any]:
-    """The record's ``config``: what must be equal for two runs to be the same experiment.
+    """The record's ``config``: equal for two runs of the same experiment.
 
-    ``prints`` are the fingerprints of the splits: the same name over other frames is another run.
+    ``prints`` are fingerprints of the splits: a run on other frames is another experiment.
     """
     from segbench.device import resolve_device, training_dtype
 
@@ -145,7 +145,7 @@ def configuration(options: RunOptions, prints: Mapping[str, str]) -> dict[str, A
 
 
 def default_output(config: Mapping[str, Any]) -> Path:
-    """``runs/<network or backbone>-<dataset>-<hash>``, one folder for each training."""
+    """``runs/<network or backbone>-<dataset>-<hash>``, one folder per training."""
     from segbench.training.state import trained_config
 
     digest = config_hash(trained_config(config))[:8]

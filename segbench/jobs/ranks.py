@@ -1,4 +1,4 @@
-"""Whether the ranks of a world were all started for the same job."""
+"""Check that all ranks were started for the same job."""
 
 import platform
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from segbench.training.world import World
 def check_ranks(
     world: World, options: RunOptions, config: Mapping[str, Any], frames: int, registry: Registry
 ) -> None:
-    """Raise SegbenchError where they cannot train together.
+    """Raise SegbenchError if the ranks cannot train together.
 
-    The first one says how they differ; then it is gone, and with it the others.
+    Rank 0 reports the difference and exits, which ends the others.
     """
     if world.size == 1:
         return
     batch_size = min(options.recipe.batch_size, frames)
     if batch_size < world.size:
         raise SegbenchError(
-            f"A batch of {batch_size} images cannot be shared by {world.size} ranks; start at most "
-            f"{batch_size} of them, or train on larger batches and more frames."
+            f"A batch of {batch_size} images cannot be split over {world.size} ranks; use at most "
+            f"{batch_size} ranks, or train on larger batches and more frames."
         )
     commit, dirty = source_state()
     item = options.network.plugin

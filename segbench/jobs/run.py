@@ -1,4 +1,4 @@
-"""The main job: train a network on a dataset, score the best epoch, record it and draw it."""
+"""The main job: train a network on a dataset, score the best epoch, record it, draw overlays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -48,14 +48,14 @@ FILES = 6
 """Copies of the weights on disk: two checkpoints, a state with two moments, a draft of one."""
 
 Splits = Mapping[str, tuple[Frame, ...]]
-"""Frames by what they are for: "train", "val" where they choose the epoch, and the scored split."""
+"""Frames by use: "train", "val" (chooses the best epoch, optional), and the scored split."""
 
 
 def run(options: RunOptions, registry: Registry, reporter: Reporter, world: World = ALONE) -> Path:
-    """Do the job and give the record's path; a record of the same configuration is returned.
+    """Run and return the record's path; an existing record of the same configuration is returned.
 
-    Whatever can be refused is refused before the training. All ranks of ``world`` do the job
-    together; the first one writes.
+    Invalid options are rejected before training. All ranks of ``world`` work together; rank 0
+    writes.
     """
     started = datetime.now(UTC)
     trackers = tuple(map(registry.tracker, options.trackers)) if world.first else ()
@@ -64,7 +64,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
     check_weights(options.weights, options.network.weights)
     source_state()
     dataset = options.dataset
-    registry.runtime(RUNTIME)  # a missing one is refused now, not after the training
+    registry.runtime(RUNTIME)  # fail now, not after the training
     folder = dataset.locate(options.data_root)
     splits = read_splits(options, folder, reporter)
     for split, frames in splits.items():
@@ -85,12 +85,12 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
     if world.first:
         check_writable(output, needed=FILES * 4 * model.count_parameters())
     named = f" --output {options.output}" if options.output else ""
-    go_on = f"go on with the same options and --resume{named}."
+    go_on = f"continue with the same options and --resume{named}."
     with claimed(output, options, world) as resume:
         if world.first:
             reporter = reporter.logging_to(output / "train.log")
         if options.resume and not resume:
-            reporter.say(f"nothing to resume in {output}: starting afresh")
+            reporter.say(f"nothing to resume in {output}: starting from scratch")
         if weights.source != "none" and not resume:
             reporter.say(weights.summary())
         try:
@@ -132,14 +132,14 @@ def _checkpoint_is_kept(output: Path, go_on: str) -> Iterator[None]:
 def _skipped(done: Path, output: Path | None) -> str:
     if output is not None and not (output / BEST).is_file():
         return (
-            f"skipped: {done} is a run of this configuration, but {output} does not hold its "
-            "checkpoint; --force repeats it, and with another --results it is a run of its own"
+            f"skipped: {done} is a run of this configuration, but {output} lacks its "
+            "checkpoint; repeat it with --force, or name another --results"
         )
-    return f"skipped: {done} is a run of this configuration; --force repeats it"
+    return f"skipped: {done} is a run of this configuration; repeat it with --force"
 
 
 def read_splits(options: RunOptions, folder: Path, reporter: Reporter) -> Splits:
-    """The frames to train, validate and score with; nothing is validated that is trained on."""
+    """The frames for training, validation and scoring; training frames are never validated on."""
     dataset, splits = options.dataset, options.train_splits
     used = dict.fromkeys((*splits, *({"val"} - set(splits)), dataset.score_split))
     frames = {
@@ -150,7 +150,7 @@ def read_splits(options: RunOptions, folder: Path, reporter: Reporter) -> Splits
 
 
 def new_network(options: RunOptions) -> "tuple[SegmentationModel, LoadedWeights]":
-    """The network with its first weights, the same for the same seed."""
+    """The network with its initial weights, determined by the seed."""
     import torch
 
     torch.manual_seed(options.seed)
@@ -172,7 +172,7 @@ def train(
     world: World,
     tracked: Tracking,
 ) -> "list[Epoch]":
-    """Leave checkpoints in ``output`` and give the learning curve."""
+    """Train, write checkpoints to ``output`` and return the learning curve."""
     from segbench.device import resolve_device, slow_precision
     from segbench.training.fit import fit
     from segbench.training.memory import largest_micro_batch
@@ -209,11 +209,11 @@ def train(
     if recipe.accumulate:
         job = replace(job, micro_batch=largest_micro_batch(model, cached["train"], job))
         reporter.say(
-            f"{counted(job.images_at_once(batch_size), 'image')} at once fit the memory: "
-            f"a step is {counted(job.rounds(batch_size), 'round')}"
+            f"{counted(job.images_at_once(batch_size), 'image')} at once fit in memory: "
+            f"each step takes {counted(job.rounds(batch_size), 'round')}"
         )
     else:
-        advice = f"give --batch-size auto, or {advice}"
+        advice = f"use --batch-size auto, or {advice}"
     at_once = job.images_at_once(batch_size)
     short = memory_may_be_short(at_once, recipe.crop or recipe.size, advice)
     with reporter.working("train"), short:
@@ -233,10 +233,10 @@ def score_and_record(
     reporter: Reporter,
     world: World,
 ) -> Path:
-    """Draw and score with the best checkpoint in ``output`` and give the record's path.
+    """Score the best checkpoint in ``output``, draw overlays and return the record's path.
 
-    Each rank scores its own frames, and the first one draws and records. The record follows the
-    score at once, so that none is lost, and a run that has one is whole.
+    Each rank scores its own frames; rank 0 draws and records. The record is written right after the
+    score, so that it is not lost, and a run with a record is complete.
     """
     from segbench.inference.evaluate import evaluate
     from segbench.jobs.overlays import frames_to_draw, write_overlays
@@ -247,7 +247,7 @@ def score_and_record(
     network = load_network(engine, registry, reporter)
     if changed := training_changes(config, network.config):
         raise SegbenchError(
-            f"{output / BEST} is of another run ({'; '.join(changed)}) and is not scored; "
+            f"{output / BEST} is from another run ({'; '.join(changed)}) and is not scored; "
             "name another --output."
         )
     session = open_network(network, engine, registry, reporter, dataset).session
@@ -284,7 +284,7 @@ def score_and_record(
 
 @contextmanager
 def claimed(output: Path, options: RunOptions, world: World) -> Iterator[bool]:
-    """Hold the output folder, which all ranks must see, and say whether to resume."""
+    """Lock the output folder, which all ranks must see; yield whether to resume."""
     lock = output / ".lock"
     with ExitStack() as held:
         resume = False
@@ -302,13 +302,13 @@ def claimed(output: Path, options: RunOptions, world: World) -> Iterator[bool]:
 
 
 def claim_output(output: Path, options: RunOptions) -> bool:
-    """Clear the locked output folder and say whether to resume; a run begun there is kept."""
+    """Clear the locked output folder; return whether to resume. Keeps an unfinished run."""
     from segbench.training.state import STATE
 
     state, log = output / STATE, output / "train.log"
     if state.exists() and not (options.resume or options.force):
         raise SegbenchError(
-            f"{output} holds a run that was begun; go on with --resume, repeat it with --force, "
+            f"{output} contains an unfinished run; continue with --resume, overwrite with --force, "
             "or name another --output."
         )
     if not options.resume:

@@ -1,4 +1,4 @@
-"""Score a folder of prediction files; another system that has a name has a record of it."""
+"""Score a folder of prediction files; with a system's name, write a record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ from segbench.types import Dataset, Frame
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """What ``segbench score`` was asked for.
+    """The options of ``segbench score``.
 
-    With the ``name`` of the system that predicted there is a record in ``results``, and in it the
-    latency of an image in milliseconds that the system's owner states. ``stated_on`` says on what
-    device, engine, size and batch that was measured.
+    With the ``name`` of the predicting system a record is written to ``results``, with the
+    per-image latency in milliseconds that its authors report. ``stated_on`` says on what device,
+    engine, size and batch that was measured.
     """
 
     dataset: Dataset
@@ -40,7 +40,7 @@ class ScoreOptions:
     argv: Sequence[str] = ()
 
     def check(self) -> None:
-        """Raise OptionError where one option of another system misses the other."""
+        """Raise OptionError if options for a record are incomplete."""
         if (self.name is None) != (self.results is None):
             raise OptionError("--name and --results go together.")
         if (self.stated_ms is None) != (self.stated_on is None):
@@ -48,7 +48,7 @@ class ScoreOptions:
         if self.stated_ms is not None and self.name is None:
             raise OptionError("--stated-ms needs --name and --results.")
         if self.name is not None and not self.name.strip():
-            raise OptionError("--name is empty; name the system that predicted.")
+            raise OptionError("--name is empty; name the predicting system.")
 
 
 def score_folder(options: ScoreOptions, registry: Registry, reporter: Reporter) -> Score:
@@ -71,7 +71,7 @@ def score_folder(options: ScoreOptions, registry: Registry, reporter: Reporter) 
 
 
 def _labelled_frames(dataset: Dataset, folder: Path, split: str) -> Sequence[Frame]:
-    """The frames of a split; DataError for none, or where their labels are not public."""
+    """The frames of a split; DataError for none, or if their labels are not public."""
     frames = dataset.frames(folder, split)
     if not frames:
         raise DataError(f"The split {split!r} of {dataset.name} has no frames in {folder}.")
@@ -84,7 +84,7 @@ def _labelled_frames(dataset: Dataset, folder: Path, split: str) -> Sequence[Fra
 
 
 def _coverage(dataset: Dataset, split: str, score: Score) -> list[str]:
-    """A sentence where fewer frames are scored than the benchmark publishes for the split."""
+    """A doubt if fewer frames are scored than the benchmark publishes for the split."""
     published = dataset.published.get(split, 0)
     if score.frames >= published:
         return []
@@ -102,8 +102,8 @@ def _record(
     registry: Registry,
     reporter: Reporter,
 ) -> Record:
-    """A later one of the same name takes its place in a leaderboard."""
-    # Labels alone are enough for a score.
+    """In a leaderboard a later record of the same name replaces it."""
+    # A score needs only the labels.
     with_images = all(frame.image.is_file() for frame in frames)
     return Record(
         kind=EXTERNAL,

@@ -1,1 +1,1 @@
-"""How fast a network is on each runtime, and whether that figure would reproduce."""
+"""Measuring a network's latency on runtimes, and whether it is reproducible."""

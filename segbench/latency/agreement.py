@@ -1,4 +1,4 @@
-"""Whether a runtime gives what eager FP32 gives, on frames of the network's dataset."""
+"""Whether a runtime agrees with eager FP32 on frames of the network's dataset."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ NOISE = "noise"
 
 @dataclass(frozen=True)
 class Samples:
-    """Images (N, H, W, 3) to compare outputs on, and where they come from."""
+    """Images (N, H, W, 3) to compare outputs on, and their source."""
 
     images: NDArray[np.uint8]
     source: str
 
 
 def dataset_of(registry: Registry, name: str | None) -> Dataset:
-    """The dataset of that name; for random weights one that makes its own frames."""
+    """The dataset of that name; for random weights, one that generates its frames."""
     return registry.dataset(name) if name else registry.self_made_dataset()
 
 
 def samples_to_compare(
     registry: Registry, dataset_name: str | None, data_root: Path, size: Size
 ) -> Samples:
-    """Four frames of the dataset's scored split; seeded noise where they cannot be had."""
+    """Four frames of the dataset's scored split; seeded noise if they are unavailable."""
     try:
         dataset = dataset_of(registry, dataset_name)
         return Samples(_frames(dataset, data_root, size), f"{dataset.name} {dataset.score_split}")
@@ -51,8 +51,8 @@ def compare(
 ) -> dict[str, Agreement | Exception]:
     """Each session's agreement with the logits of ``reference``.
 
-    Sessions take exactly ``batch_size`` images, so the last batch starts again at the first.
-    Of a session that raises the error is returned; the others go on without it.
+    Sessions take exactly ``batch_size`` images, so the last batch starts again at the first. If a
+    session raises, its error is returned; the others go on.
     """
     found = {name: Agreement() for name in sessions}
     errors: dict[str, Exception] = {}

@@ -1,4 +1,4 @@
-"""One network on several runtimes: sessions opened and warmed, then measured in turns."""
+"""One network on several runtimes: open and warm up sessions, then measure in turns."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +47,7 @@ T = TypeVar("T")
 class Protocol:
     """How a network is timed, whatever the network and the runtime.
 
-    All engines get the same ``threads`` of the CPU.
+    All engines get the same number of CPU ``threads``.
     """
 
     batch_size: int = 1
@@ -62,7 +62,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Warm:
-    """A runtime that is ready to be timed."""
+    """A warmed-up session."""
 
     runtime: Runtime
     session: Session
@@ -73,9 +73,9 @@ class Warm:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was learned about one runtime; the machine's part is shared by its group.
+    """The measurements of one runtime; the machine's part is shared by its group.
 
-    ``agreement`` is None where there was nothing to compare with, and ``doubts`` says why.
+    ``agreement`` is None if nothing could be compared; ``doubts`` says why.
     """
 
     warm: Warm
@@ -96,10 +96,10 @@ def measure_group(
     registry: Registry,
     reporter: Reporter,
 ) -> dict[str, Measured | Exception]:
-    """By runtime what was measured of the network, or the error why it could not be.
+    """Measure the network: by runtime the measurement, or the error that prevented it.
 
-    Memory is read before the reference is opened, so that the reference is no part of it. After
-    an interrupt there is neither agreement nor roofline.
+    Memory is read before the reference is opened, so that it does not count. After an interrupt
+    there is neither agreement nor roofline.
     """
     device = resolve_device(protocol.device)
     set_threads(protocol.threads)
@@ -152,7 +152,7 @@ def measure_group(
 
 
 def _whole(found: Mapping[str, T | Exception]) -> dict[str, T]:
-    """What did not fail."""
+    """The values that are not errors."""
     return {name: each for name, each in found.items() if not isinstance(each, Exception)}
 
 
@@ -163,7 +163,7 @@ def _warm_up(
     registry: Registry,
     reporter: Reporter,
 ) -> dict[str, Warm | Exception]:
-    """Open and warm up each runtime; an engine short of memory may say so in its first query."""
+    """Open and warm up each runtime; some engines run out of memory only in the first query."""
 
     @cache
     def calibration() -> Calibration:
@@ -230,7 +230,7 @@ def _measure(
 def _compare(
     network: LoadedNetwork, warm: Mapping[str, Warm], protocol: Protocol, registry: Registry
 ) -> tuple[Mapping[str, Agreement | Exception], str | None]:
-    """Each runtime's agreement with eager FP32, and what they were compared on."""
+    """Each runtime's agreement with eager FP32, and the samples they were compared on."""
     dataset = network.config["dataset"]
     samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
     sessions = {name: each.session for name, each in warm.items()}
@@ -238,7 +238,7 @@ def _compare(
     try:
         reference = registry.runtime(REFERENCE).open(network.model, setup)
         found = compare(sessions, reference, samples.images, protocol.batch_size)
-    except Exception as error:  # the reference's own; what was measured is kept
+    except Exception as error:  # the reference failed; keep the measurements
         return dict.fromkeys(warm, error), None
     return found, samples.source
 
@@ -250,7 +250,7 @@ def _rooflines(
     registry: Registry,
     reporter: Reporter,
 ) -> dict[str, Roofline | Exception]:
-    """Each runtime's roofline, by the peak of eager FP32 where it has none of its own."""
+    """Each runtime's roofline, with the peak of eager FP32 if it has none of its own."""
     work = work_of(network.model, network.size, protocol.batch_size)
     bytes_per_s = copy_rate(resolve_device(protocol.device))
     setup = _setup(network, protocol)

@@ -1,7 +1,6 @@
-"""The machine while it measures: who else uses it, what holds its clocks back, memory.
+"""The machine during a measurement: other users, throttled clocks, memory.
 
-Of an NVIDIA GPU everything is asked of ``nvidia-smi``; where that is missing nothing is known
-and nothing is doubted.
+NVIDIA GPUs are queried with ``nvidia-smi``; without it nothing is known and nothing is doubted.
 """
 
 import os
@@ -26,15 +25,15 @@ SLOWDOWNS = {
     0x40: "hardware thermal slowdown",
     0x80: "power brake",
 }
-"""NVML's clock event reasons, without the power cap, at which a busy GPU simply runs."""
+"""NVML's clock event reasons, without the power cap, which is normal for a busy GPU."""
 
 
 class Watch:
-    """What happened on the machine inside a ``with`` block that measures on ``device``.
+    """Watches the machine during a ``with`` block that measures on ``device``.
 
-    ``other_cpu`` is the share of the usable CPUs' time that other processes took (None where the
-    system does not say), ``gpu_processes`` how many others held the GPU, ``slowdowns`` what held
-    its clocks back at any moment.
+    ``other_cpu`` is the share of the usable CPUs' time taken by other processes (None if unknown),
+    ``gpu_processes`` the number of others on the GPU, ``slowdowns`` what throttled its clocks at
+    any moment.
     """
 
     def __init__(self, device: "torch.device") -> None:
@@ -62,18 +61,18 @@ class Watch:
             self.gpu_processes = max(0, len(compute_processes(self.gpu)) - 1)
 
     def doubts(self) -> list[str]:
-        """Why figures measured meanwhile would not reproduce."""
+        """Why figures measured in the block may not be reproducible."""
         doubts = []
         if self.other_cpu is not None and self.other_cpu > LARGEST_CPU_SHARE:
             doubts.append(f"other processes took {self.other_cpu:.0%} of the CPUs")
         if self.gpu_processes:
             doubts.append(f"other processes on the GPU: {self.gpu_processes}")
-        doubts += [f"the GPU's clocks were held back: {reason}" for reason in self.slowdowns]
+        doubts += [f"the GPU's clocks were throttled: {reason}" for reason in self.slowdowns]
         return doubts
 
 
 def gpu_name(device: "torch.device") -> str | None:
-    """The name by which ``nvidia-smi`` knows a CUDA device; None for another."""
+    """The id of a CUDA device in ``nvidia-smi``; None for other devices."""
     if device.type != "cuda":
         return None
     import torch
@@ -82,9 +81,9 @@ def gpu_name(device: "torch.device") -> str | None:
 
 
 def compute_processes(gpu: str) -> dict[int, float | None]:
-    """Processes that compute on the GPU, with their memory in MB where it is told.
+    """Processes that compute on the GPU, with their memory in MB if known.
 
-    This process is one of them, though a container may see it under another id.
+    Includes this process, though a container may see it under another id.
     """
     listed = output_of(
         "nvidia-smi",
@@ -102,7 +101,7 @@ def compute_processes(gpu: str) -> dict[int, float | None]:
 
 
 def slowdowns(masks: list[str]) -> list[str]:
-    """The names of the slowdowns in hexadecimal clock event reasons."""
+    """The names of the slowdowns in clock event reasons, given in hexadecimal."""
     seen = 0
     for mask in masks:
         with suppress(ValueError):
@@ -111,9 +110,9 @@ def slowdowns(masks: list[str]) -> list[str]:
 
 
 def peak_memory_mb() -> float:
-    """The most memory this process ever held, in MB.
+    """The peak memory of this process, in MB.
 
-    Linux' own high-water mark comes first: ``getrusage`` starts at what the parent process held.
+    Prefers Linux's high-water mark: ``getrusage`` starts at the parent process's memory.
     """
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
@@ -128,9 +127,9 @@ def peak_memory_mb() -> float:
 
 
 def device_memory_mb(device: "torch.device") -> float | None:
-    """What this process holds on the GPU now, in MB.
+    """The GPU memory of this process now, in MB.
 
-    Without ``nvidia-smi`` it is the most that torch ever reserved there.
+    Without ``nvidia-smi`` it is the peak that torch reserved.
     """
     name = gpu_name(device)
     if name is None:
@@ -145,7 +144,7 @@ def device_memory_mb(device: "torch.device") -> float | None:
 
 
 def _cpu_seconds() -> tuple[float, float, float]:
-    """Seconds that the usable CPUs were busy, that this process took, and that passed on them."""
+    """Seconds of the usable CPUs: busy, used by this process, and in total."""
     times = psutil.cpu_times(percpu=True)
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(times))
     here = [times[number]._asdict() for number in usable if number < len(times)]
@@ -156,7 +155,7 @@ def _cpu_seconds() -> tuple[float, float, float]:
 
 
 def _log_clocks(gpu: str) -> "subprocess.Popen[Any] | None":
-    """``nvidia-smi`` writing why the clocks are as they are, twice a second."""
+    """``nvidia-smi`` logging clock event reasons twice a second."""
     command = (
         "nvidia-smi",
         f"--id={gpu}",

@@ -1,7 +1,7 @@
-"""The most operations a second that an engine reaches, as the roofline wants it.
+"""An engine's peak operations per second, for the roofline.
 
-Engines differ in the shapes that suit them, so a rate is the best over several convolutions, and
-each is timed often enough that other work on the machine cannot spoil all runs.
+Engines prefer different shapes, so the peak is the best over several convolutions, each timed often
+enough that other work on the machine cannot disturb all runs.
 """
 
 import time
@@ -16,7 +16,7 @@ LEAST_RUNS = 3
 
 @dataclass(frozen=True)
 class Convolution:
-    """Two convolutions in a row with square kernels, from ``channels`` to as many, padded."""
+    """Two consecutive padded convolutions with square kernels and ``channels`` in and out."""
 
     channels: int
     kernel: int
@@ -24,7 +24,7 @@ class Convolution:
 
     @property
     def flop(self) -> int:
-        """Operations of both, a multiply-add counting twice."""
+        """Operations of both; a multiply-add counts as two."""
         height, width = self.size
         return 4 * self.channels**2 * self.kernel**2 * height * width
 
@@ -44,20 +44,20 @@ CONVOLUTIONS = {
         Convolution(1024, 1, (256, 256)),
     ),
 }
-"""The small ones end between two interruptions; the large one employs many cores."""
+"""Small ones finish between two interruptions; the large one uses many cores."""
 
 
 def best_rate(device: str, prepared: Callable[[Convolution], Callable[[], object]]) -> float:
-    """Operations a second in the shape that suits best.
+    """Operations per second in the best shape.
 
-    ``prepared`` makes a call that does the convolutions and waits for their end. ``device`` is
+    ``prepared`` returns a function that runs the convolutions and waits for them. ``device`` is
     "cpu" or "cuda".
     """
     return max(each.flop / best_seconds(prepared(each)) for each in CONVOLUTIONS[device])
 
 
 def best_seconds(work: Callable[[], object]) -> float:
-    """The shortest of all runs in 0.2 s, and of at least three."""
+    """The shortest run within 0.2 s, of at least three."""
     times: list[float] = []
     ends = time.perf_counter() + SECONDS
     while len(times) < LEAST_RUNS or time.perf_counter() < ends:

@@ -1,7 +1,7 @@
-"""The least time a query can take on this machine and engine, by the roofline model.
+"""A lower bound on latency for this machine and engine, by the roofline model.
 
-Source: Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009: work takes at least its
-operations over the machine's rate, and at least its bytes over the memory's.
+Source: Williams, Waterman and Patterson, "Roofline", CACM 52(4), 2009: time is at least operations
+/ peak rate, and at least bytes / memory bandwidth.
 """
 
 from copy import deepcopy
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from torch import nn
 
 COPIED_BYTES = (2**21, 2**28)
-"""The smaller copy stays in the caches, as the activations of a small network do."""
+"""The smaller copy stays in the caches, like the activations of a small network."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one query asks for: operations (a multiply-add is two) and values moved."""
+    """The work of one query: operations (a multiply-add is two) and values moved."""
 
     flop: float
     values: float
@@ -29,7 +29,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Roofline:
-    """A query's work, the engine's peak, and the bytes a second that the machine moves."""
+    """A query's work, the engine's peak, and the memory bandwidth in bytes per second."""
 
     work: Work
     peak: Peak
@@ -58,13 +58,13 @@ class Roofline:
         }
 
     def doubts(self, p50_ms: float) -> list[str]:
-        """Why one of the two must be wrong, where the latency is below the bound."""
+        """Why either is wrong, if the latency is below the bound."""
         if (multiple := self._multiple(p50_ms)) >= 1:
             return []
         return [
-            f"p50 is {multiple:.2f} times its roofline of {1e3 * self.bound_s:.3g} ms, which "
-            "nothing can undercut: other work slowed the machine while the roofline was measured, "
-            "or the engine left something out"
+            f"p50 is {multiple:.2f} times its roofline of {1e3 * self.bound_s:.3g} ms, which is "
+            "impossible: other work slowed the machine while the roofline was measured, "
+            "or the engine skipped work"
         ]
 
     def _multiple(self, p50_ms: float) -> float:
@@ -72,11 +72,10 @@ class Roofline:
 
 
 def work_of(model: "nn.Module", size: Size, batch_size: int) -> Work:
-    """Count one forward pass without doing it.
+    """Count the work of one forward pass without running it.
 
-    Operations are those of convolutions and matrix products. Each such layer reads the values of
-    its input and its weights and writes its output once; all other layers count as fused into
-    these.
+    Counts convolutions and matrix products. Each such layer reads its input and weights and writes
+    its output once; all other layers count as fused into these.
     """
     import torch
     from torch import nn
@@ -103,7 +102,7 @@ def work_of(model: "nn.Module", size: Size, batch_size: int) -> Work:
 
 
 def copy_rate(device: "torch.device") -> float:
-    """Bytes a second of a copy, reading and writing counted: in memory or in the caches."""
+    """Bytes per second of a copy, reads plus writes: in memory or in the caches."""
     return max(_copy_rate(size, device) for size in COPIED_BYTES)
 
 

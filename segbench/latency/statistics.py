@@ -1,4 +1,4 @@
-"""From raw times to a record's figures, and to what makes them doubtful."""
+"""From raw times to a record's figures, and reasons to doubt them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,12 @@ RESAMPLES = 2000
 
 
 def percentile(seconds: Seconds, percent: int) -> float:
-    """MLPerf's: the sample at index floor(n * percent / 100) of the sorted ones."""
+    """MLPerf's percentile: sorted sample floor(n * percent / 100)."""
     return float(np.sort(seconds)[len(seconds) * percent // 100])
 
 
 def figures(timings: Timings, batch_size: int) -> dict[str, Any]:
-    """The record's figures; a percentile is None where the samples do not support it."""
+    """The record's figures; a percentile is None if there are too few samples."""
     seconds = timings.seconds
     supported = supported_percents(len(seconds))
     return {
@@ -41,13 +41,13 @@ def figures(timings: Timings, batch_size: int) -> dict[str, Any]:
 
 
 def supported_percents(samples: int) -> tuple[int, ...]:
-    """The percentiles that so many samples support."""
+    """The percentiles that this many samples support."""
     least = {50: 1, 90: SAMPLES_FOR_P90, 99: SAMPLES_FOR_P99}
     return tuple(percent for percent, needed in least.items() if samples >= needed)
 
 
 def phase_shares(timings: Timings) -> dict[str, float] | None:
-    """The mean share of each phase in a sample; None where there are no phases."""
+    """The mean share of each phase in a sample; None without phases."""
     if not timings.phases:
         return None
     samples = np.concatenate(timings.blocks)
@@ -56,12 +56,12 @@ def phase_shares(timings: Timings) -> dict[str, float] | None:
 
 
 def timing_doubts(timings: Timings) -> list[str]:
-    """Why the figures would not reproduce, as far as the samples themselves show it."""
+    """Why the figures may not be reproducible, judged by the samples."""
     seconds, doubts = timings.seconds, []
     if not timings.complete:
         doubts.append("interrupted")
     if not timings.warm_up.steady:
-        doubts.append("the warm-up did not become steady")
+        doubts.append("the warm-up did not reach a steady state")
     if len(seconds) < SAMPLES_FOR_P90:
         doubts.append(f"{len(seconds)} samples, fewer than {SAMPLES_FOR_P90}")
     drifted = drift(seconds)
@@ -69,12 +69,12 @@ def timing_doubts(timings: Timings) -> list[str]:
         doubts.append(f"the median drifted {drifted:+.0%} from the first third to the last")
     spread = (percentile(seconds, 75) - percentile(seconds, 25)) / percentile(seconds, 50)
     if spread > LARGEST_SPREAD:
-        doubts.append(f"the middle half of the samples spreads over {spread:.0%} of the median")
+        doubts.append(f"the interquartile range is {spread:.0%} of the median")
     return doubts
 
 
 def drift(seconds: Seconds) -> float:
-    """By what share the median of the last third of the queries lies above that of the first."""
+    """Relative change of the median from the first third of the queries to the last."""
     third = max(1, len(seconds) // 3)
     return float(np.median(seconds[-third:]) / np.median(seconds[:third]) - 1)
 
@@ -86,11 +86,11 @@ def block_medians(arrays: Mapping[str, NDArray[Any]]) -> Seconds:
 
 
 def speedup(baseline: Seconds, other: Seconds, paired: bool) -> dict[str, float | None]:
-    """How many times as fast ``other`` is, with a 95% percentile bootstrap interval over blocks.
+    """The speed-up of ``other``, with a 95% percentile bootstrap interval over blocks.
 
-    Both are block medians. ``paired`` blocks are of the same rounds: the speed-up is the median of
-    the rounds' ratios, which a drift of the machine leaves alone. Otherwise it is the ratio of the
-    medians. With fewer than five blocks there is no interval.
+    Both are block medians. ``paired`` blocks come from the same rounds: the speed-up is the median
+    of the rounds' ratios, which machine drift does not affect. Otherwise it is the ratio of the
+    medians. Fewer than five blocks have no interval.
     """
     if paired:
         rounds = min(len(baseline), len(other))

@@ -1,7 +1,7 @@
-"""How long a query takes: warm-up and turns, over any callables and any clock.
+"""Timing queries: warm-up and turns, over any callables and any clock.
 
-Terms are MLPerf's. In the scenario *single-stream* a query starts when the last has ended. In
-*offline* the queries of a group are issued one after the other and waited for once.
+Terms are MLPerf's. In *single-stream* a query starts when the previous one has ended. In *offline*
+a group of queries is issued and waited for once.
 """
 
 import gc
@@ -30,9 +30,9 @@ STEADY = 0.05
 
 @dataclass(frozen=True)
 class Query:
-    """``issue`` starts the work; ``wait`` returns when all that was issued is done.
+    """``issue`` starts the work; ``wait`` returns when all of it is done.
 
-    Where ``phases`` names parts, ``issue`` waits for each and gives their seconds.
+    If ``phases`` names parts, ``issue`` waits for each and returns their seconds.
     """
 
     issue: Callable[[], Sequence[float] | None]
@@ -42,7 +42,7 @@ class Query:
 
 @dataclass(frozen=True)
 class WarmUp:
-    """Seconds of the first call and of a typical one, and whether the times became steady."""
+    """Seconds of the first call and of a typical one, and whether a steady state was reached."""
 
     first_call: float
     typical: float
@@ -51,7 +51,7 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Timings:
-    """Raw times of one query; ``blocks`` are its turns, in the order measured.
+    """Raw times of one query; ``blocks`` are its turns, in order.
 
     A block is (samples, 1 + phases) in seconds: the whole, then each of ``phases``. A sample is
     the mean of ``group`` queries. ``complete`` is False when the user stopped the measurement.
@@ -65,11 +65,11 @@ class Timings:
 
     @property
     def seconds(self) -> NDArray[np.float64]:
-        """Every sample in the order measured."""
+        """Every sample in order."""
         return np.concatenate(self.blocks)[:, 0]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """``seconds``, the ``block`` of each and its phases, for the file beside the record."""
+        """``seconds``, their ``block`` and their phases, for the file beside the record."""
         lengths = [len(block) for block in self.blocks]
         parts = np.concatenate(self.blocks)[:, 1:].T
         return {
@@ -80,7 +80,7 @@ class Timings:
 
 
 def warm_up(query: Query, limit: float, clock: Clock = time.perf_counter) -> WarmUp:
-    """Query until two windows of five in a row have the same median within 5%, or for ``limit``."""
+    """Query until the medians of two consecutive windows of five agree within 5%, or ``limit``."""
     with _collector_off():
         started = clock()
         first_call = typical = _sample(query, 1, clock)[0]
@@ -102,13 +102,13 @@ def measure_in_turns(
     step: Callable[[], object] = lambda: None,
     clock: Clock = time.perf_counter,
 ) -> dict[str, Timings | Exception]:
-    """Time warm queries in turns, block by block, so that a drifting machine hits all alike.
+    """Time warm queries in turns, block by block, so that machine drift affects all equally.
 
-    Each is measured for at least ``min_seconds`` and 64 samples, though never for more than six
-    times ``min_seconds``. A sample is one query; with ``group_seconds`` it is the mean of as many
-    as take about so long, waited for together. ``step`` is called after each round of turns. A
-    KeyboardInterrupt ends the measuring, once every query has had a turn. Of a query that raises
-    the error is returned; the others go on without it.
+    Each is measured for at least ``min_seconds`` and 64 samples, but at most six times
+    ``min_seconds``. A sample is one query; with ``group_seconds`` it is the mean of a group that
+    takes about that long, waited for together. ``step`` is called after each round of turns. A
+    KeyboardInterrupt ends the measurement, once every query has had a turn. If a query raises, its
+    error is returned; the others go on.
     """
     queries = dict(queries)
     group = {name: max(1, round(group_seconds / warm[name].typical)) for name in queries}
@@ -120,7 +120,7 @@ def measure_in_turns(
             while not all(_enough(blocks[name], group[name], min_seconds) for name in queries):
                 for name, query in list(queries.items()):
                     try:
-                        if len(queries) > 1:  # into the caches again, after the others
+                        if len(queries) > 1:  # warm the caches again after the others
                             _sample(query, 1, clock)
                         blocks[name].append(_block(query, group[name], clock))
                     except Exception as error:
@@ -138,7 +138,7 @@ def measure_in_turns(
 
 
 def expected_rounds(warm: Mapping[str, WarmUp], min_seconds: float) -> int:
-    """About how many rounds of turns ``measure_in_turns`` takes, for a progress bar."""
+    """The approximate number of rounds in ``measure_in_turns``, for a progress bar."""
     times = [max(each.typical, 1e-9) for each in warm.values()]
     needed = [
         min(max(min_seconds, SAMPLES_FOR_P90 * time), LONGEST * min_seconds) for time in times
@@ -162,7 +162,7 @@ def _block(query: Query, group: int, clock: Clock) -> NDArray[np.float64]:
 
 
 def _sample(query: Query, group: int, clock: Clock) -> tuple[float, ...]:
-    """Seconds a query, the mean of ``group``; then those of its phases."""
+    """Seconds per query, averaged over ``group``; then those of its phases."""
     phases: Sequence[float] | None = None
     started = clock()
     for _ in range(group):
@@ -194,11 +194,11 @@ SCOPES = {
 SCENARIOS = ("single-stream", "offline")
 PHASES = ("prepare", "compute", "fetch")
 GROUP_SECONDS = {"single-stream": 0.0, "offline": 0.1}
-"""Offline, so many queries as take about this long are issued before one wait."""
+"""Offline, a group of queries takes about this long between waits."""
 
 
 def session_output(scope: Scope) -> Literal["logits", "labels"]:
-    """What a session gives for ``scope``: the argmax is in the graph in all but ``model``."""
+    """A session's output for ``scope``: all but ``model`` have the argmax in the graph."""
     return "logits" if scope == "model" else "labels"
 
 
@@ -211,8 +211,8 @@ def query_of(
 ) -> Query:
     """The query of ``images``, uint8 (N, H, W, 3).
 
-    End-to-end the phases are waited for one by one and timed; offline they may overlap, so that
-    there are none.
+    End-to-end, each phase is waited for and timed; offline there are no phases, since they may
+    overlap.
     """
     if scope != "end-to-end":
         inputs = session.prepare(images)

@@ -1,1 +1,1 @@
-"""What a network is, what every network needs around it, and FCN8s."""
+"""Network descriptions, the wrapper around every network, and FCN8s."""

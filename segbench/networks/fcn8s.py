@@ -1,4 +1,4 @@
-"""FCN8s: three score layers on an encoder's taps, fused and brought back to the image's size.
+"""FCN8s: three score layers on an encoder's taps, fused and upsampled to the image's size.
 
 Source: Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation",
 CVPR 2015.
@@ -16,8 +16,8 @@ class FCN8s(nn.Module):
     """Normalised images (N, 3, H, W) to logits (N, classes, H, W); H and W are multiples of 32.
 
     ``encoder`` is a module that is an ``Encoder``. ``decoder`` "bilinear" is the paper's: two
-    learned 2x transposed convolutions that start as bilinear interpolation, then a fixed 8x.
-    "transposed" is the 2017 project's: three learned ones (2x, 2x, 8x) that start as noise.
+    learned 2x transposed convolutions initialised as bilinear interpolation, then a fixed 8x.
+    "transposed" is the 2017 project's: three learned ones (2x, 2x, 8x), initialised at random.
     """
 
     tap_scale: Tensor
@@ -52,11 +52,11 @@ class FCN8s(nn.Module):
     def normalise_taps(self, images: Tensor) -> None:
         """Scale each tap to unit deviation on normalised ``images``, once, before training.
 
-        Encoders differ in the size of their activations by orders of magnitude (VGG16 with Caffe
-        weights: hundreds), and so would the steps of the score layers. The paper's code scales
-        pool3 by 0.0001 and pool4 by 0.01 for the same reason; measuring serves every encoder.
-        It is done as in training, where batch norms use the batch, and leaves their averages.
-        Scales that were measured before, in a checkpoint, stay: its score layers know them.
+        Activations differ between encoders by orders of magnitude (VGG16 with Caffe weights:
+        hundreds), and so would the gradients of the score layers. The paper's code scales pool3 by
+        0.0001 and pool4 by 0.01 for the same reason; measuring works for every encoder. Batch norms
+        use batch statistics, as in training, and keep their running averages. Scales from a
+        checkpoint are kept: its score layers were trained with them.
         """
         if (self.tap_scale != 1).any():
             return
@@ -71,7 +71,7 @@ class FCN8s(nn.Module):
 
     @torch.no_grad()
     def fold_scales(self) -> None:
-        """Put the scales of the taps into the score layers: three layers less to run."""
+        """Fold the scales of the taps into the score layers, which saves three layers."""
         for layer, scale in zip(
             (self.score8, self.score16, self.score32), self.tap_scale, strict=True
         ):
@@ -87,7 +87,7 @@ def _upsampling(classes: int, factor: int) -> nn.ConvTranspose2d:
 
 
 def _start_as_the_paper(layer: nn.Module) -> None:
-    """Score layers start at zero and transposed convolutions as bilinear interpolation."""
+    """Initialise score layers with zero and transposed convolutions as bilinear interpolation."""
     if isinstance(layer, nn.ConvTranspose2d):
         factor = layer.stride[0]
         centre = factor - 0.5

@@ -1,7 +1,6 @@
-"""Images to class logits: what every network needs around its layers, once for all.
+"""Images to class logits: the wrapper that every network shares.
 
-Normalisation, padding, resizing and cropping are inside, so whoever feeds a network needs to know
-neither a mean nor a stride.
+It normalises, pads, resizes and crops, so callers need to know neither mean nor stride.
 """
 
 from copy import deepcopy
@@ -16,10 +15,10 @@ from segbench.networks.network import InputConvention, Network
 
 @runtime_checkable
 class TapScaled(Protocol):
-    """A module that scales the features it adds, by what it measures before the training."""
+    """A module that scales the features it adds, as measured before training."""
 
     def normalise_taps(self, images: Tensor) -> None:
-        """Measure the features of normalised images (N, 3, H, W) and keep their scales."""
+        """Measure the features of normalised images (N, 3, H, W) and store their scales."""
 
     def fold_scales(self) -> None:
         """Move the scales into the weights, for an export."""
@@ -28,7 +27,7 @@ class TapScaled(Protocol):
 class SegmentationModel(nn.Module):
     """RGB in 0..255, (N, 3, H, W) of any H and W, to logits (N, classes, H, W).
 
-    ``net`` is the network's own module; its state dict is what a checkpoint holds.
+    ``net`` is the network's own module; checkpoints hold its state dict.
     """
 
     mean: Tensor
@@ -46,7 +45,7 @@ class SegmentationModel(nn.Module):
         self.register_buffer("std", _per_channel(self.convention.std), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits at the size of ``images``, padded to multiples of the stride in between."""
+        """Logits at the size of ``images``, which are padded to multiples of the stride."""
         height, width = images.shape[-2:]
         logits: Tensor = self.net(self._inputs(images))
         if self.network.output_stride > 1:
@@ -56,7 +55,7 @@ class SegmentationModel(nn.Module):
         return logits[..., :height, :width]
 
     def prepare_training(self, images: Tensor) -> None:
-        """Let the network measure what it has to on a first batch, RGB in 0..255."""
+        """Let the network measure its scales on a first batch, RGB in 0..255."""
         if isinstance(self.net, TapScaled):
             self.net.normalise_taps(self._inputs(images))
 
@@ -68,7 +67,7 @@ class SegmentationModel(nn.Module):
         return copy
 
     def cast_weights(self, dtype: torch.dtype) -> "SegmentationModel":
-        """Give every layer ``dtype``; the normalisation of the images keeps its float32."""
+        """Cast every layer to ``dtype``; image normalisation stays in float32."""
         self.net.to(dtype)
         return self
 

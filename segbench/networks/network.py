@@ -1,6 +1,6 @@
-"""Networks as plugins offer them: what ``SegmentationModel`` is built of.
+"""Networks as plugins define them, from which ``SegmentationModel`` is built.
 
-``segbench.types`` has them too, with the nouns that stand on a model.
+Also exported by ``segbench.types``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InputConvention:
-    """How a backbone's weights want to be fed: (RGB in 0..255 - mean) / std, and the padding."""
+    """The input that weights expect: (RGB in 0..255 - mean) / std, and the padding."""
 
     mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     std: tuple[float, float, float] = (58.395, 57.12, 57.375)
@@ -23,7 +23,7 @@ class InputConvention:
 class Encoder(Protocol):
     """A torch module: (N, 3, H, W) normalised -> features at strides 8, 16 and 32.
 
-    ``channels`` are the depths of the three features. H and W are multiples of 32.
+    ``channels`` are the channel counts of the three features. H and W are multiples of 32.
     """
 
     channels: tuple[int, int, int]
@@ -34,15 +34,15 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network for FCN8s to stand on.
+    """An encoder for FCN8s.
 
-    ``build`` makes the encoder (a torch module that is an ``Encoder``) with fresh weights and the
-    padding its input convention names. ``imagenet`` downloads a state dict that fits it, or is
-    None where there is none. Keys of the encoder that start with one of ``may_start_fresh`` may
-    be missing from a weights file; ``adapt`` translates a foreign state dict's keys first.
-    ``modern_lr_scale`` multiplies the rate at which the encoder learns in the modern recipe, which
-    suits networks with batch normalisation. ``title`` is the published name ("VGG16"), as tables
-    show it; "" is ``name``. ``default`` marks the one to take where none is named.
+    ``build`` creates the encoder (a torch module that is an ``Encoder``) with random weights and
+    the padding of the input convention. ``imagenet`` downloads a state dict that fits it, or is
+    None if there is none. Keys of the encoder that start with one of ``may_start_fresh`` may be
+    missing from a weights file; ``adapt`` first translates the keys of other libraries.
+    ``modern_lr_scale`` multiplies the encoder's learning rate in the modern recipe, which suits
+    networks with batch normalisation. ``title`` is the published name ("VGG16"), shown in tables;
+    "" means ``name``. ``default`` marks the backbone used if none is named.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Backbone:
 
 @dataclass(frozen=True)
 class BackboneFamily:
-    """Backbones that are too many to list: those whose names start with ``prefix``.
+    """A family of too many backbones to list, with names that start with ``prefix``.
 
-    ``find`` takes the rest of a name and gives the backbone, or raises PluginError. ``names``
-    gives the rests that there are.
+    ``find`` returns the backbone for the rest of a name, or raises PluginError. ``names`` lists the
+    valid rests.
     """
 
     name: str
@@ -76,21 +76,21 @@ class BackboneFamily:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network that makes class logits of images.
+    """A network from images to class logits.
 
-    ``build`` takes the number of classes and the input convention and makes a torch module with
+    ``build`` takes the number of classes and the input convention and returns a torch module with
     random weights. The module takes images (N, 3, H, W), normalised by the convention, H and W
-    multiples of ``stride``, and gives logits (N, classes, H / ``output_stride``,
-    W / ``output_stride``). Normalising, padding, resizing and cropping are segbench's.
+    multiples of ``stride``, and returns logits (N, classes, H / ``output_stride``, W /
+    ``output_stride``). segbench normalises, pads, resizes and crops.
 
     ``weights`` downloads state dicts by name ("imagenet"); they, and a file of weights, fill the
-    submodule ``pretrained_part`` ("backbone"; "" is the whole). That part learns at the recipe's
-    ``encoder_lr_scale``, times ``modern_lr_scale`` in the modern recipe, unless it is the whole.
-    ``adapt`` translates a foreign state dict for so many classes. Keys that start with one of
-    ``may_start_random`` may be missing from a file; those of ``score_layers``, which depend on
-    the number of classes, also start from random numbers where their shape differs. ``modern``
-    are changes to a dataset's modern recipe. ``title`` is the published name ("ENet"), as tables
-    show it; "" is ``name``.
+    submodule ``pretrained_part`` ("backbone"; "" is the whole network). That part learns at the
+    recipe's ``encoder_lr_scale``, times ``modern_lr_scale`` in the modern recipe, unless it is the
+    whole. ``adapt`` translates another library's state dict for a number of classes. Keys that
+    start with one of ``may_start_random`` may be missing from a file; those of ``score_layers``,
+    which depend on the number of classes, also start random if their shape differs. ``modern`` are
+    changes to a dataset's modern recipe. ``title`` is the published name ("ENet"), shown in tables;
+    "" means ``name``.
     """
 
     name: str
@@ -111,7 +111,7 @@ class Network:
 
     @property
     def config(self) -> dict[str, str]:
-        """What tells it from other networks, for checkpoints and records."""
+        """Its identity in checkpoints and records."""
         return {"network": self.name}
 
     @property

@@ -1,1 +1,1 @@
-"""Records: one immutable JSON a run, its arrays, its schema, and where it came from."""
+"""Records: an immutable JSON file per measurement, its arrays, schema and provenance."""

@@ -1,7 +1,7 @@
-"""What the arrays beside a record say, checked before anything is computed from them.
+"""The arrays beside a record, validated before use.
 
-An ``.npz`` may come from anybody: nothing in it is unpickled, what its headers claim is compared
-with what is there before memory is taken for it, and arrays that nobody asks for are not read.
+An ``.npz`` is untrusted: nothing is unpickled, headers are checked against the data before memory
+is allocated, and unneeded arrays are not read.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ MAX_BYTES = 2**30
 """The largest array that is read: 1 GiB, the matrices of 5,900 frames with 150 classes."""
 
 MAX_COUNT = 2**32
-"""More pixels than any frame has; sums of what is below do not overflow."""
+"""More pixels than any frame has; sums of smaller numbers do not overflow."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class ScoredFrames:
 
 @dataclass(frozen=True)
 class Samples:
-    """Every timed query in the order of measuring: its time and the number of its turn, (n,)."""
+    """Every timed query in order: its time and the number of its turn, (n,)."""
 
     seconds: NDArray[np.float64]
     block: NDArray[Any]
 
 
 def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-    """The arrays beside the record at ``path``, all of them or those of ``names`` that are there.
+    """The arrays beside the record at ``path``: all, or the existing ones of ``names``.
 
-    RecordError when one cannot be read, or is larger than ``MAX_BYTES``.
+    RecordError if one cannot be read, or is larger than ``MAX_BYTES``.
     """
     beside = path.with_suffix(".npz")
     try:
@@ -57,7 +57,7 @@ def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, NDA
                 for name in found
                 if names is None or name in names
             }
-    except Exception as error:  # a damaged file makes zipfile and NumPy raise anything
+    except Exception as error:  # zipfile and NumPy raise anything on damaged files
         why = str(error).strip().rstrip(".") or type(error).__name__
         raise RecordError(
             f"The arrays {beside} cannot be read ({why}); restore the file or measure again."
@@ -75,13 +75,13 @@ def _read_member(archive: ZipFile, name: str) -> NDArray[Any]:
             (2, 0): np.lib.format.read_array_header_2_0,
         }
         if version not in headers:
-            raise ValueError(f"{name} is of the unknown version {version}")
+            raise ValueError(f"{name} has the unknown format version {version}")
         shape, by_columns, dtype = headers[version](member)
         if dtype.hasobject:
             raise ValueError(f"{name} holds pickled objects")
         needed = prod(shape) * dtype.itemsize
         if min(shape, default=0) < 0 or needed != size - member.tell():
-            raise ValueError(f"{name} says {dtype} of shape {shape}, but its size is another")
+            raise ValueError(f"{name} claims {dtype} of shape {shape}, but its size differs")
         data = member.read()
         if len(data) != needed:
             raise ValueError(f"{name} is cut off")
@@ -89,7 +89,7 @@ def _read_member(archive: ZipFile, name: str) -> NDArray[Any]:
 
 
 def scored_frames(record: Record) -> ScoredFrames:
-    """The frames of a run or an evaluation; RecordError where the arrays do not fit the record."""
+    """The frames of a run or evaluation; RecordError if the arrays do not fit the record."""
     arrays = _arrays(record, ("confusion", "frames"))
     confusions, ids = arrays["confusion"], arrays["frames"]
     iou = record.per_class.get("iou")
@@ -108,13 +108,13 @@ def scored_frames(record: Record) -> ScoredFrames:
 
 
 def latency_samples(record: Record) -> Samples:
-    """The queries of a latency record; RecordError where the arrays hold none."""
+    """The queries of a latency record; RecordError if the arrays have none."""
     arrays = _arrays(record, ("seconds", "block"))
     seconds, block = arrays["seconds"], arrays["block"]
     kinds = seconds.dtype.kind + block.dtype.kind
     timed = kinds in ("fi", "fu") and seconds.ndim == 1 and seconds.shape == block.shape
     if not timed or not seconds.size or not (np.isfinite(seconds) & (seconds > 0)).all():
-        _reject(record, "its times are no positive numbers, one a query")
+        _reject(record, "its times are not one positive number per query")
     return Samples(seconds, block)
 
 

@@ -1,4 +1,4 @@
-"""Records as a pandas DataFrame: one row a record, one column a field."""
+"""Records as a pandas DataFrame: one row per record, one column per field."""
 
 import json
 import warnings
@@ -33,7 +33,7 @@ DERIVED = (
 def load_records(results: Path | str) -> "DataFrame":
     """Every record under the folder ``results``, oldest first, as ``frame_of`` describes.
 
-    A file that is not a record is left out, with a warning that says why.
+    A file that is not a record is skipped with a warning.
     """
     records, problems = read_frame(Path(results))
     for problem in problems:
@@ -42,10 +42,10 @@ def load_records(results: Path | str) -> "DataFrame":
 
 
 def read_frame(results: Path) -> "tuple[DataFrame, list[str]]":
-    """Every record under ``results``, and a sentence for each file that is none.
+    """Every record under ``results``, and a message for each file that is not a record.
 
-    A file that is as the folder's index has it is not read. Where thousands had to be, the index
-    is written anew.
+    Files unchanged since the folder's index was written are not read. If thousands had to be, the
+    index is rewritten.
     """
     problems: list[str] = []
     files: list[tuple[str, str, str | None]] = []
@@ -73,13 +73,13 @@ def read_frame(results: Path) -> "tuple[DataFrame, list[str]]":
 
 
 def frame_of(records: Iterable[Record]) -> "DataFrame":
-    """A row for each record in their order; every column holds objects, None where absent.
+    """A row for each record, in order; columns hold objects, None for missing values.
 
-    The columns are ``record`` (the file below the results folder), ``path``, ``kind``,
-    every field of config, metrics and provenance that the schema names and that is a single
-    value, and what follows from several of them: ``network`` ("FCN8s VGG16"), ``device_name``,
-    ``device_kind``, ``arithmetic``, ``checkpoint`` (its SHA-256, or the configuration's hash),
-    ``keep_float``, ``training`` (as JSON), ``reasons`` and ``note``.
+    The columns are ``record`` (the file below the results folder), ``path``, ``kind``, every field
+    of config, metrics and provenance that is a single value by the schema, and derived columns:
+    ``network`` ("FCN8s VGG16"), ``device_name``, ``device_kind``, ``arithmetic``, ``checkpoint``
+    (its SHA-256, or the configuration's hash), ``keep_float``, ``training`` (as JSON), ``reasons``
+    and ``note``.
     """
     records = list(records)
     with without_collector():
@@ -91,7 +91,7 @@ def frame_of(records: Iterable[Record]) -> "DataFrame":
 
 
 def values_of(record: Record) -> list[Any]:
-    """What a row says of a record, wherever its file lies."""
+    """A record's row, without the location of its file."""
     config, metrics, provenance = _fields()
     training = record.config.get("training")
     return [
@@ -113,7 +113,7 @@ def values_of(record: Record) -> list[Any]:
 
 @cache
 def _fields() -> list[list[str]]:
-    """The single values of config, metrics and provenance that a row has."""
+    """The single values of config, metrics and provenance in a row."""
     return [
         [name for name in scalars(section) if name not in DERIVED]
         for section in ("config", "metrics", "provenance")

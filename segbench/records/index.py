@@ -1,8 +1,7 @@
-"""The index of a results folder: the rows of its records, so that thousands need no parsing again.
+"""The index of a results folder: a cache of its records' rows, so that thousands load fast.
 
-``results/.index.sqlite`` is written whole or not at all, and read without a lock. It holds blocks
-of rows as JSON. The records' files decide: a row counts while its file has the size, times and
-inode that it was read with.
+``results/.index.sqlite`` is written atomically and read without a lock. It holds blocks of rows as
+JSON. A row is valid while its file has the same size, times and inode.
 """
 
 import os
@@ -26,10 +25,10 @@ from segbench.text import unicode
 
 NAME = ".index.sqlite"
 MANY = 1000
-"""Fewer new records are read again each time, which is faster than writing an index."""
+"""Fewer new records are parsed each time, which is faster than writing an index."""
 BLOCK = 1000
 SETTLED = 2 * 10**9
-"""A file that changed so few nanoseconds ago could change again and keep its times."""
+"""Nanoseconds within which a changed file could change again and keep its times."""
 
 
 Row = tuple[str, str, Sequence[Any]]
@@ -38,7 +37,7 @@ Row = tuple[str, str, Sequence[Any]]
 
 @dataclass(frozen=True)
 class Index:
-    """By a record's name the state of its file, and the values of its row."""
+    """By record name: the state of its file, and the values of its row."""
 
     rows: Mapping[str, tuple[str, list[Any]]]
 
@@ -49,7 +48,7 @@ class Index:
 
 
 def stamp_of(entry: "os.DirEntry[str]") -> str | None:
-    """The state of a file; None where it could change again without another one."""
+    """The state of a file; None if it could change again without a new state."""
     try:
         stat = entry.stat()
     except OSError:
@@ -60,16 +59,16 @@ def stamp_of(entry: "os.DirEntry[str]") -> str | None:
 
 
 def read_index(results: Path) -> Index:
-    """What is there; nothing where there is no index, or another version of segbench wrote it.
+    """The rows; empty without an index, or if another version of segbench wrote it.
 
-    A damaged one is removed with a line that says so.
+    A damaged index is removed with a warning.
     """
     path = results / NAME
     rows: dict[str, tuple[str, list[Any]]] = {}
     if not path.is_file():
         return Index(rows)
     try:
-        # Immutable: nobody changes the file, it is replaced.
+        # Immutable: the file is never changed, only replaced.
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as index:
             if index.execute("PRAGMA user_version").fetchone()[0] != _made_by():
@@ -87,9 +86,9 @@ def read_index(results: Path) -> Index:
 
 
 def write_index(results: Path, rows: Iterable[Row]) -> None:
-    """Replace the index by these rows, without those of files whose names are not Unicode.
+    """Replace the index by these rows, skipping files whose names are not Unicode.
 
-    A folder that cannot be written to goes without.
+    A folder that is not writable gets none.
     """
     named = [row for row in rows if row[0] == unicode(row[0])]
     blocks = (named[first : first + BLOCK] for first in range(0, len(named), BLOCK))
@@ -108,7 +107,7 @@ def write_index(results: Path, rows: Iterable[Row]) -> None:
 
 @cache
 def _made_by() -> int:
-    """Another number for each version of the code that makes a row of a record."""
+    """A number that changes with the code that makes rows from records."""
     folder = Path(__file__).parent
     sources = [*sorted(folder.glob("*.py")), folder / "record.schema.json"]
     digest = sha256(b"".join(source.read_bytes() for source in sources)).digest()

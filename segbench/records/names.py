@@ -1,17 +1,17 @@
-"""Names in configurations that have changed since older records and checkpoints were written."""
+"""Names in configurations that have changed since older records and checkpoints."""
 
 from collections.abc import Mapping
 from typing import Any
 
 RENAMED = {"recipe": ("seed", "original"), "decoder": ("seed", "transposed")}
-"""Values of a configuration that older records and checkpoints have under another name."""
+"""Renamed configuration values in older records and checkpoints."""
 
 
 def current_names(config: Mapping[str, Any]) -> dict[str, Any]:
-    """``config`` with today's names of recipe and decoder."""
+    """``config`` with the current names of recipe and decoder."""
     return {**config, **{k: new for k, (old, new) in RENAMED.items() if config.get(k) == old}}
 
 
 def former_names(config: Mapping[str, Any]) -> dict[str, Any]:
-    """``config`` with the names that older records have, which are part of their hash."""
+    """``config`` with the names of older records, which are part of their hash."""
     return {**config, **{k: old for k, (old, new) in RENAMED.items() if config.get(k) == new}}

@@ -1,6 +1,6 @@
-"""Where a record comes from, in enough detail to repeat it and without naming anybody.
+"""A record's provenance: detailed enough to repeat it, without personal data.
 
-No host name, no user name and no folder goes into a record.
+Records never contain host names, user names or folders.
 """
 
 import os
@@ -28,7 +28,7 @@ TUNING = re.compile(
     "(OMP|GOMP|KMP|MKL|OPENBLAS|ONEDNN|DNNL|MALLOC|THP|TORCH|PYTORCH|CUDA|ORT)_.+"
     "|NVIDIA_TF32_OVERRIDE|LD_PRELOAD|GLIBC_TUNABLES"
 )
-"""Names of environment variables that change how fast libraries are, or what they compute."""
+"""Environment variables that change the speed or results of libraries."""
 ARITHMETIC = ("arithmetic_error", "arithmetic_agreement")
 SESSION_DETAILS = ("quantization", "int8_layers", "float_layers", "engine_was_cached")
 
@@ -42,11 +42,11 @@ def provenance(
     dataset_fingerprint: str | None = None,
     packages: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The record's ``provenance``, made when the work is done.
+    """The record's ``provenance``, collected when the work is done.
 
-    ``started`` is aware of its time zone; ``plugins`` are the items that took part, and the
-    distributions they require are recorded with those in ``packages``. A long job calls
-    ``source_state`` as it starts, so that a commit made meanwhile is not taken for its own.
+    ``started`` has a time zone; ``plugins`` are the items used, and the distributions they require
+    are recorded along with ``packages``. Long jobs call ``source_state`` at the start, so that a
+    later commit is not recorded.
     """
     commit, dirty = source_state()
     required = {name for item in plugins for name in required_versions(item)}
@@ -89,24 +89,23 @@ def devices_here() -> set[str]:
 
 
 def session_details(session: Session, names: Sequence[str] = SESSION_DETAILS) -> dict[str, Any]:
-    """What the session says under ``names``; by default how its network came to be."""
+    """The session's details under ``names``; by default how its network was made."""
     return {name: session.details[name] for name in names if name in session.details}
 
 
 @cache
 def source_state(source: Path = SOURCE) -> tuple[str | None, bool | None]:
-    """The Git commit of the checkout at ``source``, and whether its tracked files differ from it.
+    """The Git commit of the checkout at ``source``, and whether tracked files differ from it.
 
-    Records and leaderboards under ``results`` do not count. (None, None) when ``source`` is an
-    installed package rather than a checkout, and after a warning where Git calls the checkout
-    unsafe. Asked once a process.
+    Files under ``results`` do not count. (None, None) if ``source`` is an installed package rather
+    than a checkout, or, with a warning, if Git considers it unsafe. Cached per process.
     """
     module = Path(__file__).relative_to(SOURCE)
     git = ("git", "--no-optional-locks", "-C", str(source))
     if output_of(*git, "ls-files", "--error-unmatch", str(module)) is None:
         if (source / ".git").exists() and _called_unsafe(git):
             Reporter().say(
-                "Warning: records will name no commit, since Git calls this checkout unsafe "
+                "Warning: records will lack the commit, since Git considers this checkout unsafe "
                 "(another user owns it); to trust it: "
                 f"git config --global --add safe.directory {shlex.quote(str(source))}"
             )
@@ -130,7 +129,7 @@ def _called_unsafe(git: Sequence[str]) -> bool:
 
 
 def without_folders(argument: str) -> str:
-    """A command-line argument with every path cut down to its last component."""
+    """A command-line argument with paths reduced to their last component."""
     option, equals, value = argument.partition("=")
     if not (equals and option.startswith("-")):
         option, equals, value = "", "", argument
@@ -140,9 +139,9 @@ def without_folders(argument: str) -> str:
 def tuning_variables(
     environment: Mapping[str, str], packages: Iterable[str] = ()
 ) -> dict[str, str]:
-    """The variables that are set and tune libraries; paths without their folders.
+    """Set environment variables that tune libraries; paths without folders.
 
-    They are those of ``TUNING``, and those that start with the name of one of ``packages``.
+    Those in ``TUNING``, and those that start with the name of one of ``packages``.
     """
     prefixes = {re.sub(r"\W", "_", package).upper() for package in packages}
     return {
@@ -166,7 +165,7 @@ def _watts(told: str) -> float | None:
 
 
 def _gpu() -> dict[str, Any]:
-    """The CUDA device, if this process has used torch; torch is not imported to find out."""
+    """The CUDA device, if this process has used torch, which is not imported for this."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return {"gpu": None, "driver": None, "power_limit_w": None, "cuda": None}

@@ -1,6 +1,6 @@
-"""One immutable JSON file for each measurement, and the loader that mistrusts what it finds.
+"""One immutable JSON file per measurement, and a loader that validates it.
 
-``results/<kind>/<UTC>-<hash>.json`` is the record; raw samples and per-frame matrices lie in an
+``results/<kind>/<UTC>-<hash>.json`` is the record; raw samples and per-frame matrices are in an
 ``.npz`` of the same name. ``record.schema.json`` describes every field.
 """
 
@@ -30,7 +30,7 @@ from segbench.records.names import current_names, former_names
 from segbench.records.schema import KINDS, SCHEMA, problem
 from segbench.text import counted, unicode
 
-# What a configuration leads to, or where it happens to run: not part of what was asked for.
+# Results or circumstances of a run, not part of what was requested.
 OUTCOMES = {
     "run": {"checkpoint_sha256", "device"},
     "evaluate": {"device"},
@@ -44,15 +44,15 @@ FORMER_TITLES = {
     "mobilenetv1": "MobileNetV1",
     "mobilenetv3": "MobileNetV3",
 }
-"""What records from before ``provenance.title`` do not say."""
+"""Titles for records from before ``provenance.title``."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What was measured (``config``), what came out, and where it came from.
+    """What was measured (``config``), the results, and the provenance.
 
-    Every value is a JSON value; None stands for what is absent. ``official`` is the benchmark's
-    own result, ``curve`` has one entry an epoch, ``path`` is the file a record was read from.
+    All values are JSON values; None means absent. ``official`` is the benchmark's own result,
+    ``curve`` has one entry per epoch, ``path`` is the file a record was read from.
     """
 
     kind: str
@@ -67,24 +67,24 @@ class Record:
 
     @property
     def config_hash(self) -> str:
-        """The hash that records of the same configuration share."""
+        """The hash shared by records of the same configuration."""
         return config_hash(self.config, self.kind)
 
     @property
     def name(self) -> str | None:
-        """The file below the results folder, as everything that shows the record names it."""
+        """The file relative to the results folder, as shown everywhere."""
         return "/".join(self.path.parts[-2:]) if self.path else None
 
     @property
     def network_name(self) -> str:
-        """The network as it was published: "ENet", "FCN8s VGG16"."""
+        """The network's published name: "ENet", "FCN8s VGG16"."""
         return network_title(self.config, self.provenance.get("title"))
 
     @property
     def device_kind(self) -> str | None:
-        """The hardware that decides what is computed, though not how fast: "AMD EPYC, AVX2".
+        """The hardware that determines results, but not speed: "AMD EPYC, AVX2".
 
-        None where an older record does not say which vector extensions its CPU has.
+        None if an older record lacks its CPU's vector extensions.
         """
         origin = self.provenance
         device = self.config.get("device") or "cpu"
@@ -102,9 +102,9 @@ class Record:
 
     @property
     def device_name(self) -> str:
-        """The hardware that decides a figure: "AMD EPYC, AVX2, 2 cores".
+        """The hardware that determines latency: "AMD EPYC, AVX2, 2 cores".
 
-        A GPU is named with its driver and its power limit.
+        A GPU includes its driver and power limit.
         """
         origin = self.provenance
         parts = [self.device_kind or f"{origin.get('cpu') or 'cpu'}, {UNKNOWN}"]
@@ -119,14 +119,14 @@ class Record:
 
     @property
     def arithmetic(self) -> str:
-        """What the runtime computes in; of an older record its runtime's name tells."""
+        """The runtime's precision; for older records it follows from the runtime's name."""
         told: str | None = self.provenance.get("arithmetic")
         named = None if told else re.search(r"fp16|bf16|int8", self.config["runtime"])
         return told or (named[0] if named else "fp32")
 
     @property
     def note(self) -> str | None:
-        """What a reader of the record's latency must know; None where there is nothing."""
+        """A caveat on the record's latency, or None."""
         device = self.config.get("device") or "cpu"
         extensions = self.provenance.get("extensions") or ()
         emulated = self.arithmetic == "bf16" and bf16_is_emulated(device, extensions)
@@ -134,13 +134,13 @@ class Record:
 
     @property
     def kept_float(self) -> tuple[str, ...]:
-        """The encoder's layers that INT8 left in float, as asked for or by its own choice."""
+        """The encoder's layers that INT8 kept in float, as requested or chosen automatically."""
         told = self.provenance.get("quantization") or {}
         return tuple(sorted(told.get("kept_float") or self.config.get("keep_float") or ()))
 
 
 def network_title(config: Mapping[str, Any], title: str | None = None) -> str:
-    """``Record.network_name`` of a configuration; where it names no network, it is of FCN8s."""
+    """``Record.network_name`` of a configuration; without a network it is FCN8s."""
     whole = config.get("network")
     name = whole or config.get("backbone") or "unknown"
     title = title or FORMER_TITLES.get(name, name)
@@ -150,9 +150,9 @@ def network_title(config: Mapping[str, Any], title: str | None = None) -> str:
 def config_hash(config: Mapping[str, Any], kind: str = "run") -> str:
     """Twelve hex digits of the SHA-256 of ``config`` as canonical JSON.
 
-    Two records with the same hash answer the same question, so the fields in ``OUTCOMES`` are
-    left out. So is what is null: a field that is added later changes no older hash. Nor does a new
-    name of a recipe or decoder.
+    Records with the same hash measure the same thing, so the fields in ``OUTCOMES`` are left out.
+    So are nulls: a field added later does not change older hashes. Neither does renaming a recipe
+    or decoder.
     """
     asked = {
         k: v for k, v in former_names(config).items() if v is not None and k not in OUTCOMES[kind]
@@ -167,18 +167,18 @@ def write_record(
     arrays: Mapping[str, ArrayLike] | None = None,
     once: bool = False,
 ) -> Path:
-    """Write ``record``, after its ``arrays``, under a name of its own; return the JSON's path.
+    """Write ``record``, after its ``arrays``, under a new name; return the JSON's path.
 
-    Nothing is overwritten, and a JSON file that exists is whole and has its arrays. With ``once``
-    a record of the same configuration that is there already is returned instead. Raises
-    RecordError for a number that is not finite. Where the folder cannot be written to, the
-    record is printed before the SegbenchError.
+    Nothing is overwritten, and an existing JSON file is complete and has its arrays. With ``once``
+    an existing record of the same configuration is returned instead. Raises RecordError for a
+    non-finite number. If the folder is not writable, the record is printed before the
+    SegbenchError.
     """
     try:
         text = json.dumps(_as_json(record), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     except ValueError as error:
         raise RecordError(f"The {record.kind} record cannot be written: {error}.") from error
-    text = unicode(text)  # file names stand in it
+    text = unicode(text)  # it contains file names
     try:
         with locked(results / ".lock"):
             done = find_record(results, record.kind, record.config_hash) if once else None
@@ -203,7 +203,7 @@ def _write(record: Record, text: str, folder: Path, arrays: Mapping[str, ArrayLi
 
 
 def read_record(path: Path) -> Record:
-    """Read one record; raises RecordError that says what makes the file none."""
+    """Read one record; raises RecordError that says why the file is not one."""
     try:
         if not path.is_file() and path.exists():
             _reject(path, "it is not a regular file")
@@ -221,7 +221,7 @@ def read_record(path: Path) -> Record:
 
 
 def read_records(results: Path) -> tuple[list[Record], list[str]]:
-    """Every record under ``results``, oldest first, and a sentence for each file that is none."""
+    """Every record under ``results``, oldest first, and a message for each invalid file."""
     records: list[Record] = []
     problems: list[str] = []
     with without_collector():
@@ -234,7 +234,7 @@ def read_records(results: Path) -> tuple[list[Record], list[str]]:
 
 
 def record_files(results: Path) -> list[tuple[str, os.DirEntry[str]]]:
-    """What may be records: their names below ``results`` and their files, oldest first."""
+    """Candidate records: their names below ``results`` and their files, oldest first."""
     found = [(kind, entry) for kind in KINDS for entry in _entries(results / kind)]
     found.sort(key=lambda each: (each[1].name, each[1].path))
     return [
@@ -243,7 +243,7 @@ def record_files(results: Path) -> list[tuple[str, os.DirEntry[str]]]:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Ten times as fast as globbing; none where the folder is missing or closed."""
+    """Ten times as fast as globbing; empty if the folder is missing or unreadable."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -252,7 +252,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def find_record(results: Path, kind: str, config_hash: str) -> Path | None:
-    """The newest record of a configuration, found by its file name alone."""
+    """The newest record of a configuration, found by file name only."""
     return max((results / kind).glob(f"*Z-{config_hash}*.json"), default=None)
 
 
@@ -272,7 +272,7 @@ def _as_json(record: Record) -> dict[str, Any]:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Thousands of records hold no cycles, so the garbage collector would walk them for nothing."""
+    """Records contain no cycles, so garbage collection over thousands of them is wasted."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Whether parsed JSON is a record: ``record.schema.json`` as jsonschema-rs applies it."""
+"""Validation of parsed JSON against ``record.schema.json``."""
 
 import json
 from functools import cache
@@ -14,22 +14,22 @@ SCHEMA = 1
 
 
 def problem(data: Any) -> str | None:
-    """What keeps parsed JSON from being a record; None when it is one."""
+    """Why parsed JSON is not a record; None if it is one."""
     if type(data) is not dict:
-        return "it holds no JSON object"
+        return "it is not a JSON object"
     if type(data.get("schema")) is int and data["schema"] > SCHEMA:
         return f"its schema {data['schema']} is newer than {SCHEMA}: update segbench"
     return _problem("", data)
 
 
 def config_problem(config: Any) -> str | None:
-    """What in a configuration is not as a record's would be; nothing has to be there."""
+    """What is invalid in a configuration; no field is required."""
     return _problem("config", config)
 
 
 @cache
 def scalars(section: str) -> tuple[str, ...]:
-    """The fields of "config", "metrics" or "provenance" that hold one value each."""
+    """The fields of "config", "metrics" or "provenance" with a single value."""
     fields = _schema()["properties"][section]["properties"]
     return tuple(name for name, field in fields.items() if not _types(field) & {"array", "object"})
 
@@ -53,7 +53,7 @@ def _problem(section: str, data: Any) -> str | None:
             return f"{place} is out of range: {value}"
         case "enum":
             return f"its {place} is {value} and not one of {', '.join(error.kind.value)}"
-    return f"{place} is {value}, which is not as the schema has it"
+    return f"{place} is {value}, which does not match the schema"
 
 
 @cache

@@ -1,6 +1,6 @@
-"""How far a score depends on which frames the split happens to hold.
+"""How much a score depends on the choice of frames.
 
-A single frame says nothing of that: there is an interval from two frames on.
+There are intervals for two frames or more.
 """
 
 import numpy as np
@@ -19,9 +19,9 @@ def bootstrap_miou(
 ) -> Interval | None:
     """The 95% percentile interval of mean IoU under resampling of frames (Efron's bootstrap).
 
-    ``matrices`` is (frames, C, K), one confusion matrix a frame. With ``before``, matrices of the
-    same frames in the same order, it is the interval of what was gained since: both are resampled
-    together. None where no class occurs, and for fewer than two frames.
+    ``matrices`` is (frames, C, K), one confusion matrix per frame. With ``before``, matrices of the
+    same frames in the same order, it is the interval of the gain since then: both are resampled
+    together. None if no class occurs, and for fewer than two frames.
     """
     means = _means(_resampled_iou(matrices, seed, samples))
     if before is not None:
@@ -35,7 +35,7 @@ def bootstrap_iou(
     seed: int = 0,
     samples: int = 1000,
 ) -> list[Interval | None]:
-    """The same interval of each class's IoU; None for a class that nowhere occurs."""
+    """The same interval of each class's IoU; None for a class that never occurs."""
     found = _resampled_iou(matrices, seed, samples)
     if before is not None:
         found = found - _resampled_iou(before, seed, samples)
@@ -43,9 +43,9 @@ def bootstrap_iou(
 
 
 def resampled(counts: NDArray[np.int64], seed: int = 0, samples: int = 1000) -> NDArray[np.float64]:
-    """Sums (samples, ...) of ``counts`` (frames, ...) over as many frames, drawn with replacement.
+    """Sums (samples, ...) of ``counts`` (frames, ...) over frames drawn with replacement.
 
-    Of fewer than two frames there is none.
+    Empty for fewer than two frames.
     """
     frames = len(counts)
     if frames < 2:
@@ -55,7 +55,7 @@ def resampled(counts: NDArray[np.int64], seed: int = 0, samples: int = 1000) -> 
 
 
 def interval(values: NDArray[np.float64]) -> Interval | None:
-    """The central 95% of ``values``, NaN left out; None of none."""
+    """The central 95% of ``values`` without NaN; None if there are none."""
     values = values[~np.isnan(values)]
     if not values.size:
         return None
@@ -64,13 +64,13 @@ def interval(values: NDArray[np.float64]) -> Interval | None:
 
 
 def _resampled_iou(matrices: NDArray[np.int64], seed: int, samples: int) -> NDArray[np.float64]:
-    """IoU (samples, C) of each resampling; NaN for a class that does not occur in it."""
+    """IoU (samples, C) of each resample; NaN for classes that do not occur in it."""
     sums = resampled(np.stack(marginals(matrices), axis=1), seed, samples)
     true_positives, truth, predicted = np.moveaxis(sums, 1, 0)
     return ratio(true_positives, truth + predicted - true_positives)
 
 
 def _means(iou: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean IoU of each resampling; NaN where no class occurs."""
+    """Mean IoU of each resample; NaN if no class occurs."""
     occurs = ~np.isnan(iou)
     return ratio(np.where(occurs, iou, 0.0).sum(1), occurs.sum(1))

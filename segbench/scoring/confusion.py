@@ -1,9 +1,9 @@
-"""Confusion matrices and what is read off them.
+"""Confusion matrices and the measures computed from them.
 
 A confusion matrix here is int64 (C, C + 1) for C classes: rows are the ground truth, columns the
-prediction, and the last column counts predictions that are none of the classes. Those are misses
-of the row's class and false positives of nobody. The functions that read a matrix take any
-(..., C, K) with K >= C, so a plain square one will do.
+prediction, and the last column counts predictions that are not a class: false negatives of the true
+class that are not counted as false positives. Functions that take a matrix accept any (..., C, K)
+with K >= C, including square ones.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from segbench.text import by
 from segbench.types import ClassMap, Counts
 
 CONFUSION = "confusion"
-"""Where the counts of a benchmark keep their confusion matrix."""
+"""The key of the confusion matrix in a benchmark's counts."""
 
 
 def at_label_scale(
     truth: NDArray[Any], prediction: NDArray[np.uint8], label_scale: int
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Every ``label_scale``-th pixel of both; a prediction already of that size is taken as it is.
+    """Every ``label_scale``-th pixel of both; a prediction already of that size is unchanged.
 
     DataError for a prediction of any other size.
     """
@@ -41,10 +41,10 @@ def at_label_scale(
 def pair_counts(
     truth: NDArray[Any], prediction: NDArray[np.uint8], columns: int
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """The n values that occur in ``truth`` and how often each is predicted as what, (n, columns).
+    """The n values that occur in ``truth`` and counts of their predictions, (n, columns).
 
-    Both are unsigned; the caller has made sure that predictions lie in 0..columns-1. Label maps
-    are made of long runs, so runs are counted instead of pixels unless there are too many.
+    Both are unsigned; the caller ensures that predictions are in 0..columns-1. Label maps have long
+    runs, so runs are counted instead of pixels unless there are too many.
     """
     truth, prediction = truth.ravel(), prediction.ravel()
     starts = np.ones(truth.size, bool)
@@ -65,7 +65,7 @@ def pair_counts(
 def confusion_matrix(label: ClassMap, prediction: ClassMap, classes: int) -> NDArray[np.int64]:
     """The (classes, classes + 1) matrix of one frame.
 
-    Labels that are no class are ignored; a prediction that is none falls into the last column.
+    Labels outside the classes are ignored; such predictions count in the last column.
     """
     outside = np.uint8(classes)
     truth, predicted = np.minimum(label, outside), np.minimum(prediction, outside)
@@ -76,20 +76,20 @@ def confusion_matrix(label: ClassMap, prediction: ClassMap, classes: int) -> NDA
 
 
 def iou(matrix: NDArray[Any]) -> NDArray[np.float64]:
-    """TP / (TP + FP + FN) of each class, float64 (..., C); NaN for a class that nowhere occurs."""
+    """TP / (TP + FP + FN) of each class, float64 (..., C); NaN for a class that never occurs."""
     true_positives, truth, predicted = marginals(matrix)
     return ratio(true_positives, truth + predicted - true_positives)
 
 
 def mean_iou(matrix: NDArray[Any]) -> float | None:
-    """The mean over the classes that occur, None where none does."""
+    """The mean over the classes that occur; None if none does."""
     return _mean(iou(matrix))
 
 
 def summary(matrix: NDArray[Any], class_names: Sequence[str]) -> dict[str, Any]:
-    """Every usual figure of one matrix (C, K), as JSON values with None for what is undefined.
+    """The usual measures of one matrix (C, K), as JSON values with None if undefined.
 
-    ``fw_iou`` weighs each class by its share of the ground truth; ``accuracy`` is its recall.
+    ``fw_iou`` weights each class by its share of the ground truth; ``accuracy`` is recall.
     """
     true_positives, truth, _ = marginals(matrix)
     class_iou, accuracy = iou(matrix), ratio(true_positives, truth)
@@ -108,7 +108,7 @@ def summary(matrix: NDArray[Any], class_names: Sequence[str]) -> dict[str, Any]:
 
 
 def plain_summary(counts: Counts, class_names: Sequence[str]) -> dict[str, Any]:
-    """What a benchmark of mean IoU says of summed counts, with the number of frames."""
+    """The official result of a mean IoU benchmark for summed counts and a number of frames."""
     result = summary(counts[CONFUSION], class_names)
     return {
         "miou": result["miou"],
@@ -120,7 +120,7 @@ def plain_summary(counts: Counts, class_names: Sequence[str]) -> dict[str, Any]:
 
 
 def add_counts(one: Counts, other: Counts) -> Counts:
-    """The sum key by key; a key that one of them lacks counts as zero."""
+    """The sum by key; missing keys count as zero."""
     return one | {key: one[key] + value if key in one else value for key, value in other.items()}
 
 

@@ -1,9 +1,8 @@
-"""Prediction PNGs of any system: which file belongs to which frame, and reading one.
+"""Prediction PNGs from any system: matching files to frames, and reading them.
 
-A file belongs to the frame whose id, or whose image's name, its own name starts with, if the name
-ends there or goes on with something other than a digit: ``frankfurt_000000_000294_pred.png`` is a
-prediction of ``frankfurt_000000_000294``. Folders below the given one are searched too, linked
-ones included.
+A file belongs to a frame if its name starts with the frame's id or image name, not followed by
+another digit: ``frankfurt_000000_000294_pred.png`` is a prediction of ``frankfurt_000000_000294``.
+Subfolders are searched too, including linked ones.
 """
 
 import os
@@ -25,9 +24,9 @@ _COLOR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGB
 
 @dataclass(frozen=True)
 class Matched:
-    """The frames that have exactly one prediction, in order, and what is wrong with the rest.
+    """The frames with exactly one prediction, in order, and what is wrong with the rest.
 
-    ``skipped`` are files that look like pictures and are not read.
+    ``skipped`` are picture files that are not read.
     """
 
     pairs: tuple[tuple[Frame, Path], ...]
@@ -38,7 +37,7 @@ class Matched:
 def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
     """Find each frame's prediction in ``folder``.
 
-    DataError if there is no such folder, it holds no PNG, or none of its PNGs is of these frames.
+    DataError if the folder is missing, has no PNG, or none of its PNGs matches a frame.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; name the folder of the predictions.")
@@ -50,7 +49,7 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
         if path.suffix.lower() == ".png" and not path.name.startswith(".")
     )
     if not files:
-        raise DataError(f"{folder} holds no PNG; name the folder of the predictions.")
+        raise DataError(f"{folder} contains no PNG; name the folder of the predictions.")
     found: dict[str, list[Path]] = {frame.id: [] for frame in frames}
     names = {frame.image.stem: frame.id for frame in frames} | {name: name for name in found}
     extra: list[Path] = []
@@ -59,8 +58,8 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
         (extra if name is None else found[names[name]]).append(path)
     if len(extra) == len(files):
         raise DataError(
-            f"None of the {len(files)} PNGs in {folder} belongs to a frame of the split, "
-            f"unlike {frames[0].id}.png would; look at the folder, the names and --split."
+            f"None of the {len(files)} PNGs in {folder} matches a frame of the split, "
+            f"as {frames[0].id}.png would; check the folder, the names and --split."
         )
     return Matched(
         pairs=tuple((frame, found[frame.id][0]) for frame in frames if len(found[frame.id]) == 1),
@@ -71,7 +70,7 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
                 for name, paths in found.items()
                 if len(paths) > 1
             ),
-            *(f"{path}: belongs to no frame of the split" for path in extra),
+            *(f"{path}: does not match a frame of the split" for path in extra),
         ),
         skipped=tuple(path for place in folders for path in skipped_in(place)),
     )
@@ -80,8 +79,7 @@ def match_predictions(frames: Sequence[Frame], folder: Path) -> Matched:
 def read_prediction(path: Path, palette: bool = False) -> NDArray[np.uint8]:
     """The values (H, W) of a PNG with a single channel of 8 bits; DataError for any other file.
 
-    With ``palette`` a palette PNG is read as its indices, whatever its colours, as official
-    tools do.
+    With ``palette`` the indices of a palette PNG are read, as official tools do.
     """
     data = read_file(path)
     try:
@@ -97,7 +95,7 @@ def read_prediction(path: Path, palette: bool = False) -> NDArray[np.uint8]:
 
 
 def _folders(top: Path) -> Iterator[Path]:
-    """``top`` and the folders below it, through links as well, each once."""
+    """``top`` and its subfolders, following links, each once."""
     seen = set()
     for place, below, _ in os.walk(top, followlinks=True):
         real = os.path.realpath(place)
@@ -116,9 +114,9 @@ def _owner(stem: str, ids: Iterable[str]) -> str | None:
 
 
 def to_uint8_probability(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Probabilities in 0..1 as the levels 0..255 of a PNG, rounded half up.
+    """Probabilities in 0..1 as PNG levels 0..255, rounded half up.
 
-    DataError where one is not a number or outside 0..1 by more than a float32's rounding.
+    DataError if one is NaN or outside 0..1 by more than float32 rounding.
     """
     low, high = probability.min(), probability.max()
     if not (low >= -1e-6 and high <= 1 + 1e-6):

@@ -1,8 +1,7 @@
-"""Official scores of a folder of prediction PNGs, from any system and without a model.
+"""Official scores of a folder of prediction PNGs from any system.
 
-Frames are counted in threads: decoding PNGs, which is most of the work, runs side by side, and so
-do NumPy's sums. Counts are added in the order of the frames, so the score does not depend on the
-number of workers.
+Frames are counted in threads: PNG decoding, which is most of the work, and NumPy's sums run in
+parallel. Counts are added in frame order, so the score does not depend on the number of workers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,11 +26,11 @@ from segbench.workers.threads import Threads
 class Score:
     """``official`` is the benchmark's own JSON, ``summary`` the usual figures of all classes.
 
-    ``interval`` is the 95% bootstrap interval of mean IoU, None where no class occurs and for a
-    single frame. ``doubts`` are about the prediction files; of these ``split`` and, where there is
-    one, ``record`` are named. ``score`` is the headline figure, a fraction. ``confusions`` is
-    int64 (frames, classes, classes + 1) in the order of ``frame_ids``: rows are truth, the last
-    column counts predictions that are no class. ``counts`` are the benchmark's, of all frames.
+    ``interval`` is the 95% bootstrap interval of mean IoU, None if no class occurs and for a single
+    frame. ``doubts``, ``split`` and ``record`` (if any) are about prediction files. ``score`` is
+    the headline figure, a fraction. ``confusions`` is int64 (frames, classes, classes + 1) in the
+    order of ``frame_ids``: rows are truth, the last column counts predictions that are not a class.
+    ``counts`` are the benchmark's, of all frames.
     """
 
     official: dict[str, Any]
@@ -49,7 +48,7 @@ class Score:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the score should know."""
+        """Caveats on the score."""
         return [*self.official.get("segbench", {}).get("notes", []), *self.doubts]
 
     def metrics(self) -> dict[str, Any]:
@@ -66,12 +65,12 @@ class Score:
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What lies beside the record: each frame's confusion matrix and id."""
+        """The arrays beside the record: each frame's confusion matrix and id."""
         return {"confusion": np.asarray(self.confusions), "frames": np.array(self.frame_ids)}
 
 
 class Tally:
-    """Adds up the counts of one frame after another, and makes the score of them."""
+    """Adds up the counts of frames and computes the score."""
 
     def __init__(self, dataset: Dataset, label_scale: int) -> None:
         self.dataset = dataset
@@ -81,7 +80,7 @@ class Tally:
         self.confusions: list[NDArray[np.int64]] = []
 
     def add(self, frame: Frame, counts: Counts) -> None:
-        """Take one frame's counts."""
+        """Add one frame's counts."""
         self.total = add_counts(self.total, counts)
         self.frame_ids.append(frame.id)
         self.confusions.append(counts[CONFUSION])
@@ -106,9 +105,7 @@ class Tally:
 
 
 def add_scores(dataset: Dataset, label_scale: int, parts: Sequence[Score]) -> Score:
-    """The score of all frames, where each of n ``parts`` is of every n-th: the first frame is in
-    the first part.
-    """
+    """The score of all frames from n ``parts``, where part i has every n-th frame from i on."""
     if len(parts) == 1:
         return parts[0]
     tally = Tally(dataset, label_scale)
@@ -144,7 +141,7 @@ def score_predictions(
     workers: int | None = None,
     reporter: Reporter | None = None,
 ) -> Score:
-    """Score one PNG for every frame; DataError lists all invalid files, and nothing is scored."""
+    """Score one PNG per frame; if any is invalid, a DataError lists them all."""
     reporter = reporter or Reporter(quiet=True)
     matched = match_predictions(frames, predictions)
     if matched.skipped:
@@ -169,7 +166,7 @@ def score_predictions(
 def _count_all(
     benchmark: Benchmark, pairs: Sequence[tuple[Frame, Path]], label_scale: int, workers: int | None
 ) -> Iterator[Counts | str]:
-    """Each pair's counts, or what is wrong with it."""
+    """A pair's counts, or what is wrong with it."""
 
     def count(pair: tuple[Frame, Path]) -> Counts | str:
         frame, path = pair

@@ -1,1 +1,1 @@
-"""Training: the loop in ``fit.py``, and what it uses beside it."""
+"""Training: the loop in ``fit.py`` and its parts."""

@@ -12,7 +12,7 @@ from segbench.types import IGNORED, Augmentation, Size
 
 @dataclass(frozen=True)
 class _Window:
-    """Where each sample of a batch is cut out: the scale of its zoom and its centre in -1..1."""
+    """The crop of each sample of a batch: the scale of its zoom and its centre in -1..1."""
 
     zoom_y: Tensor
     zoom_x: Tensor
@@ -22,7 +22,7 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Draw:
-    """Random numbers for each of ``count`` samples, of which those of ``rows`` are here."""
+    """Random numbers for ``count`` samples, of which ``rows`` are kept."""
 
     generator: torch.Generator
     count: int
@@ -44,10 +44,10 @@ def augment(
 ) -> tuple[Tensor, Tensor]:
     """Change a batch at random: images (N, 3, H, W) float 0..255, labels (N, H, W) class maps.
 
-    The result has the size ``crop``, or else that of ``images``. What the zoom leaves outside the
-    images is black and IGNORED.
-    Random numbers come from ``generator``, a CPU one, so every device draws the same. They are
-    drawn for the whole batch where ``images`` are only the ``rows`` of one of ``batch_size``.
+    The result has the size ``crop``, else that of ``images``. Pixels outside the images are black
+    and IGNORED. Random numbers come from ``generator``, a CPU one, so they are the same on every
+    device. They are drawn for a whole batch of ``batch_size`` even if ``images`` are only its
+    ``rows``.
     """
     whole = images.shape[2], images.shape[3]
     crop = crop or whole
@@ -81,7 +81,7 @@ def _cut(images: Tensor, labels: Tensor, window: _Window, crop: Size) -> tuple[T
 
 
 def _jitter(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
-    """Brightness, contrast about mid-grey and saturation, each its own random number an image."""
+    """Brightness, contrast about mid-grey and saturation, each random per image."""
 
     def drawn(limits: tuple[float, float]) -> Tensor:
         return draw.uniform(*limits).view(-1, 1, 1, 1).to(images.device)

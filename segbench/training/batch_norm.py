@@ -1,6 +1,6 @@
 """Batch norm over the batches of all ranks.
 
-torch's SyncBatchNorm runs on GPUs only. On CPUs the same is computed of differentiable sums.
+torch's SyncBatchNorm runs on GPUs only. On CPUs it is computed from differentiable sums.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from segbench.networks.model import SegmentationModel
 
 
 def over_all_ranks(model: SegmentationModel) -> nn.Module:
-    """What to train ``model`` by, so that its batch norms are over all ranks."""
+    """``model`` wrapped so that its batch norms are over all ranks."""
     if next(model.parameters()).is_cuda:
         from timm.layers import convert_sync_batchnorm
 
@@ -37,7 +37,7 @@ class _OnCpu(nn.Module):
 
 
 class _Sum(torch.autograd.Function):
-    """Each rank's loss depends on every rank's values, so gradients are added up as they are."""
+    """Each rank's loss depends on every rank's values, so gradients are summed, not averaged."""
 
     @staticmethod
     def forward(context: Any, values: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def _sum_over_ranks(values: Tensor) -> Tensor:
 
 
 class _BatchNormOverRanks(TorchFunctionMode):
-    """While it lasts, every layer that calls torch's batch norm gets the one below."""
+    """In the block, layers that call torch's batch norm call the one below."""
 
     def __torch_function__(
         self,
@@ -82,7 +82,7 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """As torch's, of (N, C, H, W), with the mean and variance of all ranks' images in training."""
+    """As torch's, for (N, C, H, W), with mean and variance over all ranks in training."""
     if not training:
         return functional.batch_norm(
             images, running_mean, running_var, weight, bias, False, momentum, eps

@@ -1,4 +1,4 @@
-"""What a training was asked for, compared with what it was begun with."""
+"""Differences between the options of a resumed training and the original ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,8 +43,7 @@ WAS_NOW = "{name} was {old}, now {new}"
 def changes(before: Mapping[str, Any], now: Mapping[str, Any], form: str = WAS_NOW) -> list[str]:
     """``--lr was 0.002, now 0.5`` for each setting that differs between two configurations.
 
-    ``form`` is how to say it. Another recipe, which changes many settings, stands for all that it
-    sets.
+    ``form`` is the format of a difference. Another recipe hides the settings that it changes.
     """
     old, new = _settings(before), _settings(now)
     differ = [name for name in sorted(new) if old.get(name) != new[name]]

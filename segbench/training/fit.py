@@ -1,10 +1,10 @@
 """The training loop, read from top to bottom.
 
-Every random number follows from (seed, epoch), and the state after each epoch is on disk before
-the next begins. So a run that was stopped goes on and ends with the weights it would have had.
+Random numbers are determined by (seed, epoch), and the state after each epoch is on disk before the
+next begins. So a resumed run ends with the same weights as an uninterrupted one.
 
-In a world of several ranks all of them draw the same numbers and take the same steps, each on its
-own rows of every batch; the first rank writes.
+With several ranks, all draw the same numbers and take the same steps, each on its own rows of every
+batch; rank 0 writes.
 """
 
 import math
@@ -35,19 +35,19 @@ from segbench.training.validation import Validation
 from segbench.training.world import World, even_parts
 
 SCORE_STRIDE = 4
-"""Training is scored on every 4th pixel each way."""
+"""Training mIoU uses every 4th pixel each way."""
 WITHOUT_GRADIENTS = 2
-"""So many times the images of a training step have room in a pass that keeps nothing for them."""
+"""A pass without gradients has memory for this many times the images of a training step."""
 STEPS_BETWEEN_LOSSES = 10
-"""Reading the loss waits for the device, so it is read now and then."""
+"""Reading the loss synchronizes the device, so it is read only sometimes."""
 
 Logger = Callable[[SegmentationModel, Sequence[Epoch]], None]
-"""Gets the curve so far after each epoch."""
+"""Called after each epoch with the curve so far."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What one pass over the training split gave."""
+    """The results of one pass over the training split."""
 
     loss: float
     miou: float
@@ -63,16 +63,16 @@ def fit(
     resume: bool = False,
     logger: Logger | None = None,
 ) -> list[Epoch]:
-    """Train until the last epoch or an early stop and give the learning curve.
+    """Train until the last epoch or an early stop and return the learning curve.
 
-    Leaves ``best.safetensors`` (by validation mIoU; without ``validate`` the last epoch's),
-    ``last.safetensors`` and ``state.pt`` in ``job.output``. With ``resume`` it goes on from the
+    Writes ``best.safetensors`` (by validation mIoU; without ``validate`` the last epoch's),
+    ``last.safetensors`` and ``state.pt`` in ``job.output``. With ``resume`` it continues from the
     state there.
     """
     recipe, world = job.recipe, job.world
     dtype = training_dtype(recipe.precision, job.device)
     batch_size = min(recipe.batch_size, len(split.images))
-    torch.backends.cudnn.benchmark = True  # every batch has one shape
+    torch.backends.cudnn.benchmark = True  # all batches have the same shape
     model.to(job.device).to(memory_format=weight_format(model, dtype, job.device))
     scaler = torch.amp.GradScaler(job.device.type, enabled=dtype == torch.float16)
     curve: list[Epoch] = []
@@ -101,10 +101,10 @@ def fit(
         world.align(learner.model, learner.average)
         validation = validate(learner.kept) if validate else Validation(None, None)
         if not math.isfinite(trained.loss + (validation.loss or 0)):
-            kept = f" The best checkpoint so far stays in {job.output}." if curve else ""
+            kept = f" The best checkpoint so far is in {job.output}." if curve else ""
             raise SegbenchError(
                 f"The loss is not finite in epoch {epoch + 1}; start again with a lower --lr, "
-                f"which most likely is too high, or with --precision fp32.{kept}"
+                f"which is probably too high, or with --precision fp32.{kept}"
             )
         seconds = time.perf_counter() - started
         curve.append(
@@ -136,9 +136,9 @@ def train_epoch(
     scores: list[float],
     reporter: Reporter,
 ) -> Pass:
-    """One pass over the split in random order; a last, smaller batch is left out.
+    """One pass over the split in random order; a smaller last batch is dropped.
 
-    ``scores`` are the validation mIoU of past epochs.
+    ``scores`` are the validation mIoUs of past epochs.
     """
     recipe, model, world = job.recipe, learner.model, job.world
     dtype = training_dtype(recipe.precision, job.device)
@@ -193,7 +193,7 @@ def train_epoch(
 def _seeded(seed: int, epoch: int, world: World) -> torch.Generator:
     """A generator for order and augmentation, the same on all ranks.
 
-    Dropout draws from torch's own, which is seeded alike, but for each rank otherwise.
+    Dropout draws from torch's own, which is seeded by (seed, epoch) and rank.
     """
     mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
     own = [seed, epoch] if world.first else [seed, epoch, world.rank]

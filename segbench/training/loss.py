@@ -1,4 +1,4 @@
-"""What is minimised: cross-entropy of the labelled pixels, and on top of it a stand-in for IoU."""
+"""The loss: cross-entropy of the labelled pixels, plus optionally a surrogate of IoU."""
 
 from dataclasses import dataclass
 
@@ -11,26 +11,26 @@ from torch.nn import functional
 from segbench.types import IGNORED, Recipe
 
 LOVASZ_STRIDE = 4
-"""It sorts its pixels, so it sees every 4th each way."""
+"""It sorts its pixels, so it uses only every 4th each way."""
 
 
 @dataclass(frozen=True)
 class Loss:
     """The loss of logits (N, classes, H, W) against labels (N, H, W), a scalar.
 
-    ``weights`` (classes,) are the classes' in the cross-entropy. ``lovasz`` is the weight of the
-    Lovász softmax loss that is added to it.
+    ``weights`` (classes,) are the class weights of the cross-entropy. ``lovasz`` is the weight of
+    the added Lovász softmax loss.
     """
 
     weights: Tensor
     lovasz: float = 0.0
 
     def __call__(self, logits: Tensor, labels: Tensor, batch: Tensor | None = None) -> Tensor:
-        """Zero where no pixel is labelled.
+        """The loss; zero if no pixel is labelled.
 
-        With ``batch``, the ``weight`` of a batch that these are part of, it is their part in the
-        batch's loss: cross-entropies add up to the batch's own, and Lovász losses, each of which
-        sees one part, to their mean weighted as the pixels are.
+        With ``batch``, the total ``weight`` of a batch that these are part of, it is their part of
+        the batch's loss: parts of cross-entropy add up to the batch's, and Lovász losses, computed
+        per part, to their mean weighted like the pixels.
         """
         loss = cross_entropy(logits, labels, self.weights, batch)
         if self.lovasz:
@@ -42,7 +42,7 @@ class Loss:
         return loss
 
     def weight(self, labels: Tensor) -> Tensor:
-        """The class weights of the labelled pixels, added up: what the cross-entropy divides by."""
+        """The sum of the labelled pixels' class weights, by which the cross-entropy is divided."""
         return _weight(labels, self.weights)
 
 
@@ -59,9 +59,9 @@ def make_loss(
 def cross_entropy(
     logits: Tensor, labels: Tensor, weights: Tensor, batch: Tensor | None = None
 ) -> Tensor:
-    """Weighted mean cross-entropy of the labelled pixels; zero where a batch has none.
+    """Weighted mean cross-entropy of the labelled pixels; zero if there are none.
 
-    The mean is over ``batch``, a sum of weights, where these are part of a larger batch.
+    With ``batch``, the sum of weights of a larger batch, the mean is over that batch.
     """
     total = functional.cross_entropy(logits, labels, weights, ignore_index=IGNORED, reduction="sum")
     return total / (_weight(labels, weights) if batch is None else batch)
@@ -73,7 +73,7 @@ def _weight(labels: Tensor, weights: Tensor) -> Tensor:
 
 
 def lovasz_softmax(logits: Tensor, labels: Tensor) -> Tensor:
-    """A convex stand-in for 1 - mIoU over the classes present in the batch.
+    """A convex surrogate of 1 - mIoU over the classes present in the batch.
 
     Source: Berman, Triki and Blaschko, "The Lovász-Softmax loss", CVPR 2018.
     """

@@ -1,4 +1,4 @@
-"""How many images a training step may see at once, where the batch does not fit the memory."""
+"""The number of images per pass of a training step, if a batch does not fit in memory."""
 
 from copy import deepcopy
 from pathlib import Path
@@ -20,19 +20,19 @@ from segbench.training.optimizer import make_optimizer
 from segbench.training.state import Job
 
 SAMPLE = 2
-"""One image may leave batch norm a single value."""
+"""With one image batch norm may see a single value."""
 PEAK = 2.0
-"""On CPUs a step's peak beside the activations that it keeps for its gradients: measured 1.2
+"""On CPUs a step's peak relative to the activations kept for its gradients: measured 1.2
 (MobileNet, VGG16) to 1.7 (ERFNet)."""
 PER_WEIGHT = 3
 """A gradient and AdamW's two moments."""
 
 
 def largest_micro_batch(model: SegmentationModel, split: Split, job: Job) -> int:
-    """A rank's part of the batch, or its half, quarter, ...: the first that fits on all ranks.
+    """A rank's part of the batch, or half of it, a quarter, ...: the first that fits on all ranks.
 
-    GPUs try a step of each. CPUs lend more memory than they have and then kill, so there the
-    bytes that a step keeps are counted on two images. Raises SegbenchError where nothing fits.
+    On GPUs a step of each is tried. On CPUs memory is overcommitted and the process killed later,
+    so the bytes that a step keeps are measured on two images. Raises SegbenchError if nothing fits.
     """
     part = job.images_at_once(min(job.recipe.batch_size, len(split.images)))
     chosen = range(part.bit_length() + 1)
@@ -48,14 +48,14 @@ def largest_micro_batch(model: SegmentationModel, split: Split, job: Job) -> int
     if smallest == 0:
         height, width = job.recipe.crop or job.recipe.size
         raise SegbenchError(
-            f"Not even one image of {height}x{width} fits the memory in training; make --size or "
+            f"Not even one image of {height}x{width} fits in memory for training; make --size or "
             "--crop smaller."
         )
     return smallest
 
 
 def images_in_memory(model: SegmentationModel, split: Split, job: Job) -> int:
-    """How many images at once a step on CPUs has memory for, beside the host's other ranks."""
+    """How many images a step on CPUs has memory for, next to the host's other ranks."""
     weights = {each.untyped_storage().data_ptr() for each in model.parameters()}
     activations: dict[int, int] = {}
 
@@ -75,7 +75,7 @@ def images_in_memory(model: SegmentationModel, split: Split, job: Job) -> int:
 
 
 def _fits(model: SegmentationModel, split: Split, job: Job, count: int) -> bool:
-    """Whether a copy of the model takes a step on ``count`` images."""
+    """Whether a step on ``count`` images, with a copy of the model, fits in memory."""
     dtype = training_dtype(job.recipe.precision, job.device)
     try:
         trained = deepcopy(model).to(job.device)
@@ -95,7 +95,7 @@ def _fits(model: SegmentationModel, split: Split, job: Job, count: int) -> bool:
 
 
 def _loss(model: SegmentationModel, split: Split, job: Job, count: int) -> Tensor:
-    """Of the first ``count`` images, which are repeated where there are fewer."""
+    """A batch of the first ``count`` images, repeated if there are fewer."""
     recipe = job.recipe
     dtype = training_dtype(recipe.precision, job.device)
     height, width = recipe.crop or recipe.size
@@ -110,9 +110,9 @@ def _loss(model: SegmentationModel, split: Split, job: Job, count: int) -> Tenso
 
 
 def available_memory(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
-    """In bytes: what the system can spare, or what its container's limit leaves if less.
+    """Available memory in bytes: the system's, or what the container's limit leaves if less.
 
-    Both versions of control groups are read.
+    Reads both versions of control groups.
     """
     spare: int = psutil.virtual_memory().available
     left = (_left(folder) for folder in group_folders("memory", own_groups, mount))
@@ -120,7 +120,7 @@ def available_memory(own_groups: Path = OWN_GROUPS, mount: Path = MOUNT) -> int:
 
 
 def _left(folder: Path) -> int | None:
-    """Files in the page cache count as used, but those that are not in use make room."""
+    """The page cache counts as used, but its inactive files can be evicted."""
     for limit, usage in (
         ("memory.max", "memory.current"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes"),
@@ -130,7 +130,7 @@ def _left(folder: Path) -> int | None:
                 int((folder / name).read_text(encoding="utf-8")) for name in (limit, usage)
             )
             lines = (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError):  # not there, or "max"
+        except (OSError, ValueError):  # missing, or "max"
             continue
         counts = dict(line.split(maxsplit=1) for line in lines)
         return most - used + int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))

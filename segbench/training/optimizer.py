@@ -1,4 +1,4 @@
-"""The optimizer's groups of layers, and the learning rate over time."""
+"""The optimizer's parameter groups, and the learning rate schedule."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from segbench.types import Recipe
 
 
 def make_optimizer(model: SegmentationModel, recipe: Recipe) -> torch.optim.Optimizer:
-    """Groups of layers: pretrained or not, with weight decay or (1-d) without.
+    """Parameter groups: pretrained or not, with weight decay or (1-d) without.
 
-    A pretrained encoder learns at ``encoder_lr_scale`` of the other layers' rate. Each group keeps
-    its rate in ``base_lr`` for the schedule.
+    A pretrained encoder learns at ``encoder_lr_scale`` times the other layers' rate. ``base_lr`` of
+    each group holds its rate for the schedule.
     """
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     encoder = model.network.pretrained_part
@@ -37,7 +37,7 @@ def make_optimizer(model: SegmentationModel, recipe: Recipe) -> torch.optim.Opti
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Give every group ``factor`` times its base rate."""
+    """Set every group's rate to ``factor`` times its base rate."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
 
@@ -52,9 +52,9 @@ def rate(
 ) -> float:
     """The factor on the learning rate, 0..1.
 
-    ``progress`` is the share of all steps that are done, ``scores`` the validation score of each
-    past epoch. "plateau" halves after every epoch that was not the best so far; "one-cycle"
-    warms up over a tenth and falls as a cosine; "poly" falls as (1 - progress) ** 0.9.
+    ``progress`` is the fraction of all steps done, ``scores`` the validation score of each past
+    epoch. "plateau" halves after every epoch that was not the best so far; "one-cycle" warms up
+    over a tenth and decays as a cosine; "poly" decays as (1 - progress) ** 0.9.
     """
     if schedule == "plateau":
         return 0.5 ** sum(not better for better in improvements(scores))
@@ -73,7 +73,7 @@ def improvements(scores: Sequence[float]) -> list[bool]:
 
 
 def should_stop(scores: Sequence[float], patience: int | None) -> bool:
-    """Whether the last ``patience`` epochs brought no improvement; None never stops."""
+    """Whether the last ``patience`` epochs did not improve; None never stops."""
     return (
         patience is not None
         and len(scores) >= patience

@@ -1,4 +1,4 @@
-"""What a training leaves on disk after every epoch, and how it goes on from there."""
+"""Saving a training's state after every epoch, and resuming from it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,10 @@ LAST, STATE = "last.safetensors", "state.pt"
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of the learning curve; ``train_miou`` is of every 4th pixel each way.
+    """One point of the learning curve; ``train_miou`` uses every 4th pixel each way.
 
-    Without a validation split ``val_loss`` and ``val_miou`` are None. ``world`` says how many ranks
-    trained, and on how many images at once; None is one process, on whole batches.
+    Without a validation split ``val_loss`` and ``val_miou`` are None. ``world`` is the number of
+    ranks and images at once; None is one process on whole batches.
     """
 
     epoch: int
@@ -46,11 +46,11 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Job:
-    """What to train and where to leave it.
+    """What to train and where to write it.
 
-    ``config`` goes into the checkpoints; what ``trained_config`` leaves of it must be the same on
-    resuming. A rank of ``world`` sees at most ``micro_batch`` images at once, and accumulates the
-    gradients of its part of a batch; None is all of the part.
+    ``config`` goes into the checkpoints; its ``trained_config`` must be the same when resuming. A
+    rank of ``world`` processes at most ``micro_batch`` images at once, accumulating the gradients
+    of its part of a batch; None is the whole part.
     """
 
     recipe: Recipe
@@ -62,17 +62,17 @@ class Job:
     micro_batch: int | None = None
 
     def rounds(self, batch_size: int) -> int:
-        """In how many rounds each rank passes its part of a batch of ``batch_size``."""
+        """The number of passes for a rank's part of a batch of ``batch_size``."""
         part = -(-batch_size // self.world.size)
         return min(-(-part // (self.micro_batch or part)), batch_size // self.world.size)
 
     def images_at_once(self, batch_size: int) -> int:
-        """The most that a rank sees in one of these rounds."""
+        """The most images of a rank in one pass."""
         part = -(-batch_size // self.world.size)
         return -(-part // self.rounds(batch_size))
 
     def described(self, batch_size: int) -> dict[str, Any] | None:
-        """Who trains, and on how many images at once; None is one process, on whole batches."""
+        """The ranks and images at once; None is one process on whole batches."""
         at_once = self.images_at_once(batch_size)
         if self.world.size == 1 and at_once == batch_size:
             return None
@@ -81,7 +81,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Learner:
-    """What changes while training; ``parallel`` is the model within a world of several."""
+    """What changes while training; ``parallel`` wraps the model for several ranks."""
 
     model: SegmentationModel
     optimizer: torch.optim.Optimizer
@@ -90,35 +90,35 @@ class Learner:
     parallel: DistributedDataParallel | None = None
 
     def logits(self, images: Tensor) -> Tensor:
-        """What the model that is trained makes of ``images``."""
+        """The trained model's logits for ``images``."""
         logits: Tensor = (self.parallel or self.model)(images)
         return logits
 
     def exchanging(self, gradients: bool) -> AbstractContextManager[None]:
-        """In the block, backward adds up the ranks' gradients, or leaves them for a later one."""
+        """In the block, backward sums the ranks' gradients, or leaves that to a later one."""
         if gradients or self.parallel is None:
             return nullcontext()
         return self.parallel.no_sync()
 
     @property
     def kept(self) -> SegmentationModel:
-        """What is validated and saved: the moving average where there is one."""
+        """The model that is validated and saved: the moving average if there is one."""
         if self.average is None:
             return self.model
         return cast(SegmentationModel, self.average.module)
 
 
 def moving_average(model: SegmentationModel, recipe: Recipe) -> AveragedModel | None:
-    """The exponential moving average of weights and batch statistics, where the recipe has one."""
+    """The exponential moving average of weights and batch statistics, if the recipe has one."""
     if recipe.ema is None:
         return None
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
 
 
 def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
-    """Checkpoints first, the state that names their epoch last.
+    """Write checkpoints first and the state with their epoch last.
 
-    So a kill in between repeats one epoch, which ends the same and writes the same again.
+    A kill in between repeats one epoch with the same result.
     """
     latest = curve[-1]
     config = dict(job.config) | {"epoch": latest.epoch, "val_miou": latest.val_miou}
@@ -139,7 +139,7 @@ def save_state(job: Job, learner: Learner, curve: Sequence[Epoch]) -> None:
 
 
 def worlds(curve: Sequence[Epoch]) -> list[dict[str, Any]] | None:
-    """Who trained: for so many ``epochs`` each; None where all was one process."""
+    """The ranks that trained, with the number of ``epochs`` of each; None for one process."""
     parts = [
         (dict(world or {}), len(list(same))) for world, same in groupby(curve, lambda e: e.world)
     ]
@@ -149,35 +149,35 @@ def worlds(curve: Sequence[Epoch]) -> list[dict[str, Any]] | None:
 
 
 def load_state(job: Job, learner: Learner) -> list[Epoch]:
-    """Put the learner where ``save_state`` left it; SegbenchError if it was another training."""
+    """Restore the learner from ``save_state``; SegbenchError if it was another training."""
     try:
         if not (job.output / STATE).is_file():
             raise OSError("it is not a regular file")
-        with ZipFile(job.output / STATE) as archive:  # torch does not compare its checksums
+        with ZipFile(job.output / STATE) as archive:  # torch does not verify checksums
             if damaged := archive.testzip():
                 raise ValueError(f"{damaged} is not what was written")
         state = torch.load(job.output / STATE, map_location=job.device, weights_only=True)
         changed = training_changes(job.config, state["config"])
         if not changed:
             return _restored(learner, state)
-    except Exception as error:  # a damaged file fails in as many ways as there are
+    except Exception as error:  # a damaged file can raise any error
         raise SegbenchError(
-            f"--resume: {job.output / STATE} is damaged or of another version; repeat the run "
+            f"--resume: {job.output / STATE} is damaged or from another version; repeat the run "
             f"with --force, or evaluate its {BEST}."
         ) from error
     raise SegbenchError(
-        f"--resume: {job.output} was begun with other options: {'; '.join(changed)}. Give the "
+        f"--resume: {job.output} was started with other options: {'; '.join(changed)}. Give the "
         "same options, or another --output."
     )
 
 
 def training_changes(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """What ``asked`` would train otherwise than ``found``, as sentences on its options."""
+    """Differences in training between ``asked`` and ``found``, as messages on options."""
     return changes(trained_config(found), trained_config(asked))
 
 
 def trained_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """``config`` as JSON has it, without the fingerprint of frames that are scored afterwards."""
+    """``config`` as JSON values, without the fingerprint of the frames scored afterwards."""
     prints = config.get("data", "").split(", ")
     used = [each for each in prints if each.startswith(("train ", "val "))]
     known: dict[str, Any] = json.loads(json.dumps({**config, "data": ", ".join(used)}))

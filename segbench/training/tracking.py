@@ -1,4 +1,4 @@
-"""A training as experiment trackers show it: parameters, curves, overlays, score, checkpoint."""
+"""Reporting to experiment trackers: parameters, curves, overlays, score, checkpoint."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from segbench.training.state import Epoch
 
 RUNS = "trackers.json"
-"""In a run's folder: the id of its run in each tracker, and how many epochs that has."""
+"""In a run's folder: the run id in each tracker, and the epochs reported there."""
 SAMPLES = 4
 OVERLAYS = 20
 CURVES = {
@@ -38,20 +38,20 @@ CURVES = {
 
 
 class Tracking:
-    """Tells the trackers' runs of the training in ``output`` what happens.
+    """Reports the training in ``output`` to the trackers' runs.
 
-    One that fails is warned of once, and gets what it missed with what follows.
+    A failing tracker causes one warning, and is sent what it missed later.
     """
 
     def __init__(self, output: Path, reporter: Reporter) -> None:
         self.output, self.reporter = output, reporter
         self.runs: dict[str, TrackedRun] = {}
         self.logged: dict[str, int] = {}
-        """The epochs that each tracker has."""
+        """The epochs already reported to each tracker."""
         self.failed: set[str] = set()
 
     def start(self, tracker: Tracker, training: TrackedTraining, logged: int) -> None:
-        """Open the tracker's run; SegbenchError where that fails."""
+        """Open the tracker's run; SegbenchError if that fails."""
         with _starting(tracker, self.reporter):
             run = tracker.start(training)
         self.runs[tracker.name], self.logged[tracker.name] = run, logged
@@ -64,7 +64,7 @@ class Tracking:
         model: "SegmentationModel",
         curve: "Sequence[Epoch]",
     ) -> None:
-        """The curve's last epoch, and overlays of the first of ``images`` (N, H, W, 3)."""
+        """Report the curve's last epoch, and overlays of the first ``images`` (N, H, W, 3)."""
         drawn = {
             f"validation/{number}": overlay(image, _predict(model, image), dataset.palette)
             for number, image in enumerate(map(np.array, images[:SAMPLES]))
@@ -74,7 +74,7 @@ class Tracking:
         self.remember()
 
     def log_result(self, record: Record) -> None:
-        """The record's scores, with the overlays and the checkpoint in the output folder."""
+        """Report the record's scores, with the overlays and the checkpoint in the output folder."""
         files = sorted((self.output / "overlays").glob("*.png"))
         some = files[:: -(-len(files) // OVERLAYS) or 1]
         images = {f"overlays/{path.stem}": np.array(PIL.Image.open(path)) for path in some}
@@ -86,11 +86,11 @@ class Tracking:
         self._tell(log)
 
     def close(self, finished: bool) -> None:
-        """The end of every run, also of a training that was interrupted."""
+        """End every run, also after an interrupt."""
         self._tell(lambda name, run: run.close(finished))
 
     def remember(self) -> None:
-        """Write which runs these are, for a resumed training."""
+        """Write the run ids, for a resumed training."""
         if self.runs:
             runs = {n: {"id": run.id, "epochs": self.logged[n]} for n, run in self.runs.items()}
             with draft_of(self.output / RUNS) as draft:
@@ -114,17 +114,17 @@ class Tracking:
             try:
                 with self.reporter.working(f"report to {name}"):
                     message(name, run)
-            except Exception as error:  # a server may be gone in as many ways as there are
+            except Exception as error:  # each tracker has its own errors
                 if name not in self.failed:
                     self.reporter.say(
-                        f"Warning: the tracker {name} fails ({first_line(error)}); the training "
-                        "goes on, and what it misses is sent when it answers again."
+                        f"Warning: the tracker {name} failed ({first_line(error)}); the training "
+                        "continues, and what it misses is sent once it answers again."
                     )
                 self.failed.add(name)
 
 
 def check_trackers(trackers: Sequence[Tracker], reporter: Reporter) -> None:
-    """Raise SegbenchError where one cannot be reached; imports no torch."""
+    """Raise SegbenchError if one cannot be reached; does not import torch."""
     for tracker in trackers:
         if tracker.check:
             with _starting(tracker, reporter):
@@ -139,9 +139,9 @@ def tracking(
     resume: bool,
     reporter: Reporter,
 ) -> Iterator[Tracking]:
-    """A run in each tracker, or with ``resume`` the one that the training in ``output`` began.
+    """A new run in each tracker, or with ``resume`` the run of the training in ``output``.
 
-    SegbenchError where a tracker cannot start one.
+    SegbenchError if a tracker cannot start one.
     """
     tracked, finished = Tracking(output, reporter), False
     known = _known_runs(output) if resume else {}
@@ -162,7 +162,7 @@ def _starting(tracker: Tracker, reporter: Reporter) -> Iterator[None]:
     try:
         with reporter.working(f"connect to {tracker.name}"):
             yield
-    except Exception as error:  # each tracker has errors of its own
+    except Exception as error:  # each tracker has its own errors
         raise SegbenchError(
             f"The tracker {tracker.name} cannot be used: {first_line(error)}. Leave --tracker "
             f"{tracker.name} out to train without it."
@@ -170,7 +170,7 @@ def _starting(tracker: Tracker, reporter: Reporter) -> Iterator[None]:
 
 
 def parameters(config: Mapping[str, Any], prefix: str = "") -> dict[str, str | float]:
-    """The settings of a configuration by dotted names; what is not set is left out."""
+    """The settings of a configuration by dotted names, without unset ones."""
     flat: dict[str, str | float] = {}
     for name, value in config.items():
         if isinstance(value, Mapping):
@@ -192,7 +192,7 @@ def scores(record: Record) -> dict[str, float]:
 
 
 def _known_runs(output: Path) -> dict[str, tuple[str, int]]:
-    """The id of each tracker's run, and how many epochs it has."""
+    """The run id in each tracker, and the epochs reported there."""
     try:
         known = json.loads((output / RUNS).read_text(encoding="utf-8"))
         return {name: _known_run(**run) for name, run in known.items()}
@@ -200,8 +200,8 @@ def _known_runs(output: Path) -> dict[str, tuple[str, int]]:
         return {}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise SegbenchError(
-            f"{output / RUNS} cannot be read ({first_line(error)}); remove it, and the trackers "
-            "get new runs."
+            f"{output / RUNS} cannot be read ({first_line(error)}); remove it, and trackers "
+            "start new runs."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The score that chooses the best epoch."""
+"""Validation, which chooses the best epoch."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ READ_AHEAD = 16
 
 @dataclass(frozen=True)
 class Validation:
-    """Mean cross-entropy of a labelled pixel and mIoU over the validation split."""
+    """Mean cross-entropy per labelled pixel and mIoU over the validation split."""
 
     loss: float | None
     miou: float | None
@@ -32,10 +32,10 @@ class Validation:
 
 @dataclass(frozen=True)
 class Validator:
-    """Scores a network in the precision of its training.
+    """Scores a network in its training precision.
 
-    ``images`` (N, H, W, 3) are the frames' at training size; logits are resized to the labels. Each
-    rank of ``world`` has its own frames, and the score is that of all.
+    ``images`` (N, H, W, 3) have training size; logits are resized to the labels. Each rank of
+    ``world`` has its own frames, and the score covers all ranks.
     """
 
     dataset: Dataset
@@ -73,7 +73,7 @@ class Validator:
             yield from logits
 
     def _labels(self) -> Iterator[ClassMap]:
-        """Decoded in threads, ahead of the network."""
+        """The labels, decoded in threads ahead of the network."""
         with ThreadPoolExecutor() as pool:
             for start in range(0, len(self.frames), READ_AHEAD):
                 yield from pool.map(

@@ -1,4 +1,4 @@
-"""The processes that train one network together: those that torchrun started, or this one alone."""
+"""The processes that train one network together: started by torchrun, or only this one."""
 
 import os
 import socket
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=1)
-"""A rank may wait so long for another, which may be decoding the images of its host."""
+"""How long a rank waits for another, which may be decoding its host's images."""
 LAST_WORDS = timedelta(seconds=10)
 SMALL = 16
-"""Below so many images batch norm's statistics are too noisy (Wu and He, "Group Normalization",
-ECCV 2018, figure 1), and are taken over the ranks."""
+"""Below this many images batch norm's statistics are too noisy (Wu and He, "Group Normalization",
+ECCV 2018, figure 1), and are computed over all ranks."""
 
 
 @dataclass(frozen=True)
 class World:
-    """This process is ``rank`` of ``size``, which run on so many ``hosts``.
+    """This process is ``rank`` of ``size``, on a number of ``hosts``.
 
-    ``backend`` is what gradients travel by, "gloo" or "nccl". Alone, its methods do nothing.
+    ``backend`` is torch.distributed's, "gloo" or "nccl". With one rank, methods do nothing.
     """
 
     rank: int = 0
@@ -44,24 +44,24 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this rank is the one that writes and speaks."""
+        """Whether this is rank 0, which writes and prints."""
         return self.rank == 0
 
     def described(self) -> dict[str, Any]:
-        """For a record, which names no host."""
+        """JSON values for a record, without host names."""
         return {"ranks": self.size, "hosts": self.hosts, "backend": self.backend}
 
     @property
     def share(self) -> slice:
-        """This rank's frames of a split: every ``size``-th, so that each frame has one rank."""
+        """This rank's frames of a split: every ``size``-th one."""
         return slice(self.rank, None, self.size)
 
     def rows(self, count: int) -> slice:
-        """This rank's part of a batch of ``count``."""
+        """This rank's rows of a batch of ``count``."""
         return even_parts(count, self.size)[self.rank]
 
     def sum(self, tensor: "Tensor") -> "Tensor":
-        """Add up the ranks' tensors, in place."""
+        """Sum the ranks' tensors, in place."""
         if self.size > 1:
             import torch.distributed
 
@@ -79,7 +79,7 @@ class World:
         return values
 
     def tell(self, value: T) -> T:
-        """The first rank's value, on every rank."""
+        """Rank 0's value, on every rank."""
         if self.size == 1:
             return value
         import torch.distributed
@@ -91,10 +91,10 @@ class World:
     def parallel(
         self, model: "SegmentationModel", images: int, size: Size
     ) -> "DistributedDataParallel | None":
-        """What adds up the gradients over the ranks while it trains ``model``; None alone.
+        """The wrapper of ``model`` that sums gradients over ranks; None with one rank.
 
-        ``images`` of ``size`` are those that a rank sees at once. Where they are few the model's
-        batch norms take their statistics over all ranks.
+        ``images`` of ``size`` is what a rank sees at once. If there are few, the model's batch
+        norms take their statistics over all ranks.
         """
         if self.size == 1:
             return None
@@ -110,7 +110,7 @@ class World:
         )
 
     def align(self, *modules: "nn.Module | None") -> None:
-        """Give all ranks the first one's buffers: without a shared batch norm each has its own."""
+        """Copy rank 0's buffers to all ranks: without a shared batch norm they differ."""
         if self.size == 1:
             return
         import torch.distributed
@@ -124,12 +124,12 @@ ALONE = World()
 
 
 def even_parts(count: int, parts: int) -> list[slice]:
-    """``count`` rows in so many parts, whose sizes differ by one at most."""
+    """``count`` rows in ``parts`` parts, whose sizes differ by at most one."""
     return [slice(count * i // parts, count * (i + 1) // parts) for i in range(parts)]
 
 
 def has_unused_weights(model: "SegmentationModel", size: Size) -> bool:
-    """Whether some weights have no part in the logits of an image, as in timm's HRNet."""
+    """Whether some weights do not affect the logits, as in timm's HRNet."""
     import torch
 
     model.eval()
@@ -146,10 +146,10 @@ def started_by_torchrun() -> bool:
 
 @contextmanager
 def joined(device: str) -> Iterator[World]:
-    """The world of this process; ``device`` is what ``--device`` names.
+    """The world of this process; ``device`` is the value of ``--device``.
 
-    On GPUs each rank takes the one of its number on the host. What fails on one rank ends all, and
-    is said once, by the rank that failed first.
+    On GPUs each rank uses the one with its local rank. An error on one rank ends all, and is
+    printed once, by the rank that failed first.
     """
     if not started_by_torchrun():
         yield ALONE
@@ -179,14 +179,14 @@ def joined(device: str) -> Iterator[World]:
 
 
 def _take_gpu(device: str) -> None:
-    """Make the GPU of this rank the one that "cuda" means."""
+    """Make this rank's GPU the one that "cuda" means."""
     import torch
 
     chosen = resolve_device(device)
     if chosen.type != "cuda":
         return
     if chosen.index is not None:
-        raise OptionError(f"--device {device} is one GPU for all ranks; give --device cuda.")
+        raise OptionError(f"--device {device} is one GPU for all ranks; use --device cuda.")
     ranks, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
     if ranks > gpus:
         raise SegbenchError(
@@ -197,14 +197,14 @@ def _take_gpu(device: str) -> None:
 
 
 def _end(error: BaseException, rank: int, words: "Store") -> NoReturn:
-    """End this rank: with its error where it is the first to fail, silently after another."""
+    """End this rank: with its error if it failed first, silently otherwise."""
     failed_before = _failed_before(words)
     if failed_before:
         raise SystemExit(1) from error
     if lost_another_rank(error):
         error = SegbenchError(
-            "Another rank has ended, or cannot be reached; go on with the same options and "
-            "--resume, also with another number of ranks."
+            "Another rank has ended, or cannot be reached; continue with the same options and "
+            "--resume; the number of ranks may change."
         )
     if not isinstance(error, click.ClickException):
         raise error
@@ -216,18 +216,18 @@ def _end(error: BaseException, rank: int, words: "Store") -> NoReturn:
 
 
 def _failed_before(words: "Store") -> bool:
-    """Whether another rank was first, which has had its say then."""
+    """Whether another rank failed first and printed its error."""
     try:
         if words.add("failed", 1) == 1:
             return False
         words.wait(["said"], LAST_WORDS)
-    except RuntimeError:  # torchrun has gone, or the other rank had no words
+    except RuntimeError:  # torchrun has ended, or the other rank set no key
         pass
     return True
 
 
 def lost_another_rank(error: BaseException) -> bool:
-    """Whether a collective failed for want of another rank; gloo's errors have no type."""
+    """Whether a collective failed because another rank is gone; gloo's errors have no type."""
     from torch.distributed import DistError
 
     return isinstance(error, DistError) or (

@@ -1,4 +1,4 @@
-"""The nouns of segbench: what a plugin offers and what the harness passes around.
+"""The types of segbench: what plugins offer and what the harness passes around.
 
 Sizes are (height, width) in pixels everywhere. Images are uint8 RGB of shape (H, W, 3). A *class
 map* is uint8 of shape (H, W) and holds indices into ``Dataset.classes``; in ground truth

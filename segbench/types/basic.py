@@ -1,4 +1,4 @@
-"""Sizes, colours and arrays, as everything passes them around."""
+"""Type aliases for sizes, colours and arrays."""
 
 from typing import Any, Literal
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 class Command:
     """A command of the ``segbench`` program, as ``segbench --help`` lists it.
 
-    ``load`` imports and returns the click command of that name; it is called only for the command
-    itself and its help, with the Registry as ``obj`` of click's context. ``extra`` names the extra
-    of the plugin's distribution that installs what it ``requires``.
+    ``load`` imports and returns the click command of that name; it is called only to run the
+    command or show its help, with the Registry as ``obj`` of click's context. ``extra`` names the
+    extra of the plugin's distribution that installs what it ``requires``.
     """
 
     name: str

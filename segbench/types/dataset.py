@@ -17,9 +17,9 @@ from segbench.types.recipe import Recipe
 class Frame:
     """One image of a dataset and the files that belong to it.
 
-    ``id`` is unique in its split and names the frame in messages and outputs. The paths follow
-    the dataset's layout; whoever needs a file checks that it is there. ``label`` is None where
-    the benchmark keeps its labels to itself.
+    ``id`` is unique in its split and names the frame in messages and outputs. The paths follow the
+    dataset's layout; callers check that files exist. ``label`` is None if the benchmark does not
+    publish its labels.
     """
 
     id: str
@@ -30,7 +30,7 @@ class Frame:
 
 
 class Benchmark(Protocol):
-    """A benchmark's official measure, in two steps so that frames can be counted anywhere.
+    """A benchmark's official measure, in two steps: counts per frame, then their summary.
 
     A prediction is a uint8 (H, W) array at label size: for ``output`` "labels" the official ids
     (``ids[class]``), for "probability" the probability of class 1 as uint8(p * 255 + 0.5).
@@ -42,17 +42,17 @@ class Benchmark(Protocol):
 
     @property
     def output(self) -> Literal["labels", "probability"]:
-        """What a prediction holds."""
+        """The content of a prediction."""
 
     @property
     def ids(self) -> tuple[int, ...]:
         """The official id of each class."""
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
-        """One frame's counts; counts of several frames are added key by key.
+        """One frame's counts; counts of several frames are added by key.
 
-        Under "confusion" is the matrix (classes, classes + 1): rows are the ground truth, the
-        last column counts predictions that are no class.
+        "confusion" is the matrix (classes, classes + 1): rows are the ground truth, the last column
+        counts predictions that are not a class.
         """
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
@@ -68,20 +68,20 @@ class Submittable(Protocol):
 
     @property
     def upload(self) -> str:
-        """Which of the files the server takes, as a sentence."""
+        """A sentence on which of the files to upload."""
 
     def submission(
         self, frame: Frame, prediction: NDArray[np.uint8]
     ) -> Mapping[str, NDArray[np.uint8]]:
-        """The files of one test frame: relative path to the uint8 (H, W) picture to upload."""
+        """The files of one test frame: relative path -> uint8 (H, W) picture to upload."""
 
 
 @runtime_checkable
 class Doubtful(Protocol):
-    """A benchmark whose prediction files may be of another kind than they should be."""
+    """A benchmark that can detect prediction files of the wrong kind."""
 
     def doubts(self, counts: Counts) -> list[str]:
-        """Sentences on what the summed counts of prediction files make one suspect."""
+        """Warnings derived from the summed counts of prediction files."""
 
 
 @runtime_checkable
@@ -90,15 +90,15 @@ class Configurable(Protocol):
 
     @property
     def options(self) -> Mapping[str, tuple[str, ...]]:
-        """The values that each option takes, the default first."""
+        """The values of each option, the default first."""
 
     def with_options(self, chosen: Mapping[str, str]) -> Benchmark:
-        """The benchmark with these options, whose keys and values are valid."""
+        """The benchmark with these options, which are valid."""
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Rows of figures by name: fractions, counts of frames, or None for what is undefined."""
+    """Rows of figures by name: fractions, counts of frames, or None if undefined."""
 
     title: str
     columns: tuple[str, ...]
@@ -117,15 +117,14 @@ class Tabular(Protocol):
 class Dataset:
     """Road scenes with labels.
 
-    ``locate`` takes the data root and gives the dataset's own folder, or raises DataError that
-    says what was looked for and where to get it. ``frames`` takes that folder and a split and
-    lists its frames in a fixed order. ``read_label`` gives a frame's class map, IGNORED where no
-    score counts, and raises DataError on a value that is not legal. ``sizes`` are the legal sizes
-    of images where they differ; where it is empty all images have one size. A network is scored
-    on ``score_split``, a folder of predictions on ``predictions_split`` or else the same.
-    ``published`` is how many frames the benchmark publishes for a split. ``prepare`` is for
-    datasets that make their files: it takes the folder and the frames that are about to be read and
-    makes those of their files that are missing.
+    ``locate`` takes the data root and returns the dataset's own folder, or raises DataError that
+    says what was looked for and where to get it. ``frames`` takes that folder and a split and lists
+    its frames in a fixed order. ``read_label`` returns a frame's class map, IGNORED for pixels that
+    are not scored, and raises DataError on illegal values. ``sizes`` are the legal image sizes; if
+    empty, all images have one size. A network is scored on ``score_split``, a folder of predictions
+    on ``predictions_split`` or else the same. ``published`` is the number of frames that the
+    benchmark publishes for a split. ``prepare`` is for datasets that generate their files: it takes
+    the folder and the frames about to be read and creates missing files.
     """
 
     name: str
@@ -148,10 +147,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DescribedDataset:
-    """A dataset whose classes are described beside its files.
+    """A dataset whose classes are described in a file in its folder.
 
-    ``read`` takes the data root and gives the dataset, whose name is ``name``, a dash and a name
-    of its own; it raises DataError where there is none, or its description is wrong.
+    ``read`` takes the data root and returns the dataset, whose name is ``name``, a dash and its own
+    name; it raises DataError if there is none, or its description is wrong.
     """
 
     name: str

@@ -12,16 +12,16 @@ from segbench.types.runtime import Runtime
 
 Numbers = tuple[float, float, float]
 CLASS_ORDERS = ("train-ids", "background-first", "label-ids")
-"""How outputs follow from classes; a file of names is the other way to say it."""
+"""The orders of outputs; the alternative is a file of class names."""
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """What a model file cannot say of itself; None is left to the file, or to what is usual.
+    """Options for a model file; None uses the file's metadata, or the usual default.
 
     The network takes (RGB in 0..255 * ``scale`` - ``mean``) / ``std``, all three for red, green
     and blue, in the order ``channels``. ``class_order`` is one of ``CLASS_ORDERS``, or a file that
-    names the class of each output, one a line. ``output`` names the output of several.
+    names the class of each output, one per line. ``output`` names the output to use.
     """
 
     mean: Numbers | None = None
@@ -35,7 +35,7 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file with a network for the classes of ``dataset``, and what its user says of it."""
+    """A file with a network for the classes of ``dataset``, and the user's options for it."""
 
     path: Path
     dataset: Dataset
@@ -46,8 +46,8 @@ class ModelFile:
 class FileNetwork(Network):
     """The network of a model file, with its weights, for images of ``size``.
 
-    ``build`` gives the file's own module for the dataset's classes. ``details`` ("input") go into
-    the ``config`` of records, and ``notes`` say what was assumed of the file.
+    ``build`` returns the file's own module for the dataset's classes. ``details`` ("input") go into
+    the ``config`` of records, and ``notes`` are assumptions about the file.
     """
 
     size: Size
@@ -57,7 +57,7 @@ class FileNetwork(Network):
 
 @runtime_checkable
 class CountsWork(Protocol):
-    """A module that says what a forward pass costs, where PyTorch cannot count it."""
+    """A module that states the cost of a forward pass, if PyTorch cannot count it."""
 
     def count_work(self, batch_size: int, size: Size) -> tuple[float, float]:
         """Operations, and values that convolutions and matrix products read and write."""
@@ -68,12 +68,12 @@ class CountsWork(Protocol):
 class ModelFormat:
     """A format of model files, which have one of the ``suffixes`` (".onnx").
 
-    ``load`` reads the network of a file for images of a size, where None is the file's own, or the
-    modern recipe's where it takes any. It raises SegbenchError for a damaged file, or one that
-    does not fit the dataset. ``runtime`` names the one that runs such a file unless another is
-    asked for; others name the format among those that they load. ``mistakes`` says of a file that
-    scores low which other options score better ("0.1 as told, 0.7 with --channels bgr"); it gets
-    the size, and a function that scores the file with any options on a few frames.
+    ``load`` reads the network of a file for images of a size; None is the file's own, or the modern
+    recipe's if the file takes any. It raises SegbenchError for a damaged file, or one that does not
+    fit the dataset. ``runtime`` names the default runtime of such files; others list the format in
+    ``loads``. ``mistakes`` says which other options score better for a file that scores low ("0.1
+    as given, 0.7 with --channels bgr"); it gets the size, and a function that scores the file with
+    any options on a few frames.
     """
 
     name: str
@@ -85,5 +85,5 @@ class ModelFormat:
     requires: tuple[str, ...] = ()
 
     def runs_on(self, runtime: Runtime) -> bool:
-        """Whether a runtime takes files of this format."""
+        """Whether a runtime can run files of this format."""
         return runtime.name == self.runtime or self.name in runtime.loads

@@ -1,4 +1,4 @@
-"""How to train, and the two recipes that datasets start from, each replacing what fits its own."""
+"""Training recipes, and the two from which datasets derive their own."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,7 +10,7 @@ from segbench.types.basic import Size
 class Augmentation:
     """Random changes to a training batch; the defaults change nothing.
 
-    ``scale`` is the range of the zoom, followed by a random crop to the size trained on (or by
+    ``scale`` is the range of the zoom, followed by a random crop to the training size (or by
     padding with ignored pixels). ``brightness`` is added in levels of 0..255, ``contrast``
     multiplies about 128, ``saturation`` mixes with grey; each is a (low, high) range.
     """
@@ -24,16 +24,16 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train: everything about a run that is neither the network nor the data.
+    """How to train: all settings of a run other than the network and the data.
 
-    The network is validated and scored at ``size``. It is trained on random windows of ``crop``,
-    where that is not None: a fraction of the work at full resolution.
+    The network is validated and scored at ``size``. It is trained on random crops of size ``crop``
+    unless that is None: a fraction of the work at full resolution.
 
     ``class_weights`` weights class c by 1 / ln(``class_weight_offset`` + its share of the pixels).
-    ``lovasz`` is the weight of the Lovász softmax loss beside the cross-entropy. ``ema`` is the
-    decay, a step, of the moving average of the weights that is validated and kept; None keeps the
-    weights themselves. ``accumulate`` passes as many images of a batch at once as fit the memory,
-    and adds up their gradients. ``source`` says where the settings come from, for ``segbench
+    ``lovasz`` is the weight of the Lovász softmax loss added to the cross-entropy. ``ema`` is the
+    decay per step of the moving average of the weights that is validated and saved; None uses the
+    weights themselves. ``accumulate`` processes as many images of a batch at once as fit in memory,
+    and accumulates gradients. ``source`` says where the settings come from, for ``segbench
     recipes``.
     """
 
@@ -77,9 +77,9 @@ MODERN = Recipe(
         contrast=(0.7, 1.3),
         saturation=(0.6, 1.4),
     ),
-    source="segbench's own, as networks of the field are trained today",
+    source="segbench's own, following current practice",
 )
-"""What a user of the field would train with today."""
+"""A recipe by current practice."""
 
 ORIGINAL = Recipe(
     name="original",

@@ -1,4 +1,4 @@
-"""Runtimes: engines that a network is opened on."""
+"""Runtimes: engines that run networks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Training frames that the ranges of INT8 activations are measured on.
+    """Training frames to measure the ranges of INT8 activations on.
 
     ``images`` are uint8 (N, H, W, 3) at the network's input size. ``held_back_images`` and
-    ``held_back_labels`` (class maps of that size, or None where the network was never trained)
-    are other training frames, on which ways of calibrating are compared. ``frames`` and ``source``
+    ``held_back_labels`` (class maps of that size, or None for an untrained network)
+    are other training frames, on which calibration methods are compared. ``frames`` and ``source``
     ("mine train") go into the record.
     """
 
@@ -34,11 +34,10 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Description:
-    """What an exported file says of its network.
+    """The description of the network in an exported file.
 
-    ``classes`` and ``palette`` (RGB) are in the order of the logits; both are empty where the
-    dataset was not installed at the export. ``input`` and ``output`` say in words what the tensors
-    are.
+    ``classes`` and ``palette`` (RGB) are in the order of the logits; both are empty if the dataset
+    was not installed for the export. ``input`` and ``output`` describe the tensors in words.
     """
 
     segbench_version: str
@@ -55,14 +54,13 @@ class Setup:
     """How a session is opened.
 
     ``output`` "logits" is float32 (N, classes, H, W); "labels" has the argmax in the graph and
-    gives class maps, uint8 (N, H, W). ``threads`` None leaves those of the CPU to the session:
-    ``segbench.device.cpu_threads``, or what torch has.
-    ``calibration`` is there for a runtime that asks for it. ``keep_float`` names the
-    layers that an INT8 runtime leaves in floating point; None lets it choose by what they cost.
-    ``reporter`` shows the progress of what takes long, such as calibrating.
+    returns class maps, uint8 (N, H, W). ``threads`` None uses the session's default:
+    ``segbench.device.cpu_threads``, or torch's. ``calibration`` is set for runtimes that need it.
+    ``keep_float`` names the layers that an INT8 runtime keeps in floating point; None lets it
+    choose by cost in accuracy. ``reporter`` shows the progress of slow steps such as calibration.
     Only for ``Runtime.export``: ``dynamic`` leaves batch and size open, ``compute_capability``
-    ("8.9") names the GPU that an engine is built for, and ``description`` is written into a file
-    that can hold it.
+    ("8.9") names the GPU that an engine is built for, and ``description`` is written to the file if
+    its format allows.
     """
 
     size: Size
@@ -81,12 +79,12 @@ class Setup:
 class Session(Protocol):
     """A network loaded on one engine, fixed in size and batch.
 
-    ``engine`` says what really runs, for the record, and ``details`` what else the record should
-    know, as JSON values: ``file_mb`` where the engine loads a file, ``quantization`` where it is
-    quantised, and ``doubts``, sentences that make its latency INVALID. The steps are apart so that
-    each can be timed: ``prepare`` copies uint8 images (N, H, W, 3) to the device, ``run`` gives the
-    output there, ``fetch`` copies it to the host: float32 logits (N, classes, H, W), or uint8 class
-    maps (N, H, W).
+    ``engine`` says what really runs, for the record, and ``details`` are further JSON values for
+    it: ``file_mb`` if the engine loads a file, ``quantization`` if it is quantised, and ``doubts``,
+    sentences that make its latency INVALID. The steps are separate so that each can be timed:
+    ``prepare`` copies uint8 images (N, H, W, 3) to the device, ``run`` computes the output there,
+    ``fetch`` copies it to the host: float32 logits (N, classes, H, W), or uint8 class maps (N, H,
+    W).
     """
 
     engine: str
@@ -102,15 +100,15 @@ class Session(Protocol):
         """The output, on the host."""
 
     def synchronize(self) -> None:
-        """Wait until the device has done all it was given."""
+        """Wait until the device has finished all work."""
 
 
 @dataclass(frozen=True)
 class Peak:
-    """The best that an engine does on a machine, for the roofline.
+    """An engine's peak performance on a machine, for the roofline.
 
-    ``precision`` ("INT8") names the type that it keeps values in, ``value_bytes`` its size.
-    ``flop_per_s`` are operations a second, a multiply-add counting twice.
+    ``precision`` ("INT8") names the type of stored values, ``value_bytes`` its size.
+    ``flop_per_s`` is operations per second; a multiply-add counts as two.
     """
 
     precision: str
@@ -120,20 +118,19 @@ class Peak:
 
 @dataclass(frozen=True)
 class Runtime:
-    """An engine to run networks on; ``name`` carries the precision, as in "onnx-int8".
+    """An engine to run networks on; ``name`` includes the precision, as in "onnx-int8".
 
-    ``precision`` is what it computes the network in; a score in 16 bits or INT8 holds only for
-    the kind of device that it was measured on, one in FP32 (or more) for all.
-    ``open`` gives a Session. ``check`` raises SegbenchError where this machine cannot run it; it
-    is asked before anything takes time. ``lacking`` says in a sentence, without torch, what this
-    machine lacks to run it; it is asked before ``check``, but not for an export, which needs less.
-    ``calibrates`` says that it wants ``Setup.calibration``. ``export`` writes what
-    the engine loads to a file, where there is such a file, and gives what to say of it;
-    ``export_options`` are those of "dynamic" and "compute_capability" that it heeds, and
-    ``export_suffixes`` the endings that its files may have. ``fp16`` names the runtime that
-    ``segbench latency`` measures beside this one, as INT8 has to be faster than FP16. ``peak``
-    measures the engine's own kernels with the threads and on the device of the setup; without it
-    the roofline is FP32's in PyTorch. ``loads`` names the formats of model files ("onnx") that it
+    ``precision`` is what it computes the network in; a score in 16 bits or INT8 holds only for the
+    kind of device that it was measured on, one in FP32 (or more) for all. ``open`` returns a
+    Session. ``check`` raises SegbenchError if this machine cannot run it; it is called before any
+    slow work. ``lacking`` says in a sentence, without torch, what this machine lacks to run it; it
+    is called before ``check``, but not for an export, which needs less. ``calibrates`` says that it
+    needs ``Setup.calibration``. ``export`` writes the engine's file, if it has one, and returns
+    details to print; ``export_options`` are the supported ones of "dynamic" and
+    "compute_capability", and ``export_suffixes`` the allowed suffixes. ``fp16`` names the runtime
+    that ``segbench latency`` measures together with this one, as INT8 should be faster than FP16.
+    ``peak`` measures the engine's own kernels with the threads and device of the setup; without it
+    the roofline uses FP32 in PyTorch. ``loads`` names the formats of model files ("onnx") that it
     runs. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
     """
 

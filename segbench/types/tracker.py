@@ -10,9 +10,9 @@ from segbench.types.basic import Image
 
 @dataclass(frozen=True)
 class TrackedTraining:
-    """A training as a tracker learns of it when it starts or goes on.
+    """A training that starts or resumes, as passed to a tracker.
 
-    ``id`` is the tracker's own for the run that goes on, None for a new one. ``output`` is the
+    ``id`` is the tracker's id of a resumed run, None for a new one. ``output`` is the
     folder of the checkpoints.
     """
 
@@ -25,8 +25,8 @@ class TrackedTraining:
 class TrackedRun(Protocol):
     """A training's run in a tracker.
 
-    ``id`` finds it again when the training is resumed, and ``address`` tells the user where it
-    is. Images are overlays by their titles. Any method may raise: the training goes on.
+    ``id`` identifies it when the training is resumed, and ``address`` tells the user where it is.
+    Images are overlays by title. Methods may raise: the training continues.
     """
 
     id: str
@@ -35,27 +35,27 @@ class TrackedRun(Protocol):
     def log_epoch(
         self, epoch: int, curves: Mapping[str, float], images: Mapping[str, Image]
     ) -> None:
-        """One point of each curve; ``epoch`` counts from 1."""
+        """Log one point of each curve; ``epoch`` counts from 1."""
         ...
 
     def log_result(
         self, scores: Mapping[str, float], images: Mapping[str, Image], checkpoint: Path
     ) -> None:
-        """What the best epoch scores, once, after the last epoch."""
+        """Log the best epoch's scores, once, after the last epoch."""
         ...
 
     def close(self, finished: bool) -> None:
-        """The end of the process's part; ``finished`` is False where it was interrupted."""
+        """End the run; ``finished`` is False if it was interrupted."""
         ...
 
 
 @dataclass(frozen=True)
 class Tracker:
-    """An experiment tracker; ``start`` opens a run, or goes on with the one that has an ``id``.
+    """An experiment tracker; ``start`` opens a run, or resumes the one with the ``id``.
 
-    ``check`` raises where it cannot be reached, and imports no torch; it is asked before anything
-    takes time. An error of either, of any type, is shown as one sentence. ``extra`` names the
-    extra of the plugin's distribution that installs what it ``requires``.
+    ``check`` raises if it cannot be reached, without importing torch; it is called before any slow
+    work. Any error of either is shown as one sentence. ``extra`` names the extra of the plugin's
+    distribution that installs what it ``requires``.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Threads that work side by side, and processes that may hang."""
+"""Parallel threads, and processes that may hang."""

@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that a crash costs only itself."""
+"""Work in a separate process, so that a crash does not affect this one."""
 
 import multiprocessing
 import os
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 def in_own_process(work: Callable[[A], T], asked: A, name: str, shape: str) -> T:
-    """What ``work`` returns, done in a fresh process; SegbenchError when that process dies.
+    """What ``work`` returns, run in a new process; SegbenchError if that process dies.
 
-    It is killed where it hangs. ``name`` and ``shape``, the batch and size that took the memory,
-    are for the error. An interrupt reaches both processes; this one waits for the other to end
-    its work, and raises KeyboardInterrupt where that had not begun.
+    It is killed if it hangs. ``name`` and ``shape``, the batch and size that used the memory, are
+    for the error. An interrupt reaches both processes; this one waits for the other to finish its
+    work, and raises KeyboardInterrupt if that had not begun.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -50,7 +50,7 @@ def in_own_process(work: Callable[[A], T], asked: A, name: str, shape: str) -> T
 
 
 def _receive(receiver: Connection, process: BaseProcess) -> object:
-    """Its answer; None where it died, ``HANGS`` where it did and was killed."""
+    """The process's answer; None if it died, ``HANGS`` if it hung and was killed."""
     looks = kill_if_it_hangs(process.pid or 0)
     while not receiver.poll(LOOK):
         if next(looks):
@@ -75,11 +75,11 @@ def _answer(sender: Connection, work: Callable[[A], T], asked: A) -> None:
 
 @contextmanager
 def _interrupts_wait() -> Iterator[None]:
-    """An interrupt in the block comes after it; a process that is started there inherits that."""
+    """Delay interrupts until after the block; processes started in it inherit that."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    resource_tracker.ensure_running()  # its start lets interrupts in again
+    resource_tracker.ensure_running()  # its start unblocks interrupts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -93,7 +93,7 @@ def _let_interrupts_in() -> None:
 
 
 def _end_with_parent() -> None:
-    """A killed parent cannot end this process, whose measurement nobody waits for any more."""
+    """End this process when its parent was killed, since nobody waits for the result."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -102,8 +102,8 @@ def _end_with_parent() -> None:
 
 def _cause_of_death(code: int, shape: str) -> str:
     if code >= 0:
-        return f"ended with exit code {code}, as said above."
+        return f"ended with exit code {code} (see above)."
     name = signal.Signals(-code).name
     if name != "SIGKILL":
         return f"crashed ({name})."
-    return f"was killed ({name}), most likely out of memory with {shape}; make one of them smaller."
+    return f"was killed ({name}), probably out of memory with {shape}; make one of them smaller."

@@ -1,20 +1,20 @@
-"""Whether a process that does work for this one still does any."""
+"""Detecting worker processes that hang."""
 
 from collections.abc import Iterator
 
 import psutil
 
 LOOK = 3.0
-"""Seconds between two looks; after two without a sign of life a process hangs."""
+"""Seconds between checks; after two without activity a process counts as hung."""
 HANGS = "it did nothing for 6 seconds and was ended"
 WORKING = (psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP)
 
 
 def kill_if_it_hangs(pid: int) -> Iterator[bool]:
-    """Look at the process for each item, which is to be asked for every ``LOOK`` seconds.
+    """Check the process for each item, to be taken every ``LOOK`` seconds.
 
-    It lives while it or a process of its own uses the CPU, wakes up, waits for its turn or for a
-    disk. True where it hung and was killed.
+    It is alive while it or a child uses the CPU, wakes up, or waits for the CPU or a disk. Yields
+    True if it hung and was killed.
     """
     last, idle = -1.0, 0
     while True:
@@ -32,6 +32,6 @@ def kill_if_it_hangs(pid: int) -> Iterator[bool]:
 
 
 def _signs(process: psutil.Process) -> float:
-    """A number that changes with every sign of life."""
+    """A number that changes with any activity."""
     times, switches = process.cpu_times(), process.num_ctx_switches()
     return float(times.user + times.system + switches.voluntary)

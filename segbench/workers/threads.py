@@ -1,6 +1,6 @@
-"""Work on one item after another, done side by side in threads, with its results in order.
+"""Work on a stream of items in parallel threads, with results in order.
 
-Decoders, engines and encoders let go of Python's lock, so the slowest of them sets the pace.
+Decoders, engines and encoders release the GIL, so throughput is that of the slowest.
 """
 
 from collections import deque
@@ -14,11 +14,11 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 SPARE = 2
-"""Results that may wait for whoever takes them, besides one for each thread."""
+"""Finished results that may wait to be taken, besides one per thread."""
 
 
 class Threads:
-    """So many threads, by default one a core but from 2 to 8; they end with the ``with`` block."""
+    """``count`` threads, by default one per core but 2 to 8; they end with the ``with`` block."""
 
     def __init__(self, count: int | None = None) -> None:
         self.count = count or max(2, min(8, usable_cores()))
@@ -27,8 +27,8 @@ class Threads:
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Yield ``work`` of each item in order, while the threads work on the next few.
 
-        ``items`` are taken in the caller's thread, no more of them than the threads can do and a
-        few that wait: they may come from another ``map``, of the same threads too. What ``work``
+        ``items`` are taken in the caller's thread, only as many as the threads can process plus a
+        few that wait: they may come from another ``map``, even of the same threads. What ``work``
         raises is raised here, in its item's turn.
         """
         begun: deque[Future[R]] = deque()
@@ -43,5 +43,5 @@ class Threads:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait for what runs; what has not begun is left."""
+        """Wait for running work and cancel the rest."""
         self._pool.shutdown(cancel_futures=True)

@@ -49,7 +49,7 @@ def test_two_latencies_of_one_session() -> None:
     assert done.exit_code == 0, done.output
     assert "times as long as A, which is more than noise." in done.output
     assert "A is INVALID: the median drifted" in done.output
-    assert "Measured apart" not in done.output
+    assert "Measured separately" not in done.output
 
 
 def test_a_record_and_itself() -> None:
@@ -139,7 +139,7 @@ def test_latencies_of_two_folders_have_intervals_and_say_once_what_holds_of_all(
     lines = lines_of(segbench(a, b).output)
     assert "FCN8s tiny eager 2x4 4.00 2.00 0.500 0.500 to 0.500 more than" in lines
     assert "FCN8s tiny onnx 2x4 4.00 4.00 1.000 1.000 to 1.000 within" in lines
-    assert sum("Measured apart" in line for line in lines) == 1
+    assert sum("Measured separately" in line for line in lines) == 1
 
 
 def test_settings_are_said_once_where_they_differ_alike(folders: tuple[Path, Path]) -> None:

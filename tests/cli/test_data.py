@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 def test_a_whole_data_set_exits_with_0(root: Path) -> None:
     result = run("--dataset", "camvid", "--data-root", root)
     assert result.exit_code == 0, result.output
-    assert "Everything is in order." in result.output
+    assert "No problems found." in result.output
     assert "6x8 (3)" in result.output
 
 

@@ -147,14 +147,14 @@ def test_the_file_describes_itself(trained: Path, tmp_path: Path) -> None:
 
 def test_what_describes_nothing_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_text("none")
-    with pytest.raises(SegbenchError, match="has no description"):
+    with pytest.raises(SegbenchError, match="has no segbench description"):
         read_description(tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--runtime", "eager"), "loads no file that could be exported; these do: onnx,"),
+        (("--runtime", "eager"), "cannot be exported; exportable runtimes: onnx,"),
         (("--runtime", "onxx"), "Did you mean 'onnx'?"),
         (("--checkpoint", "."), "There is no file best.safetensors"),
         (("--checkpoint", "none.safetensors"), "give --checkpoint one that exists"),
@@ -162,12 +162,12 @@ def test_what_describes_nothing_is_one_sentence(tmp_path: Path) -> None:
         (("--runtime", "onnx-int8", "--dynamic"), "leave --dynamic out"),
         (("--runtime", "trt-fp32", "--dynamic"), "leave --dynamic out"),
         (("--compute-capability", "8.9"), "leave --compute-capability out"),
-        (("--calibration-frames", "8"), "leave --calibration-frames out"),
+        (("--calibration-frames", "8"), "--calibration-frames needs an INT8 runtime"),
         (
             ("--runtime", "very-large", "--size", "96x64", "--batch-size", "2"),
             "Out of memory with a batch of 2 at 96x64",
         ),
-        (("--keep-float", "encoder.to8"), "leave --keep-float out"),
+        (("--keep-float", "encoder.to8"), "--keep-float needs an INT8"),
         (("--output", "m.txt"), "name it m.onnx"),
         (("--runtime", "trt-fp16"), "a.engine"),
     ],

@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_written_is_named(results: Path, tmp_path: Path) -
     for place in ("none/board.txt", "none/deeper/board.txt"):
         done = invoke("--results", results, "--output", tmp_path / place)
         assert done.exit_code == 1
-        assert f"board.txt cannot be written ({tmp_path / 'none'} is no folder)." in done.stderr
+        assert f"board.txt cannot be written ({tmp_path / 'none'} is not a folder)." in done.stderr
 
 
 @pytest.mark.parametrize("place", ["board.html", "results/board.html", "new/folder/board.html"])

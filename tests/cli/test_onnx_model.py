@@ -144,11 +144,11 @@ def test_a_file_of_no_known_format_is_refused_with_the_known_endings(command: st
     result = segbench(command, "--model", "net.tflite", "--dataset", "tiny", *output)
     assert result.exit_code == 1
     assert result.output.endswith(
-        "net.tflite has the ending of no model format; those known end in .onnx.\n"
+        "net.tflite is not in a known model format; known endings: .onnx.\n"
     )
 
 
 def test_a_runtime_that_loads_no_such_file_names_those_that_do() -> None:
     result = segbench("evaluate", *MODEL, "--runtime", "eager")
     able = ", ".join(each.name for each in onnx_runtimes.segbench_runtimes())
-    assert f"'eager' runs no .onnx files; these do: {able}." in result.output
+    assert f"'eager' cannot run .onnx files; these can: {able}." in result.output

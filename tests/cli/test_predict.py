@@ -123,7 +123,7 @@ def test_int8_is_calibrated_on_training_frames_of_the_data_set() -> None:
     result = predict("in", *int8, "--as", "ids")
     assert result.exit_code == 0, result.output
     kept = predict("in", "--keep-float", "encoder.to8.0")
-    assert "leave --keep-float out" in kept.output
+    assert "--keep-float needs an INT8 runtime" in kept.output
 
 
 def test_streets_are_scored_as_evaluate_scores_them(monkeypatch: pytest.MonkeyPatch) -> None:

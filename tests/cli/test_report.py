@@ -107,8 +107,8 @@ def test_a_checkpoint_is_scored_and_drawn_and_leaves_no_record(
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ((RUN, "--split", "val"), "go with a checkpoint"),
-        ((LATENCY, "--checkpoint", "a.safetensors"), "A latency has no frames to draw"),
+        ((RUN, "--split", "val"), "are for checkpoints"),
+        ((LATENCY, "--checkpoint", "a.safetensors"), "A latency record has no frames to draw"),
         ((RUN.with_suffix(".npz"),), "is not a weights file"),
         ((RECORDS / "none.json",), "does not exist"),
         ((RECORDS,), "is a directory"),

@@ -98,8 +98,8 @@ def test_a_skipped_run_says_that_the_output_lacks_its_checkpoint() -> None:
         result = run("--epochs", "1", "--output", output)
         assert result.exit_code == 0, result.output
         if output == "first":
-            assert "does not hold" not in result.output
-    assert "but second does not hold its checkpoint; --force repeats it" in result.output
+            assert "lacks its" not in result.output
+    assert "but second lacks its checkpoint; repeat it with --force" in result.output
 
 
 def test_the_same_seed_gives_the_same_record() -> None:
@@ -143,7 +143,7 @@ def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
     assert "--epochs was" in changed.output
     fresh = run("--epochs", "2", "--output", "new", "--resume")
     assert fresh.exit_code == 0, fresh.output
-    assert "nothing to resume in new: starting afresh" in fresh.output
+    assert "nothing to resume in new: starting from scratch" in fresh.output
 
 
 def test_a_damaged_state_is_named() -> None:
@@ -242,7 +242,7 @@ def test_a_run_that_fails_after_its_training_says_how_to_go_on() -> None:
     drawing = run("--epochs", "1", "--resume")
     for result in (scoring, drawing):
         assert result.exit_code == 1
-        assert f"The checkpoint in {overlays.parent} is kept; go on with the" in result.output
+        assert f"The checkpoint in {overlays.parent} is kept; continue with the" in result.output
         assert "same options and --resume." in result.output
         assert isinstance(result.exception, SystemExit)
         assert not records()
@@ -354,7 +354,7 @@ def test_a_checkpoint_of_another_training_is_not_scored(monkeypatch: pytest.Monk
     monkeypatch.setattr("segbench.jobs.run.train", exchange)
     result = run("--epochs", "1", "--output", "out")
     assert result.exit_code == 1
-    assert "is of another run (--seed was" in result.output
+    assert "is from another run (--seed was" in result.output
     assert len(records()) == 1
 
 

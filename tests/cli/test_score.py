@@ -187,7 +187,7 @@ def test_every_fault_is_listed_at_once_and_nothing_is_scored(
         f"{first}: the prediction has the value 34",
         f"{second}: is 8-bit RGB",
         f"{NAMES[2]}: no prediction",
-        "bonn_000000_000001.png: belongs to no frame",
+        "bonn_000000_000001.png: does not match a frame",
     )
     assert not (tmp_path / "score.json").exists()
 

@@ -44,7 +44,7 @@ def submit(path: Path, dataset: str, root: Path, output: Path) -> Result:
 def test_kitti_maps_in_both_spaces(data_root: Path, tmp_path: Path) -> None:
     result = submit(checkpoint(tmp_path, "kitti", 2), "kitti", data_root, tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "takes those in bev/" in result.output
+    assert "Upload those in bev/" in result.output
     frames = KITTI.frames(KITTI.locate(data_root), "test")
     for space in ("bev", "perspective"):
         matched = match_predictions(frames, tmp_path / "out" / space)
@@ -114,4 +114,4 @@ def test_nothing_is_overwritten(tmp_path: Path, output: str) -> None:
         target.touch()
     result = submit(checkpoint(tmp_path, "kitti", 2), "kitti", tmp_path, target)
     assert result.exit_code == 1
-    assert "exists already" in result.output
+    assert "already exists" in result.output

@@ -214,7 +214,7 @@ def test_a_training_that_fails_costs_its_own_entry_only() -> None:
 def test_an_interrupt_keeps_what_is_done_and_the_rerun_goes_on() -> None:
     result = suite(TINY.replace('"again"', '"stopped"'))
     assert result.exit_code == 1
-    assert "the same command goes on" in result.output
+    assert "run the same command to continue" in result.output
     assert len(records("run")) == 1
     assert states(TINY) == [
         ("train", "exists"),

@@ -261,7 +261,7 @@ def test_cancelling_ends_the_processes_and_keeps_the_last_epoch(
     finally:
         signal.signal(signal.SIGINT, before)
     assert result.exit_code == 1
-    assert "the same command goes on" in result.output
+    assert "run the same command to continue" in result.output
     psutil.wait_procs(processes_on_hosts(), timeout=10)
     assert not processes_on_hosts()
     assert not records("run")

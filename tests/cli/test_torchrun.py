@@ -105,7 +105,7 @@ def test_a_failing_rank_ends_the_job_and_another_number_resumes(tmp_path: Path) 
 def test_more_ranks_than_images_of_a_batch_are_refused() -> None:
     options = RunOptions(chosen_network(REGISTRY, None, "tiny"), tiny_dataset(), MODERN, Path())
     for frames, size in ((6, 3), (1, 2)):
-        with pytest.raises(SegbenchError, match=f"cannot be shared by {size} ranks"):
+        with pytest.raises(SegbenchError, match=f"cannot be split over {size} ranks"):
             check_ranks(World(0, size), options, {}, frames, REGISTRY)
 
 

@@ -53,9 +53,9 @@ def test_the_two_protocols_are_never_ranked_together() -> None:
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (("--train-splits", "train,test"), "tiny is scored on 'test', which must not be trained"),
+        (("--train-splits", "train,test"), "tiny is scored on 'test', so do not train on it"),
         (("--train-splits", "training"), "split of tiny"),
-        (("--train-splits", "train,val", "--early-stop"), "leaves no split to validate on"),
+        (("--train-splits", "train,val", "--early-stop"), "leaves no split for validation"),
         (("--train-splits", "train,val", "--recipe", "original"), "choose --recipe modern"),
     ],
 )

@@ -216,13 +216,13 @@ def sound(path: Path, cover: bool = False) -> None:
         (["c.safetensors"], "c.safetensors cannot be read as a video"),
         (["in.mp4", "--fps", "9"], "leave --fps out"),
         (["in.mp4", "--start", "9"], "no frame at or after --start 9 s"),
-        (["in.mp4", "--output", "out.avi"], "is no .mp4 file"),
+        (["in.mp4", "--output", "out.avi"], "is not an .mp4 file"),
         (["in.mp4", "--output", "in.mp4"], "is the input"),
         (["in.mp4", "--output", "in.mp4/out.mp4"], "cannot be written to"),
         (["folder"], "give --fps"),
         (["folder", "--fps", "0"], "'0'"),
         (["folder", "--fps", "5"], "holds no pictures"),
-        (["in.mp4", "--keep-float", "x"], "leave --keep-float out"),
+        (["in.mp4", "--keep-float", "x"], "--keep-float needs an INT8"),
     ],
 )
 def test_refusals(arguments: list[str], sentence: str) -> None:

@@ -48,5 +48,5 @@ def test_what_cannot_be_written_is_said_before_the_work(
     save_checkpoint(Path("best.safetensors"), fcn8s_over(TinyEncoder(), 11), config)
     result = CliRunner().invoke(main, arguments, obj=REGISTRY)
     assert result.exit_code == 1
-    assert "cannot be written to (file is no folder)" in result.stderr
+    assert "cannot be written to (file is not a folder)" in result.stderr
     assert "name another" in result.stderr

@@ -91,7 +91,7 @@ class Forks:
         answer = self._process.stdout.readline()
         if not answer:
             self._process.communicate()
-            raise ChildProcessError("The process that forks has ended, as said above.")
+            raise ChildProcessError("The process that forks has ended (see above).")
         return answer
 
     def __enter__(self) -> Self:

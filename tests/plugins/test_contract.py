@@ -194,7 +194,7 @@ class NotANumber(TinyEncoder):
     [
         (WrongChannels, "stride 32"),
         (WrongStride, "stride 32"),
-        (TwoFeatures, "gives 2 features"),
+        (TwoFeatures, "returns 2 features"),
         (DeadLayer, "'classifier.weight' gets no gradient"),
         (HiddenState, "state dict"),
         (NotANumber, "not finite"),
@@ -282,7 +282,7 @@ class ScoresNothing(CamVid):
     ("change", "message"),
     [
         ({"classes": ("road", "road")}, "different names"),
-        ({"palette": ((0, 0, 0),)}, "one colour a class"),
+        ({"palette": ((0, 0, 0),)}, "one colour per class"),
         ({"palette": ((0, 0, 256),) * 11}, "levels"),
         ({"recipes": {"modern": tiny_dataset().recipes["modern"]}}, "recipes"),
         (
@@ -292,11 +292,11 @@ class ScoresNothing(CamVid):
         ({"score_split": "trial"}, "splits"),
         ({"locate": lambda root: root / "tiny"}, "locate"),
         ({"frames": lambda folder, split: tiny_dataset().frames(folder, "train")}, "in train too"),
-        ({"frames": lambda folder, split: tiny_dataset().frames(folder, split) * 2}, "twice"),
+        ({"frames": lambda folder, split: tiny_dataset().frames(folder, split) * 2}, "duplicate"),
         ({"frames": lambda folder, split: ()}, "no frame has a label"),
         ({"read_label": lambda frame: np.zeros((4, 4), np.uint8)}, "label is"),
         ({"read_label": lambda frame: np.full((32, 64), 11, np.uint8)}, "11 is neither"),
-        ({"benchmark": ScoresNothing()}, "scores 0.0"),
+        ({"benchmark": ScoresNothing()}, "scores only 0.0"),
     ],
 )
 def test_a_faulty_dataset_is_noticed(change: dict[str, Any], message: str, tmp_path: Path) -> None:

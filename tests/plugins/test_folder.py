@@ -99,7 +99,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
         ({"classes": ["road", "car"]}, "class 0"),
         ({"classes": [{"name": "road"}, {}]}, "class 1 has no name"),
         ({"classes": [{"name": "road"}, {"name": "road"}]}, "'road'"),
-        ({"classes": [{"name": "road"}, {"name": 3}]}, "not a text"),
+        ({"classes": [{"name": "road"}, {"name": 3}]}, "not text"),
         ({"classes": [{"name": "road", "id": 1}, {"name": "car"}]}, "the id 1"),
         ({"classes": [{"name": "road", "id": 256}, {"name": "car"}]}, "256"),
         ({"classes": [{"name": "road", "id": True}, {"name": "car"}]}, "True"),

@@ -36,7 +36,7 @@ def test_logits_at_a_coarser_stride_are_resized() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"name": "A network"}, "a name has"),
+        ({"name": "A network"}, "a name may have"),
         ({"output_stride": 4}, r"the logits are \(2, 3, 16, 24\), not \(2, 3, 32, 48\)"),
         ({"build": lambda classes, convention: coarse(classes + 1, convention)}, "the logits are"),
         ({"modern": {"learning_rate": 1e-3}}, "modern changes learning_rate"),

@@ -75,9 +75,9 @@ MISTAKES = {
     "hook_raises": (GOOD.replace("yield", "raise KeyError('oops')\n    yield"), "oops"),
     "raises_while_iterating": (GOOD + "    raise OSError('late')", "OSError: late"),
     "not_iterable": (GOOD.replace("yield", "return"), "not iterable"),
-    "wrong_type": (GOOD + "    yield 'warp2'", "segbench_runtimes gives 'warp2'"),
+    "wrong_type": (GOOD + "    yield 'warp2'", "segbench_runtimes yields 'warp2'"),
     "wrong_hook": (GOOD.replace("segbench_runtimes", "segbench_datasets"), "not a dataset"),
-    "no_name": (GOOD.replace('"warp"', "None"), "the name None"),
+    "no_name": (GOOD.replace('"warp"', "None"), "named None"),
     "requires_a_string": (GOOD.replace("open=print", "open=print, requires='numpy'"), "tuple"),
 }
 
@@ -232,7 +232,7 @@ def test_two_formats_of_one_ending_are_refused(install: Install) -> None:
 
 
 def test_a_file_of_no_known_format_is_told_the_known_endings() -> None:
-    with pytest.raises(PluginError, match=r"net\.tflite has the ending .* end in \.onnx\."):
+    with pytest.raises(PluginError, match=r"net\.tflite is not in a known .* endings: \.onnx\."):
         Registry.load().model_format(Path("net.tflite"))
 
 

@@ -67,7 +67,7 @@ def test_what_is_damaged_is_made_again_and_said(
     whole = content(place)
     DAMAGES[damage](place)
     assert content(cached(place, make)) == whole
-    assert "entry is damaged and is made again" in " ".join(capsys.readouterr().err.split())
+    assert "entry is damaged; recreating it" in " ".join(capsys.readouterr().err.split())
     cached(place, lambda _: pytest.fail("it is whole"))
 
 

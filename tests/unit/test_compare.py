@@ -83,7 +83,7 @@ def test_frames_are_paired_by_name_and_only_shared_ones_count() -> None:
     assert found.frames == 2
     assert found.miou.a == pytest.approx(6 / 10)
     assert found.miou.b == pytest.approx(7 / 9)
-    assert found.notes == ("Compared on the 2 frames that both have, of 3 in A and 2 in B.",)
+    assert found.notes == ("Compared on the 2 frames in both, of 3 in A and 2 in B.",)
 
 
 def test_a_class_that_nowhere_occurs_has_no_difference() -> None:
@@ -164,7 +164,7 @@ def test_turns_of_one_session_are_compared_round_by_round(tmp_path: Path) -> Non
     assert isinstance(isolated, Latencies)
     assert isolated.ratio == 2
     assert isolated.within_noise is True
-    assert "Measured apart" in isolated.notes[0]
+    assert "Measured separately" in isolated.notes[0]
 
 
 def test_latencies_exchanged_are_reciprocal(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What only a CUDA card can show: training in 16 bits there, and a session on it."""
+"""What only a CUDA GPU can show: training in 16 bits there, and a session on it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.tiny import CLASSES, MODERN, SIZE, TinyEncoder, fcn8s_over, tiny_data
 
 pytestmark = [
     pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card"),
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU"),
 ]
 QUIET = Reporter(quiet=True)
 

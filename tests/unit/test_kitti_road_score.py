@@ -454,7 +454,7 @@ def test_a_prediction_that_does_not_fit_is_named(
 
 
 def test_a_frame_of_no_category_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Frame aachen_0 belongs to no category of KITTI Road"):
+    with pytest.raises(DataError, match="Frame aachen_0 is not in a category of KITTI Road"):
         PERSPECTIVE.count(make_frame(tmp_path, "aachen_0", [1]), levels(1))
 
 

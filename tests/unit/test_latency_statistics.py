@@ -62,7 +62,7 @@ def test_percentiles_need_their_minimum_counts(count: int, p90: bool, p99: bool)
     [
         (timed([0.1] * 40 + [0.11] * 40), "drifted +10%"),
         (timed([0.11] * 40 + [0.1] * 40), "drifted -9%"),
-        (timed([0.1, 0.2] * 60), "spreads over"),
+        (timed([0.1, 0.2] * 60), "interquartile range"),
         (timed([0.1] * 63), "63 samples, fewer than 64"),
         (timed([0.1] * 99, WarmUp(1, 0.1, steady=False)), "warm-up"),
         (timed([0.1] * 99, complete=False), "interrupted"),

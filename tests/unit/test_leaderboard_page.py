@@ -148,7 +148,7 @@ def test_training_has_columns_only_where_it_tells_rows_apart() -> None:
     text = html(scored(0.5, **long), timed(9.0), other)
     assert ">epochs<" in text
     assert ">crop</button>" not in text
-    assert ">trained in<" not in text
+    assert ">training precision<" not in text
     assert ">epochs</button>" not in html(scored(0.5, **long), timed(9.0))
     assert "<dt>epochs</dt><dd>40</dd>" in text
     assert "<dt>precision</dt><dd>bf16</dd>" in text

@@ -74,7 +74,7 @@ def test_another_process_on_the_gpu_and_slow_clocks_are_doubts(smi: SimpleNamesp
     assert watch.gpu_processes == 1
     assert watch.doubts()[-2:] == [
         "other processes on the GPU: 1",
-        "the GPU's clocks were held back: hardware thermal slowdown",
+        "the GPU's clocks were throttled: hardware thermal slowdown",
     ]
 
 

@@ -167,7 +167,7 @@ def text(path: Path) -> Path:
     ("make", "options", "word"),
     [
         (lambda path: path, {}, "no file"),
-        (text, {}, "not an ONNX file"),
+        (text, {}, "not a readable ONNX file"),
         (lambda path: other_inputs(nearest_color(path), [1, 3, 8, 8], [1, 3, 8, 8]), {}, "more1"),
         (lambda path: other_inputs(nearest_color(path), [1, 3]), {}, r"x \(1, 3\)"),
         (lambda path: other_inputs(nearest_color(path), [1, 4, 8, 8]), {}, "three channels"),
@@ -175,7 +175,7 @@ def text(path: Path) -> Path:
         (lambda path: nearest_color(path, kind=TensorProto.FLOAT16), {}, "in 16 bits"),
         (lambda path: nearest_color(path, palette=PALETTE[:5]), {}, "5 outputs"),
         (nearest_color, {"class_order": "label-idz"}, "label-ids"),
-        (nearest_color, {"class_order": "background-first"}, "asks for 12 outputs"),
+        (nearest_color, {"class_order": "background-first"}, "needs 12 outputs"),
         (nearest_color, {"output": "z"}, "output"),
         (nearest_color, {"std": (1.0, 0.0, 1.0)}, "deviation is 0"),
     ],

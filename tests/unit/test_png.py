@@ -95,7 +95,7 @@ def with_a_row_more(data: bytes) -> bytes:
         (spoil_checksum, "checksum of its chunk 'IDAT' is wrong"),
         (lambda data: data[:-12], "no IEND"),
         (lambda data: data[:-16], "cut off in its chunk 'IDAT'"),
-        (lambda data: with_stream(data, stream(data)[:-4]), "without their check sum"),
+        (lambda data: with_stream(data, stream(data)[:-4]), "without their checksum"),
         (spoil_adler, "incorrect data check"),
         (lambda data: without_rows(data, 1), "23 of 24 rows"),
         (lambda data: without_rows(data, 24), "0 of 24 rows"),

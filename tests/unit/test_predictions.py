@@ -55,13 +55,13 @@ def test_missing_doubled_and_extra_are_all_told(tmp_path: Path) -> None:
     assert missing4 == "a_4: no prediction"
     assert "a_2.png" in doubled
     assert "a_2_pred.png" in doubled
-    assert extra == f"{tmp_path / 'a_44.png'}: belongs to no frame of the split"
+    assert extra == f"{tmp_path / 'a_44.png'}: does not match a frame of the split"
 
 
 def test_wrong_folders(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a folder"):
         match_predictions(frames("a_1"), tmp_path / "absent")
-    with pytest.raises(DataError, match="holds no PNG"):
+    with pytest.raises(DataError, match="contains no PNG"):
         match_predictions(frames("a_1"), tmp_path)
     write(tmp_path, "b_1.png", "b_2.png")
     with pytest.raises(DataError, match=r"None of the 2 PNGs .* a_1.png"):

@@ -127,7 +127,7 @@ def test_a_record_that_cannot_be_written_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "results").write_text("no folder")
-    with pytest.raises(SegbenchError, match="is no folder"):
+    with pytest.raises(SegbenchError, match="is not a folder"):
         write_record(RECORD, tmp_path / "results")
     assert json.loads(capsys.readouterr().out)["metrics"] == RECORD.metrics
 
@@ -191,7 +191,7 @@ def test_the_hash_does_not_depend_on_order_or_on_fields_without_a_value(
     [
         ("", "it is not JSON"),
         ("[" * 100_000, "it is not JSON"),
-        ("[]", "it holds no JSON object"),
+        ("[]", "it is not a JSON object"),
         ("{}", "schema is missing"),
         ('{"score": NaN}', "it is not JSON"),
         (json.dumps(as_json(schema=2)), "its schema 2 is newer than 1: update segbench"),
@@ -207,7 +207,10 @@ def test_the_hash_does_not_depend_on_order_or_on_fields_without_a_value(
         (json.dumps(as_json()).replace("0.625", "1e200"), "metrics.score is out of range"),
         (json.dumps(as_json(metrics={"p50_ms": 1e200})), "metrics.p50_ms is out of range: 1e+200"),
         (json.dumps(as_json(metrics={"p50_ms": -1})), "metrics.p50_ms is out of range: -1"),
-        (json.dumps(as_json(config_hash="x")), "config_hash is 'x', which is not as the schema"),
+        (
+            json.dumps(as_json(config_hash="x")),
+            "config_hash is 'x', which does not match the schema",
+        ),
     ],
 )
 def test_a_file_that_is_no_record_is_named_with_the_reason(

@@ -99,9 +99,9 @@ def test_outliers_leave_the_histogram_its_width_and_are_counted() -> None:
     (axes,) = figures.latency_histogram(seconds).axes
     assert axes.get_xlim()[1] < 20
     histogram = latency_section(Samples(seconds, np.zeros(200))).plates[0]
-    assert "the axis ends at p99, and 1 lie beyond it, up to 50 ms" in histogram.caption
+    assert "the axis ends at p99, with 1 beyond it, up to 50 ms" in histogram.caption
     even = latency_section(Samples(np.full(200, 0.01), np.zeros(200))).plates[0]
-    assert even.caption == "All 200 timed queries; none is left out."
+    assert even.caption == "All 200 timed queries; none are left out."
 
 
 def test_views_are_drawn_in_the_order_of_their_list() -> None:

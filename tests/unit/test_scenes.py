@@ -225,7 +225,7 @@ def test_too_small_a_size_is_refused(tmp_path: Path, size: tuple[int, int]) -> N
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(SegbenchError, match="no folder"):
+    with pytest.raises(SegbenchError, match="not a folder"):
         write_streets(tmp_path / "file" / "out", 1, SIZE, 0, "cityscapes", QUIET)
 
 

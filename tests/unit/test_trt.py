@@ -138,7 +138,7 @@ def test_without_a_card_one_sentence_is_said_before_any_work(
     assert "segbench export --runtime trt-int8 --compute-capability 8.9" in result.output
     with pytest.raises(MissingDeviceError, match="torch finds none here"):
         target_to_run(Setup(SIZE))
-    with pytest.raises(MissingDeviceError, match="--device cpu is none"):
+    with pytest.raises(MissingDeviceError, match="--device cpu is not one"):
         target_to_run(Setup(SIZE, device="cpu"))
 
 
@@ -146,7 +146,7 @@ def test_without_a_card_one_sentence_is_said_before_any_work(
     ("capability", "message"),
     [
         (None, r"name another machine's with --compute-capability \(7.5, 8.6, 8.9, 12.0, 12.1\)"),
-        ("9.9", r"'9.9' cannot be built for ahead of time; there are 7.5, 8.6"),
+        ("9.9", r"'9.9' cannot be built for ahead of time; possible are 7.5, 8.6"),
         ("8.9", "pip install tensorrt-rtx-cu13"),
     ],
 )

@@ -177,7 +177,7 @@ def test_a_lost_rank_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None
     lost = RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer")
     with pytest.raises(SystemExit):
         _end(lost, 0, HashStore())
-    assert "Another rank has ended, or cannot be reached; go on" in capsys.readouterr().err
+    assert "Another rank has ended, or cannot be reached; continue" in capsys.readouterr().err
     with pytest.raises(ZeroDivisionError):
         _end(ZeroDivisionError(), 0, HashStore())
 

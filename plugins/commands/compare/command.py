@@ -19,19 +19,19 @@ INPUT = click.Path(exists=True, path_type=Path)
 @click.argument("a", type=INPUT)
 @click.argument("b", type=INPUT)
 def compare(a: Path, b: Path) -> None:
-    """Show what differs between A and B, and what of it is within noise.
+    """Show what differs between A and B, and which differences are within noise.
 
     A and B are two records of a results folder (JSON files), or two leaderboards: results
     folders, or files that `segbench leaderboard --format csv` or json wrote.
 
-    Two scores are compared on the frames that both have, class by class, with 95% bootstrap
-    intervals over these frames; two latencies by their ratio, with a 95% interval over the turns
-    they were timed in. A difference is within noise where its interval holds zero, or one for a
-    ratio. Another seed is not in the interval.
+    Two scores are compared on the frames in both, class by class, with 95% bootstrap intervals over
+    these frames; two latencies by their ratio, with a 95% interval over timing rounds. A difference
+    is within noise if its interval contains zero, or one for a ratio. Intervals do not cover
+    variation between training seeds.
 
-    Two leaderboards are matched row by row. Rows of two results folders are compared as their
-    records are; classes are named where a difference is more than noise. Files hold no samples,
-    so that their differences have no interval.
+    Two leaderboards are matched row by row. Rows of two results folders are compared by their
+    records; classes are listed if a difference is more than noise. CSV and JSON files have no
+    samples, so their differences have no interval.
     """
     if _is_leaderboard(a) != _is_leaderboard(b):
         raise SegbenchError(
@@ -44,7 +44,7 @@ def compare(a: Path, b: Path) -> None:
 
 
 def _is_leaderboard(path: Path) -> bool:
-    """A folder, a CSV file, or a JSON file that holds a list."""
+    """Whether it is a folder, a CSV file, or a JSON file with a list."""
     if path.is_dir() or path.suffix == ".csv":
         return True
     if not path.is_file():

@@ -1,8 +1,8 @@
 """Two leaderboards side by side: the same network on the same runtime, before and after.
 
-A leaderboard is a results folder, or what ``segbench leaderboard --format csv`` or ``json`` wrote
-of one. The rows of a folder have records, which are compared as any two are; those of a file have
-only figures.
+A leaderboard is a results folder, or a file from ``segbench leaderboard --format csv`` or ``json``.
+Rows of a folder have records, which are compared like any two records; rows of a file have only
+figures.
 """
 
 import csv
@@ -50,7 +50,7 @@ NEEDED = (*dict.fromkeys((*SAME_SCORE, *SAME_LATENCY)), SHA, *sorted(FLOATS))
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Rows, and by name the records that they were made of; a file has only rows."""
+    """Rows, and their records by name; a file has only rows."""
 
     rows: Sequence[Row]
     records: Mapping[str | None, Record] = field(default_factory=dict)
@@ -58,9 +58,9 @@ class Leaderboard:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two matched rows, and their records compared where both have one.
+    """Two matched rows, and the comparison of their records if both have one.
 
-    ``problem`` says why two records that are there cannot be compared.
+    ``problem`` says why two existing records cannot be compared.
     """
 
     a: Row
@@ -72,7 +72,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Matched:
-    """Rows of the same thing in both leaderboards, and rows that only one has."""
+    """Matched rows of both leaderboards, and rows that only one has."""
 
     pairs: tuple[tuple[Row, Row], ...]
     only_a: tuple[Row, ...]
@@ -80,7 +80,7 @@ class Matched:
 
 
 def leaderboard_of(records: Sequence[Record]) -> Leaderboard:
-    """What ``segbench leaderboard`` shows of ``records``, oldest first."""
+    """The leaderboard of ``records``, which are ordered oldest first."""
     rows = [row for rows in leaderboard(records).values() for row in rows]
     return Leaderboard(rows, {record.name: record for record in records})
 
@@ -88,7 +88,7 @@ def leaderboard_of(records: Sequence[Record]) -> Leaderboard:
 def compare_pairs(
     pairs: Sequence[tuple[Row, Row]], a: Leaderboard, b: Leaderboard, column: str
 ) -> list[Pair]:
-    """Each pair's records compared; ``column`` names a row's: "record" or "latency_record"."""
+    """The pairs with their records compared; ``column`` is "record" or "latency_record"."""
     return [_compared(x, y, a.records.get(x[column]), b.records.get(y[column])) for x, y in pairs]
 
 
@@ -103,7 +103,7 @@ def match_latencies(a: Sequence[Row], b: Sequence[Row]) -> Matched:
 
 
 def read_leaderboard(path: Path) -> list[Row]:
-    """The rows of a CSV or JSON leaderboard; SegbenchError where the file is none."""
+    """The rows of a CSV or JSON leaderboard; SegbenchError for any other file."""
     try:
         text = read_text(path)
         if path.suffix == ".csv":
@@ -131,7 +131,7 @@ def _compared(row_a: Row, row_b: Row, a: Record | None, b: Record | None) -> Pai
 
 
 def _match(a: Sequence[Row], b: Sequence[Row], names: tuple[str, ...], figure: str) -> Matched:
-    """Pairs of the same checkpoint first, then of what was trained alike, best with best."""
+    """Pairs of the same checkpoint first, then of the same training settings, best with best."""
     exact = _pair(_unique(a, names, figure), _unique(b, names, figure), (*names, SHA))
     alike = _pair(exact.only_a, exact.only_b, names)
     return Matched((*exact.pairs, *alike.pairs), alike.only_a, alike.only_b)
@@ -151,7 +151,7 @@ def _pair(a: Sequence[Row], b: Sequence[Row], names: tuple[str, ...]) -> Matched
 
 
 def _unique(rows: Sequence[Row], names: tuple[str, ...], figure: str) -> list[Row]:
-    """A row of each score or latency: a score stands beside every latency of its network."""
+    """One row per score or latency, since a score is repeated for every latency of its network."""
     found = {_key(row, (*names, SHA)): row for row in rows if row[figure] is not None}
     return list(found.values())
 

@@ -1,4 +1,4 @@
-"""Two leaderboards as people read them: a table for each score and each kind of query."""
+"""Printing two compared leaderboards: a table for each score and each kind of query."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -29,11 +29,11 @@ from .print_records import (
 from .records import Latencies, Scores, Setting
 
 LONGEST = 40
-"""Characters of a setting's value that a line about one pair has room for."""
+"""Maximum length of a setting's value in a line about one pair."""
 
 
 def print_leaderboards(a: Leaderboard, b: Leaderboard) -> None:
-    """Scores and latencies of the rows that A and B share, then the settings that differ."""
+    """Print scores and latencies of the rows in both A and B, then the settings that differ."""
     console = Console()
     scores, latencies = match_scores(a.rows, b.rows), match_latencies(a.rows, b.rows)
     scored = compare_pairs(scores.pairs, a, b, "record")
@@ -50,7 +50,7 @@ def print_leaderboards(a: Leaderboard, b: Leaderboard) -> None:
     elif a.records and b.records:
         _print_settings(console, scored, timed)
     else:
-        console.say("A file holds no samples: for intervals give two folders.")
+        console.say("Files have no samples: for intervals, compare two folders.")
 
 
 def _print_pairs(
@@ -60,7 +60,7 @@ def _print_pairs(
     lines: Callable[[Pair], list[tuple[str, ...]]],
     headers: tuple[str, ...],
 ) -> None:
-    """A table for each title; intervals and verdicts have columns where there are records."""
+    """A table for each title, with columns for intervals and verdicts if there are records."""
     for name in dict.fromkeys(title(pair.a) for pair in pairs):
         shown = [pair for pair in pairs if title(pair.a) == name]
         detailed = any(pair.found for pair in shown)
@@ -76,7 +76,7 @@ def _print_pairs(
 
 
 def _score_lines(pair: Pair) -> list[tuple[str, ...]]:
-    """The benchmark's measure, and mean IoU, which alone has an interval, where it is another."""
+    """The benchmark's measure, and mean IoU if different; only mean IoU has an interval."""
     network = printable(_network(pair.a))
     if not isinstance(pair.found, Scores):
         row = Difference("", pair.a["score"], pair.b["score"])
@@ -96,7 +96,7 @@ def _latency_lines(pair: Pair) -> list[tuple[str, ...]]:
 
 
 def _print_classes(console: Console, pairs: Sequence[Pair]) -> None:
-    """Of the scores that differ by more than noise, the classes that do."""
+    """The classes that differ by more than noise, for scores that do."""
     for pair in pairs:
         if isinstance(pair.found, Scores) and pair.found.miou.within_noise is False:
             differing = [row for row in pair.found.classes if row.within_noise is False]
@@ -108,7 +108,7 @@ def _print_classes(console: Console, pairs: Sequence[Pair]) -> None:
 
 
 def _print_notes(console: Console, pairs: Sequence[Pair]) -> None:
-    """What a reader must know; once where it is so of all pairs."""
+    """Notes on the pairs; once if a note applies to all."""
     networks = defaultdict(list)
     for pair in pairs:
         for note in pair.found.notes if pair.found else filter(None, [pair.problem]):
@@ -129,7 +129,7 @@ def _print_alone(console: Console, found: Matched, title: Callable[[Row], str]) 
 
 
 def _print_settings(console: Console, scored: Sequence[Pair], timed: Sequence[Pair]) -> None:
-    """A table of what differs alike in all pairs, and a line for what differs in some."""
+    """A table of differences common to all pairs, and a line for each other one."""
     pairs = (*scored, *timed)
     common = [one for one in pairs[0].settings if all(one in pair.settings for pair in pairs)]
     if common or not any(pair.settings for pair in pairs):
@@ -146,7 +146,7 @@ def _print_settings(console: Console, scored: Sequence[Pair], timed: Sequence[Pa
 
 
 def _in_short(setting: Setting) -> str:
-    """The name, and the values where they are short."""
+    """The name, and the values if they are short."""
     a, b = values(setting)
     return setting.name + (f" ({a} -> {b})" if max(len(a), len(b)) <= LONGEST else "")
 
@@ -162,7 +162,7 @@ def _timed(row: Row) -> str:
 
 
 def _network(row: Row) -> str:
-    """What tells a row from the others under its title."""
+    """What identifies a row under its title."""
     parts = (
         f"{row['network']} {row['runtime']} {row['height']}x{row['width']}",
         text("trained_on", "trained on {}")(row),

@@ -1,4 +1,4 @@
-"""Comparisons as people read them: plain tables, and the verdict in words."""
+"""Printing comparisons: plain tables, and the verdict in words."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ NO_INTERVAL = "no interval"
 
 
 def print_records(a: Record, b: Record) -> None:
-    """What was measured, how it differs, and in which settings A and B differ."""
+    """Print what was measured, how it differs, and which settings of A and B differ."""
     found = compare(a, b)
     console = Console()
     for name, record in (("A", a), ("B", b)):
@@ -50,7 +50,7 @@ def ratio_cells(found: Latencies) -> tuple[str, str, str, str]:
 
 
 def verdict(row: Difference | Latencies) -> str:
-    """Whether the difference is noise, or that nothing says so."""
+    """Whether the difference is noise, or that there is no interval."""
     return {None: NO_INTERVAL, True: WITHIN, False: MORE}[row.within_noise]
 
 
@@ -76,7 +76,7 @@ def _print_latencies(console: Console, found: Latencies) -> None:
     said = f"B takes {found.ratio:.3f} times as long as A"
     ends = {
         None: "; too few turns for an interval.",
-        True: f": {WITHIN}, the interval holds one.",
+        True: f": {WITHIN}, the interval contains one.",
         False: f", which is {MORE}.",
     }
     console.say(said + ends[found.within_noise])
@@ -117,13 +117,13 @@ def _miou_sentence(row: Difference) -> str:
 
 
 LONGEST_LIST = 44
-"""Characters of a list that is shown whole."""
+"""Maximum length of a list that is shown in full."""
 FIRST = 3
-"""Entries that are shown of what only one list has."""
+"""Maximum number of entries shown that only one list has."""
 
 
 def print_settings(console: Console, title: str, settings: Sequence[Setting]) -> None:
-    """A row for each setting, in both records; values fold where the terminal is narrow."""
+    """A row for each setting with both values, which wrap on narrow terminals."""
     console.print()
     if not settings:
         console.print(f"The same {title}.")
@@ -138,7 +138,7 @@ def print_settings(console: Console, title: str, settings: Sequence[Setting]) ->
 
 
 def values(setting: Setting) -> tuple[str, str]:
-    """A's value and B's as a line of text each; long lists as what only one of them has."""
+    """A's and B's values, each as one line; for long lists only the entries that differ."""
     a, b = setting.a, setting.b
     if any(isinstance(value, list) and len(_text(value)) > LONGEST_LIST for value in (a, b)):
         return _beside(a, b), _beside(b, a)
@@ -146,7 +146,7 @@ def values(setting: Setting) -> tuple[str, str]:
 
 
 def _beside(value: Any, other: Any) -> str:
-    """How long a list is, and the first entries that the other one lacks."""
+    """A list's length, and its first entries that the other one lacks."""
     if not isinstance(value, list):
         return _text(value)
     count = f"{len(value)} {'entry' if len(value) == 1 else 'entries'}"

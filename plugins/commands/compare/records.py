@@ -1,8 +1,8 @@
 """Two records side by side: what differs, by how much, and whether that is more than noise.
 
 Scores are compared over the same frames, which are resampled together; latencies over the blocks
-that their queries were timed in. An interval says how far a figure depends on the frames or blocks
-at hand, and nothing of training with another seed.
+that their queries were timed in. An interval says how much a figure depends on the frames or
+blocks, and nothing about training with another seed.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -22,7 +22,7 @@ from segbench.scoring.confusion import iou, number
 class Scores:
     """Two scores over the same ``frames``; fractions.
 
-    ``headline`` is the benchmark's own measure where that is not mean IoU; it has no interval.
+    ``headline`` is the benchmark's own measure if that is not mean IoU; it has no interval.
     """
 
     frames: int
@@ -44,12 +44,12 @@ class Latencies:
 
     @property
     def within_noise(self) -> bool | None:
-        """Whether the interval holds one; None where there is no interval."""
+        """Whether the interval contains one; None without an interval."""
         return None if self.interval is None else self.interval[0] <= 1 <= self.interval[1]
 
 
 def compare(a: Record, b: Record) -> Scores | Latencies:
-    """Compare two scores or two latencies; SegbenchError says why two records cannot be."""
+    """Compare two scores or two latencies; SegbenchError if they cannot be compared."""
     if (a.kind == "latency") != (b.kind == "latency"):
         raise SegbenchError(
             f"A is of kind {a.kind!r} and B of kind {b.kind!r}: "
@@ -59,7 +59,7 @@ def compare(a: Record, b: Record) -> Scores | Latencies:
 
 
 def compare_scores(a: Record, b: Record) -> Scores:
-    """The differences over the frames that both records scored with the same labels."""
+    """The differences over the frames in both records, which need the same labels."""
     for name, default in (("dataset", None), ("label_scale", 1)):
         require_same(name, a.config.get(name, default), b.config.get(name, default))
     found = compare_frames(scored_frames(a), scored_frames(b))
@@ -67,7 +67,7 @@ def compare_scores(a: Record, b: Record) -> Scores:
 
 
 def compare_frames(a: ScoredFrames, b: ScoredFrames) -> Scores:
-    """The same of frames alone; SegbenchError where classes or labels differ."""
+    """The same without records; SegbenchError if classes or labels differ."""
     before, after = paired_frames(a, b)
     total_a, total_b = before.sum(0), after.sum(0)
     gains = bootstrap_iou(after, before)
@@ -75,7 +75,7 @@ def compare_frames(a: ScoredFrames, b: ScoredFrames) -> Scores:
     notes = []
     if not len(before) == len(a.ids) == len(b.ids):
         notes.append(
-            f"Compared on the {len(before)} frames that both have, of {len(a.ids)} in A and "
+            f"Compared on the {len(before)} frames in both, of {len(a.ids)} in A and "
             f"{len(b.ids)} in B."
         )
     return Scores(
@@ -89,7 +89,7 @@ def compare_frames(a: ScoredFrames, b: ScoredFrames) -> Scores:
 def compare_latencies(a: Record, b: Record) -> Latencies:
     """The ratio of two latencies of the same scope and scenario.
 
-    Turns of one session are compared round by round, which a drift of the machine leaves alone.
+    Turns of one session are compared round by round, so machine drift cancels out.
     """
     for name in ("scope", "scenario"):
         require_same(name, a.config.get(name), b.config.get(name))
@@ -102,7 +102,7 @@ def compare_latencies(a: Record, b: Record) -> Latencies:
     )
     low, high = found["speedup_low"], found["speedup_high"]
     assert found["speedup"] is not None
-    notes = [] if paired else ["Measured apart: drift of the machine is not in the interval."]
+    notes = [] if paired else ["Measured separately: the interval does not cover machine drift."]
     for name, record in (("A", a), ("B", b)):
         if record.metrics.get("verdict") == "INVALID":
             reasons = "; ".join(map(str, record.metrics.get("reasons") or ["no reason given"]))
@@ -123,15 +123,15 @@ def _headline(a: Record, b: Record) -> Difference | None:
     return Difference(str(name), a.metrics.get("score"), b.metrics.get("score"))
 
 
-# When and with what words: no setting. A session's name only says which records belong together.
+# The time and the command line are not settings; a session's name only groups records.
 OCCASION = {"started_at", "duration_s", "argv", "session"}
-# An evaluation copies these from the checkpoint; a run says them elsewhere or in another form.
+# An evaluation copies these from the checkpoint; a run has them elsewhere or in another form.
 OF_ONE_KIND = {"epoch", "val_miou", "classes", "convention", "weights", "dataset_fingerprint"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A field that differs, as a dotted name such as "versions.torch"; None where it is absent."""
+    """A field that differs, as a dotted name such as "versions.torch"; None if absent."""
 
     name: str
     a: Any

@@ -1,1 +1,1 @@
-"""``segbench data check``: is a dataset whole?"""
+"""``segbench data check``: validate a dataset."""

@@ -1,4 +1,4 @@
-"""Is a dataset whole? Every file is really decoded, and everything wrong is named."""
+"""Validate a dataset: every file is decoded, and everything wrong is listed."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,10 +21,10 @@ from segbench.types import IGNORED, Dataset, Frame, Size
 
 @dataclass(frozen=True)
 class Checked:
-    """The frames of each split, how many images have each size, and everything wrong.
+    """The frames of each split, image counts by size, and everything wrong.
 
-    ``faults`` are sentences by frame; ``absent`` are sentences about splits without frames or
-    without a pixel that counts. ``skipped`` are files that look like pictures and are not read.
+    ``faults`` are messages by frame; ``absent`` are messages about splits without frames or without
+    scored pixels. ``skipped`` are picture files that are not read.
     """
 
     splits: dict[str, tuple[Frame, ...]]
@@ -42,11 +42,11 @@ class Checked:
 def check(
     dataset: Dataset, folder: Path, splits: Sequence[str] = (), reporter: Reporter | None = None
 ) -> Checked:
-    """Decode and examine every frame of ``splits``, by default of all the dataset has.
+    """Decode and check every frame of ``splits``, by default of all splits.
 
-    ``folder`` is what ``dataset.locate`` gives. A split without frames, or with ignored pixels
-    alone, is wrong when it was asked for by name, and when training or scoring needs it. DataError
-    for a split that the dataset does not know.
+    ``folder`` is what ``dataset.locate`` returns. A split without frames, or with only ignored
+    pixels, is wrong if it was requested by name, or if training or scoring needs it. DataError for
+    an unknown split.
     """
     for split in splits:
         known_split(split, dataset.splits)
@@ -88,7 +88,7 @@ def check(
 
 @dataclass(frozen=True)
 class _Examined:
-    """``size`` is None where there is no readable image, ``ignored`` whether no pixel counts."""
+    """``size`` is None without a readable image, ``ignored`` is whether all pixels are ignored."""
 
     size: Size | None
     ignored: bool
@@ -137,7 +137,7 @@ def _contradiction(label: Path, instances: Path) -> list[str]:
     differ = ids != np.where(numbers < 1000, numbers, numbers // 1000)
     if not differ.any():
         return []
-    return [f"{instances} says another label than {label} at {differ.sum()} pixels."]
+    return [f"{instances} disagrees with {label} at {differ.sum()} pixels."]
 
 
 def _read_raw(path: Path) -> NDArray[Any]:

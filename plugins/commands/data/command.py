@@ -1,4 +1,4 @@
-"""``segbench data``: look after the frames themselves."""
+"""``segbench data``: check datasets."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def data() -> None:
 @click.option("--split", "splits", multiple=True, help="Only this split; may be repeated.")
 @click.pass_obj
 def check_command(registry: Registry, name: str, data_root: Path, splits: tuple[str, ...]) -> None:
-    """Decode every file of a dataset and list everything that is wrong with it."""
+    """Decode every file of a dataset and list everything wrong."""
     dataset = registry.dataset(name)
     checked = check(dataset, dataset.locate(data_root), splits, Reporter())
     _print(checked, title=dataset.name)
@@ -56,4 +56,4 @@ def _print(checked: Checked, title: str) -> None:
         console.say(skipped_sentence(checked.skipped))
     sizes = ", ".join(f"{h}x{w} ({count})" for (h, w), count in checked.sizes.items())
     console.print(f"Image sizes (height x width): {sizes or 'none'}")
-    console.print("Everything is in order." if checked.whole else "Not in order: see above.")
+    console.print("No problems found." if checked.whole else "Problems found: see above.")

@@ -1,1 +1,1 @@
-"""``segbench leaderboard``: rank what the records say, as text or as a page."""
+"""``segbench leaderboard``: rank records, as text or as a page."""

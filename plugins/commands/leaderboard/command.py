@@ -1,4 +1,4 @@
-"""``segbench leaderboard``: rank what the records say."""
+"""``segbench leaderboard``: rank records."""
 
 import os
 from functools import partial
@@ -50,7 +50,7 @@ from .page import leaderboard_page
     "--min-score", type=options.FiniteRange(0, 1), help="Show rows with at least this score."
 )
 @click.option(
-    "--pareto", is_flag=True, help="Show rows that no other beats in both score and latency."
+    "--pareto", is_flag=True, help="Show rows that no other row beats in both score and latency."
 )
 @click.option(
     "--best",
@@ -70,17 +70,17 @@ def leaderboard(
 ) -> None:
     """Rank the records of a results folder, best score first for each dataset.
 
-    Networks whose scores differ by no more than noise share a rank, the faster first. Scores of
-    another split or label scale, networks trained on another dataset, and latencies of another
-    device stand in tables of their own. Records made with --limit are shown without a rank. A file
-    that is not a record is named and left out, and the exit code is 1 then.
+    Networks whose scores differ only by noise share a rank, the faster first. Scores of another
+    split or label scale, networks trained on another dataset, and latencies of another device have
+    separate tables. Records made with --limit are shown without a rank. Files that are not records
+    are reported and skipped, and the exit code is then 1.
 
     The most accurate network within 20 ms on this machine, for each dataset:
 
     \b
         segbench leaderboard --here --where runtime=onnx-int8 --max-ms 20 --best
 
-    Columns for --where and --sort are those of the CSV, or the headers of the table.
+    Columns for --where and --sort are those of the CSV, or the table's headers.
     """
     frame, problems = read_frame(results)
     for problem in problems:
@@ -93,7 +93,7 @@ def leaderboard(
         )
     rows = api.leaderboard(frame, devices=devices_here() if here else None, **selection)
     dates = frame["started_at"]
-    del frame  # of many records it is large
+    del frame  # large for many records
     if rows.empty:
         raise SegbenchError("No row fits these conditions; see all rows without them.")
     if form == "html":
@@ -117,7 +117,7 @@ def _record(results: Path, name: str) -> Record | None:
 
 
 def _url(results: Path, output: Path | None) -> str:
-    """The results folder as seen from the page, which without ``output`` is taken to lie here."""
+    """The results folder relative to the page, which without ``output`` is assumed to be here."""
     try:
         seen = os.path.relpath(results, output.parent if output else ".")
     except ValueError:  # another drive

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST = 32
 FILES = ("record", "latency_record")
-"""Columns of file names, which may be no Unicode."""
+"""Columns with file names, which may not be valid Unicode."""
 STYLES = {"VALID": "green", "INVALID": "red"}
 
 
@@ -34,7 +34,7 @@ def as_csv(rows: "DataFrame") -> str:
 
 
 def as_json(rows: "DataFrame") -> str:
-    """A list of rows, one a line, each an object with every column; no text is escaped."""
+    """A list of rows, one per line, each an object with every column; text is not escaped."""
     rows = rows.assign(**{name: rows[name].map(unicode, na_action="ignore") for name in FILES})
     columns = [rows[name].tolist() for name in COLUMNS]
     values = (dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True))
@@ -43,7 +43,7 @@ def as_json(rows: "DataFrame") -> str:
 
 
 def as_markdown(tables: Tables) -> str:
-    """A heading and a pipe table for each table; columns without a value are left out."""
+    """A heading and a pipe table for each table; empty columns are left out."""
     blocks = []
     for title, rows in tables.items():
         columns, cells = _filled(rows)
@@ -58,9 +58,9 @@ def as_markdown(tables: Tables) -> str:
 
 
 def as_table(tables: Tables) -> str:
-    """Aligned, coloured columns; those without a value are left out and long cells are cut.
+    """Aligned, coloured columns; empty ones are left out and long cells are cut.
 
-    Written here because ``rich.table`` takes ten seconds for ten thousand rows.
+    Not ``rich.table``, which takes ten seconds for ten thousand rows.
     """
     blocks = []
     for title, rows in tables.items():
@@ -83,11 +83,11 @@ FORMATS: dict[str, Callable[["DataFrame"], str]] = {
     "csv": as_csv,
     "json": as_json,
 }
-"""The rows of ``rank.ranking``, or some of them, as text."""
+"""A format: rows of ``rank.ranking`` as text."""
 
 
 def _csv_cells(values: list[Any]) -> Iterable[object]:
-    """The values as ``csv_cell`` has them; each text is looked at once."""
+    """The values by ``csv_cell``, called once for each distinct text."""
     texts = {value: csv_cell(value) for value in dict.fromkeys(values) if isinstance(value, str)}
     return map(texts.get, values, values) if texts else values
 

@@ -1,4 +1,4 @@
-"""The leaderboard as one page that needs no network: tables, plots and heat maps."""
+"""The leaderboard as one page that works offline: tables, plots and heat maps."""
 
 import os
 import shlex
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 # A page with more rows is slow to open and to filter.
 MOST_ROWS = 1000
-# The columns that decide; the others follow in their order.
+# The most important columns; the others follow in their order.
 FIRST = (
     *("rank", "network", "runtime", "score", "p50 ms", "speed-up", "verdict"),
     *(
-        "stated by its owner",
+        "reported latency",
         "note",
         "score from",
         "trained on",
@@ -39,9 +39,9 @@ FIRST = (
     ),
 )
 SHAREABLE = ("network", "decoder", "weights", "trained on", "size", "timed")
-# What a row's provenance says too.
+# Columns that a row's provenance repeats.
 UNFOLDED = ("commit",)
-# The deepest tint of a heat map, in percent of the accent colour, that text can be read on.
+# The darkest tint of a heat map, in percent of the accent colour, with readable text.
 DEEPEST = 45
 
 
@@ -49,7 +49,7 @@ DEEPEST = 45
 class HeatRow:
     """A network's name in two parts (the second is small print), and its IoU by class or None.
 
-    ``rows`` are its places in a table that may be filtered.
+    ``rows`` are its row numbers in a table that may be filtered.
     """
 
     name: str
@@ -61,16 +61,16 @@ class HeatRow:
 def leaderboard_page(
     rows: "DataFrame", read: Callable[[str], Record | None], dates: "Series", results: str
 ) -> str:
-    """A whole HTML document of ``rows``, which are those of ``rank.ranking``.
+    """An HTML document of ``rows``, which are those of ``rank.ranking``.
 
-    ``read`` has the record of a name, for the rows that are shown; ``dates`` say when each record
-    of the folder began, and ``results`` is the URL of that folder as seen from the page. Of more
-    than MOST_ROWS rows or tables the page shows the best, and says so.
+    ``read`` returns the record of a name, for the rows that are shown; ``dates`` are the start
+    times of all records of the folder, and ``results`` is the URL of that folder relative to the
+    page. If there are more than MOST_ROWS rows or tables, the page shows the best, and says so.
     """
     lengths = rows["table"].value_counts(sort=False)
     most = rows_a_table(list(lengths))
     tables = tables_of(best_rows(rows, most))
-    # What has a score is what people come for.
+    # Tables with scores come first.
     titles = sorted(tables, key=lambda title: tables[title][0]["score"] is None)
     days = [day for day in dates.dropna().str[:10] if day]
     key = plot_key(tables)
@@ -89,7 +89,7 @@ def leaderboard_page(
 
 
 def rows_a_table(lengths: Sequence[int]) -> int:
-    """The most rows that each table may show so that all show at most MOST_ROWS, but at least 1."""
+    """The limit of rows per table such that all show at most MOST_ROWS, but at least 1."""
 
     def shown(most: int) -> int:
         return sum(min(most, length) for length in lengths)
@@ -99,9 +99,9 @@ def rows_a_table(lengths: Sequence[int]) -> int:
 
 
 def shared(rows: Sequence[Row]) -> dict[str, str]:
-    """By header what is the same in all of several rows, and so is better said once above them.
+    """By header, the values shared by all of several rows, to be shown once above them.
 
-    How they were timed counts if it is the same for all that have a latency.
+    How they were timed is shared if it is the same for all with a latency.
     """
     found = {}
     for column in COLUMNS:
@@ -114,7 +114,7 @@ def shared(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def page_columns(rows: Sequence[Row]) -> list[Column]:
-    """The columns of a table in a page: those that decide first, without what all rows share."""
+    """The columns of a table in a page: important ones first, without those that all rows share."""
     left_out = {*shared(rows), *UNFOLDED}
     columns = [column for column in filled(COLUMNS, rows) if column.header not in left_out]
     places = {header: place for place, header in enumerate(FIRST)}
@@ -130,7 +130,7 @@ def tied(rows: Sequence[Row]) -> bool:
 
 
 def best_rows(rows: "DataFrame", most: int) -> "DataFrame":
-    """The first ``most`` rows of each table, and as many of the later ones on a Pareto front."""
+    """The first ``most`` rows of each table, and up to as many later ones on a Pareto front."""
     first = rows.groupby("table", sort=False).cumcount() < most
     front = select(rows[rows["verdict"].eq("VALID")], pareto=True)
     fronts = front.groupby("table", sort=False)["table"]
@@ -139,7 +139,7 @@ def best_rows(rows: "DataFrame", most: int) -> "DataFrame":
 
 
 def heat_rows(rows: Sequence[Row], read: Callable[[str], Record | None]) -> list[HeatRow]:
-    """The IoU of each class of each scored network, with what tells the networks apart."""
+    """The IoU of each class of each scored network, with what distinguishes the networks."""
     places = defaultdict(list)
     for place, row in enumerate(rows):
         places[row["record"]].append(place)
@@ -178,7 +178,7 @@ def _table(
         "tied": tied(rows),
         "columns": page_columns(rows),
         "shared": [f"{header} {text}" for header, text in shared(rows).items()],
-        # One point alone says no more than its row.
+        # A single point shows no more than its row.
         "plots": [
             (f"{name} against latency: {timed}".rstrip(": "), pareto_plot(drawn, key, name))
             for timed, drawn in points(rows).items()
@@ -209,7 +209,7 @@ def _origins(row: Row, read: Callable[[str], Record | None], results: str) -> li
 
 
 def _origin(record: Record, title: str, results: str) -> dict[str, Any]:
-    """Where a record comes from: its file, the URL of it, and what it says of itself."""
+    """A record's provenance: its file, the file's URL, and facts from the record."""
     origin, config = record.provenance, record.config
     facts = {
         "date": origin.get("started_at"),

@@ -1,7 +1,7 @@
-"""Which networks are worth their time: the Pareto front of score and latency, and its plot.
+"""The Pareto front of score and latency, and its plot.
 
-The plot is SVG: it weighs a few kilobytes, follows the page's colours, prints, and its points can
-be reached with the keyboard.
+The plot is SVG: a few kilobytes, follows the page's colours, prints, and its points can be reached
+with the keyboard.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,16 +16,16 @@ LEFT, RIGHT, TOP, BOTTOM = 68, 628, 14, 320
 LINE, LETTER = 20, 6.2
 COLORS = 6
 RADIUS = 6.5
-# A point is near the front if this share of the best score would take it there.
+# A point is near the front if raising its score by this share of the best one puts it there.
 NEAR = 0.1
-# The room beside the outermost latencies, as a factor: a lone value has a tick beside it.
+# Margin beside the outermost latencies, as a factor; even a single value gets a tick.
 MARGIN = 1.6
 MOST_TICKS = 8
 MOST_LABELS = 60
 LONGEST_LABEL = 30
-# Where a label may stand beside its mark: anchor, and steps right and down.
+# Label positions beside a mark: anchor, and steps right and down.
 BESIDE = (("start", 11, 4), ("end", -11, 4), ("middle", 0, -11), ("middle", 0, 20))
-# Corners, turn in degrees, and how far out every other corner lies.
+# Corners, rotation in degrees, and the radius of every other corner.
 SHAPES = (
     (24, 0, 1.0),
     (4, 45, 1.0),
@@ -48,9 +48,9 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class Point:
-    """A network's score (more is better) and its latency in ms; ``details`` is text in lines.
+    """A network's score (more is better) and latency in ms; ``details`` are lines of text.
 
-    ``row`` is its place in a table that may be filtered.
+    ``row`` is its row number in a table that may be filtered.
     """
 
     ms: float
@@ -64,7 +64,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Key:
-    """What colours and marks stand for, alike in all plots of a page: a name's place counts."""
+    """The key of colours and marks, shared by all plots of a page: a name's index decides."""
 
     networks: Sequence[str]
     runtimes: Sequence[str]
@@ -82,7 +82,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point as it is drawn; ``shape`` is an SVG path around ``x`` and ``y``."""
+    """A drawn point; ``shape`` is an SVG path around ``x`` and ``y``."""
 
     x: float
     y: float
@@ -94,9 +94,9 @@ class Mark:
 
 @dataclass(frozen=True)
 class Axis:
-    """Values from ``low`` to ``high`` drawn from ``start`` to ``end``, and the labelled ones.
+    """An axis: values from ``low`` to ``high`` drawn from ``start`` to ``end``, and its ticks.
 
-    Steps of ``scale`` are equally long.
+    The axis is linear in ``scale`` of the value.
     """
 
     low: float
@@ -107,7 +107,7 @@ class Axis:
     scale: Callable[[float], float] = float
 
     def at(self, value: float) -> float:
-        """Where the value is drawn."""
+        """The position of a value."""
         low, high, place = map(self.scale, (self.low, self.high, value))
         return self.start + (place - low) / (high - low) * (self.end - self.start)
 
@@ -115,8 +115,8 @@ class Axis:
 def pareto_front(points: Iterable[Point]) -> list[Point]:
     """The points that no other dominates, fastest first.
 
-    A point dominates another if it is as fast and as good, and better in one of the two; so
-    points equal in both are in the front together.
+    A point dominates another if it is at least as fast and as good, and better in one of the two;
+    so points equal in both are in the front together.
     """
     front: list[Point] = []
     for point in sorted(points, key=lambda point: (point.ms, -point.score)):
@@ -131,9 +131,9 @@ def valid_front(points: Iterable[Point]) -> list[Point]:
 
 
 def near_front(points: Sequence[Point]) -> list[Point]:
-    """The points on the front or little below it, fastest first: those that a plot is about.
+    """The points on the front or slightly below it, fastest first, which the plot focuses on.
 
-    Little is NEAR of the best score. Without a valid point the front is that of all.
+    Slightly is NEAR of the best score. Without valid points the front is that of all points.
     """
     front = valid_front(points) or pareto_front(points)
     little = NEAR * abs(front[-1].score)
@@ -148,7 +148,7 @@ def near_front(points: Sequence[Point]) -> list[Point]:
 
 
 def linear_axis(values: Sequence[float], start: float, end: float) -> Axis:
-    """An axis from ``start`` to ``end`` with a tenth of the values' span, or 0.01, to spare."""
+    """An axis from ``start`` to ``end`` with a margin of a tenth of the values' span, or 0.01."""
     from matplotlib.ticker import MaxNLocator
 
     low, high = min(values), max(values)
@@ -161,9 +161,9 @@ def linear_axis(values: Sequence[float], start: float, end: float) -> Axis:
 
 
 def log_axis(values: Sequence[float], start: float, end: float) -> Axis:
-    """A logarithmic axis for positive values; it marks 1, 2 and 5 of each decade while they fit.
+    """A logarithmic axis for positive values, with ticks at 1, 2 and 5 of each decade if they fit.
 
-    A range too short for that is marked in equal steps.
+    Too short a range has equidistant ticks.
     """
     from matplotlib.ticker import LogLocator, MaxNLocator
 
@@ -181,9 +181,9 @@ def log_axis(values: Sequence[float], start: float, end: float) -> Axis:
 
 
 def pareto_plot(points: Sequence[Point], key: Key, score_name: str) -> dict[str, Any]:
-    """What the template ``plot.svg`` draws: score against latency, the front of valid points.
+    """The values for the template ``plot.svg``: score against latency, the front of valid points.
 
-    ``points`` holds one or more. The axes hold those near the front; the rest is counted.
+    ``points`` has at least one. The axes cover those near the front; the rest is counted.
     """
     near = near_front(points)
     x = log_axis([point.ms for point in near], LEFT, RIGHT)
@@ -227,7 +227,7 @@ def _style(point: Point, key: Key) -> str:
 
 
 def _labels(drawn: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[Label | None]:
-    """What tells the points apart, where there is room: first for the front, then the best."""
+    """Labels that distinguish the points, where there is room: first the front, then the best."""
     front = {id(point) for point in valid_front(drawn)}
     order = sorted(range(len(drawn)), key=lambda n: (id(drawn[n]) not in front, -drawn[n].score))
     taken = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for x, y in places]
@@ -248,7 +248,7 @@ def _labels(drawn: Sequence[Point], places: Sequence[tuple[float, float]]) -> li
 
 
 def _names(drawn: Sequence[Point]) -> list[str]:
-    """Backbone and runtime of each point, without what all have in common."""
+    """Backbone and runtime of each point, without what they all share."""
     parts = [
         name for name in ("network", "runtime") if len({getattr(p, name) for p in drawn}) > 1
     ] or ["runtime"]

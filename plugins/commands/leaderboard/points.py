@@ -1,4 +1,4 @@
-"""The rows of a leaderboard as points of a plot, and what tells them apart."""
+"""The rows of a leaderboard as points of a plot, and what distinguishes them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from segbench.text import printable
 
 from .pareto import Key, Point
 
-# What a row may be told apart by, as people call it.
+# Settings that may distinguish rows, with their display names.
 DISTINCT = {
     "decoder": "decoder",
     "weights": "weights",
@@ -20,7 +20,7 @@ DISTINCT = {
     "recipe": "recipe",
     "crop": "crop",
     "epochs": "epochs",
-    "precision": "trained in",
+    "precision": "training precision",
     "seed": "seed",
     "keep_float": "kept in float",
     "limit": "limit",
@@ -28,7 +28,7 @@ DISTINCT = {
 
 
 def plot_key(tables: Tables) -> Key:
-    """One colour a network and one mark a runtime, for all plots of ``tables``."""
+    """One colour per network and one mark per runtime, for all plots of ``tables``."""
     rows = list(chain(*tables.values()))
     return Key(
         sorted({row["network"] for row in rows}),
@@ -37,9 +37,9 @@ def plot_key(tables: Tables) -> Key:
 
 
 def bare_points(rows: Sequence[Row]) -> dict[str, list[Point]]:
-    """The points of a table by how they were timed, since only those compare; without details.
+    """The points of a table, grouped by how they were timed, without details.
 
-    They are the ranked rows with a latency: a score with a limit proves nothing.
+    They are the ranked rows with a latency; scores with a limit are not comparable.
     """
     found = defaultdict(list)
     for place, row in enumerate(rows):
@@ -57,7 +57,7 @@ def bare_points(rows: Sequence[Row]) -> dict[str, list[Point]]:
 
 
 def points(rows: Sequence[Row]) -> dict[str, list[Point]]:
-    """The points of a table by how they were timed, with their details."""
+    """The points of a table, grouped by how they were timed, with details."""
     notes = distinctions(rows)
     return {
         timed: [
@@ -68,9 +68,9 @@ def points(rows: Sequence[Row]) -> dict[str, list[Point]]:
 
 
 def distinctions(rows: Sequence[Row]) -> list[str]:
-    """For each row what tells it from the others of its network and runtime, as text.
+    """For each row, what distinguishes it from others of its network and runtime, as text.
 
-    Where no setting does, it is the checkpoint.
+    If no setting does, it is the checkpoint.
     """
     alike = defaultdict(list)
     for row in rows:

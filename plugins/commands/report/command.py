@@ -44,26 +44,26 @@ FRAMES_DRAWN = 3
 @click.option(
     "--checkpoint",
     type=click.Path(path_type=Path),
-    help="With a record: its checkpoint, to draw frames with.",
+    help="With a record: its checkpoint, to draw frames.",
 )
-@click.option("--runtime", help="With a checkpoint: what to score it on.  [default: eager]")
+@click.option("--runtime", help="With a checkpoint: runtime to score it on.  [default: eager]")
 @click.option("--split", help="With a checkpoint. Default: the dataset's scoring split.")
 @click.option("--limit", type=shared.COUNT, help="With a checkpoint: number of frames.")
 @shared.data_root
 @shared.device
 @click.pass_obj
 def report(registry: Registry, **given: Any) -> None:
-    """Draw a record or a checkpoint as one HTML page that needs no network.
+    """Draw a record or a checkpoint as one HTML page that works offline.
 
-    A RECORD (the JSON file) of a run or an evaluation gives learning curves, classes with 95%
-    bootstrap intervals over frames, the confusion matrix, and the names of the best and the worst
-    frames; with --checkpoint and --data-root these frames are predicted again on the record's
-    runtime and drawn. The record of a latency gives its histogram and its percentiles over time.
+    For a RECORD (the JSON file) of a run or an evaluation the page has learning curves, classes
+    with 95% bootstrap intervals over frames, the confusion matrix, and the names of the best and
+    worst frames; with --checkpoint and --data-root these frames are predicted again on the record's
+    runtime and drawn. For a latency record it has a histogram and percentiles over time.
 
-    A CHECKPOINT is scored on its own dataset first, which leaves no record, and its frames are
-    drawn. Learning curves are in the record of its run.
+    A CHECKPOINT is first scored on its own dataset, without writing a record, and its frames are
+    drawn. Learning curves are only in the record of its run.
 
-    mIoU of a single frame is the mean over the classes in its ground truth.
+    The mIoU of a frame is the mean over the classes in its ground truth.
     """
     asked = ReportOptions(argv=sys.argv, **given)
     reporter = Reporter()
@@ -74,11 +74,10 @@ def report(registry: Registry, **given: Any) -> None:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What ``segbench report`` was asked for.
+    """The options of ``segbench report``.
 
-    ``source`` is a record (``*.json``) or a checkpoint. ``checkpoint``, the source of a record's
-    network, goes with a record, whose frames are then drawn; ``runtime``, ``split`` and ``limit``
-    with a checkpoint.
+    ``source`` is a record (``*.json``) or a checkpoint. ``checkpoint`` is for a record, whose
+    frames are then drawn; ``runtime``, ``split`` and ``limit`` are for a checkpoint.
     """
 
     source: Path
@@ -94,7 +93,7 @@ class ReportOptions:
 
 
 def write_report(options: ReportOptions, registry: Registry, reporter: Reporter) -> None:
-    """Write the page to ``output``, and each figure to the folder ``png`` where that is given."""
+    """Write the page to ``output``, and each figure to the folder ``png`` if given."""
     check_writable(options.output.parent)
     if options.png is not None:
         check_writable(options.png, "--png")
@@ -116,12 +115,12 @@ def _of_record(
 ) -> tuple[Record, list[Section]]:
     if options.runtime or options.split or options.limit:
         raise SegbenchError(
-            "--runtime, --split and --limit go with a checkpoint: a record has its own."
+            "--runtime, --split and --limit are for checkpoints: a record has its own."
         )
     record = read_record(options.source)
     if record.kind == "latency":
         if options.checkpoint:
-            raise SegbenchError("A latency has no frames to draw: leave --checkpoint out.")
+            raise SegbenchError("A latency record has no frames to draw: leave --checkpoint out.")
         return record, [latency_section(latency_samples(record))]
     frames = scored_frames(record)
     sections = score_sections(record, frames)
@@ -150,7 +149,7 @@ def _of_checkpoint(
     from segbench.inference.checkpoint import load_checkpoint
 
     if options.checkpoint:
-        raise SegbenchError("--checkpoint goes with a record; the source is a checkpoint already.")
+        raise SegbenchError("--checkpoint is for records; the source is already a checkpoint.")
     started = datetime.now(UTC)
     runtime = registry.runtime(options.runtime or "eager")
     network = load_checkpoint(options.source, registry)
@@ -182,7 +181,7 @@ def _require_same_weights(network: LoadedNetwork, record: Record, source: Source
 def _drawn(
     frames: ScoredFrames, opened: Opened, scored: Sequence[Frame], reporter: Reporter
 ) -> Section:
-    """The section of the frames, the best and the worst of which are predicted again."""
+    """The section of frames; the best and worst ones are predicted again."""
     from segbench.data.frames import read_pair
     from segbench.inference.evaluate import predict_classes
 

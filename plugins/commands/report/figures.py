@@ -1,7 +1,7 @@
 """Figures for a page or a paper: data in, a matplotlib ``Figure`` out, on white.
 
-Widths are those of a journal's column, in inches. Names come from records and may be anything, so
-no text is read as mathematics.
+Widths are those of a journal's column, in inches. Names come from untrusted records, so text is
+never parsed as mathematics.
 """
 
 import warnings
@@ -39,7 +39,7 @@ LEGEND_COLUMNS = 8
 BLUE, PALE, ORANGE, GREY, INK = "#2b6ca3", "#9bbfdd", "#c8641b", "#8a8f94", "#1d1f21"
 LONGEST = 22
 HISTOGRAM_END = 99
-"""The percentile where a histogram ends: a few outliers would leave the rest no room."""
+"""The percentile where a histogram ends, so that outliers do not squeeze the rest."""
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
@@ -71,7 +71,7 @@ T = TypeVar("T")
 
 
 def styled(draw: Callable[P, T]) -> Callable[P, T]:
-    """Draw in this project's style, whatever the user's matplotlibrc says."""
+    """Draw in this project's style, ignoring the user's matplotlibrc."""
 
     @wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -83,7 +83,7 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 @styled
 def as_png(figure: Figure) -> bytes:
-    """The figure as a PNG; a character that the font lacks becomes a box."""
+    """The figure as a PNG; characters missing in the font become boxes."""
     png = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
@@ -93,7 +93,7 @@ def as_png(figure: Figure) -> bytes:
 
 @styled
 def learning_curves(curve: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss above and mean IoU below, of training and validation, over the epochs."""
+    """Loss (top) and mean IoU (bottom) of training and validation, over the epochs."""
     figure = Figure(figsize=(COLUMN, 3.4), layout="constrained")
     loss, miou = figure.subplots(2, 1, sharex=True)
     for axes, name, label in ((loss, "loss", "loss"), (miou, "miou", "mean IoU")):
@@ -138,7 +138,7 @@ def class_bars(
 
 @styled
 def confusion(names: Sequence[str], columns: Sequence[str], matrix: NDArray[np.int64]) -> Figure:
-    """The matrix (classes, columns) in percent of each row: what becomes of a class's pixels."""
+    """The confusion matrix (classes, columns) in percent of each row."""
     width = COLUMN if len(columns) <= 12 else PAGE
     figure = Figure(figsize=(width, width * 0.98), layout="constrained")
     axes = figure.subplots()
@@ -159,7 +159,7 @@ def confusion(names: Sequence[str], columns: Sequence[str], matrix: NDArray[np.i
 
 @styled
 def latency_histogram(seconds: Seconds) -> Figure:
-    """How often which latency occurred up to p99, and the percentiles that the leaderboard has."""
+    """A histogram of latencies up to p99, with the leaderboard's percentiles."""
     figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
     axes = figure.subplots()
     shown = 1e3 * seconds[seconds <= percentile(seconds, HISTOGRAM_END)]
@@ -177,7 +177,7 @@ def latency_histogram(seconds: Seconds) -> Figure:
 
 @styled
 def latency_over_time(seconds: Seconds) -> Figure:
-    """Every query in the order of measuring, and percentiles of stretches of them."""
+    """Every query in order, and percentiles over windows of queries."""
     figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
     axes = figure.subplots()
     axes.plot(1e3 * seconds, ".", color=GREY, alpha=0.6, markersize=3, markeredgewidth=0)
@@ -210,7 +210,7 @@ class View:
         return float((self.truth != self.predicted)[labelled].mean()) if labelled.any() else 0.0
 
     def drawn(self, palette: tuple[Color, ...]) -> dict[str, Image]:
-        """Ground truth, prediction and errors as pictures (H, W, 3), by what is to be said."""
+        """Ground truth, prediction and errors as pictures (H, W, 3), by caption."""
         return {
             f"{plain(self.id)}, ground truth": overlay(self.image, self.truth, palette, OPACITY),
             f"prediction, mIoU {self.miou:.3f}": overlay(
@@ -235,7 +235,7 @@ def classes_shown(
 def frame_rows(
     views: Sequence[View], classes: tuple[str, ...], palette: tuple[Color, ...]
 ) -> Figure:
-    """Three pictures of each view in a row, and below them the colours of the classes shown."""
+    """Three pictures of each view in a row, with a legend of the classes shown."""
     shapes = [view.truth.shape for view in views]
     heights = [FRAMES / 3 * height / width + 0.16 for height, width in shapes]
     colors = classes_shown(views, classes, palette)
@@ -260,10 +260,10 @@ def frame_rows(
 
 
 def mark_errors(image: Image, truth: ClassMap, predicted: ClassMap) -> Image:
-    """The image in flat grey, and over it each wrong pixel in red.
+    """The image in low-contrast grey, with wrong pixels in red.
 
     ``truth`` and ``predicted`` are (H, W). IGNORED pixels of the truth are white, which the grey
-    never is: nothing counts there.
+    never is.
     """
     grey = image.sum(-1, dtype=np.uint16) // 6 + 96
     marked = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
@@ -275,10 +275,10 @@ def mark_errors(image: Image, truth: ClassMap, predicted: ClassMap) -> Image:
 def percentiles_over_time(
     seconds: Seconds, percents: Sequence[int], windows: int = 24
 ) -> tuple[NDArray[np.int64], Seconds]:
-    """Percentiles of stretches of queries, which show a drift.
+    """Percentiles over windows of queries, which show a drift.
 
-    The queries, in the order of measuring, are cut into at most ``windows`` stretches of at least
-    twenty. Gives the ``w + 1`` queries at which stretches begin and end, and (w, percents).
+    The queries, in order, are cut into at most ``windows`` windows of at least twenty. Returns the
+    ``w + 1`` queries at which windows begin and end, and (w, percents).
     """
     count = max(1, min(windows, len(seconds) // 20))
     edges = np.linspace(0, len(seconds), count + 1).round().astype(np.int64)
@@ -287,18 +287,18 @@ def percentiles_over_time(
 
 
 def best_epoch(curve: Sequence[Mapping[str, Any]]) -> int | None:
-    """The place of the first epoch with the highest validation mIoU; None where none is known."""
+    """The index of the first epoch with the highest validation mIoU; None if unknown."""
     values = column(curve, "val_miou")
     return None if np.isnan(values).all() else int(np.nanargmax(values))
 
 
 def column(rows: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
-    """One field of each row as a number; NaN where it is none."""
+    """One field of each row as a number; NaN if it is not one."""
     values = [row.get(name) for row in rows]
     return np.array([v if type(v) in (int, float) else np.nan for v in values], np.float64)
 
 
 def plain(name: str) -> str:
-    """A name on one line, cut where it would leave no room for the figure."""
+    """A name on one line, cut if too long for the figure."""
     text = printable(name)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

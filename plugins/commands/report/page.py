@@ -1,4 +1,4 @@
-"""A report on one record as a page: facts on top, then sections of figures and tables."""
+"""A report on one record as a page: facts, then sections of figures and tables."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -25,17 +25,17 @@ from .frames import best_and_worst, frame_miou
 SHORT = 12
 FRAMES_LISTED = 10
 ELSEWHERE = "no class"
-# Pixels of a frame's picture, which three beside each other show well on most screens.
+# Width of a frame's picture in pixels, so that three fit side by side on most screens.
 WIDEST = 640
 QUALITY = 80
 
 
 @dataclass(frozen=True)
 class Plate:
-    """A figure; ``description`` is for those who cannot see it.
+    """A figure; ``description`` is its alternative text.
 
-    A page shows ``pictures`` (captions and data URLs), three in a row, with their ``legend`` (names
-    and CSS colours) instead of the figure where there are any.
+    If there are ``pictures`` (captions and data URLs), a page shows them, three in a row, with
+    their ``legend`` (names and CSS colours) instead of the figure.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """Figures beside tables under a heading, then tables that a click unfolds; all as text."""
+    """Figures beside tables under a heading, then tables that unfold on a click; all as text."""
 
     heading: str
     plates: tuple[Plate, ...] = ()
@@ -96,7 +96,7 @@ def title(record: Record) -> str:
 
 
 def facts(record: Record) -> dict[str, str]:
-    """The result first; what the record does not say is left out."""
+    """Facts on the record, the result first; missing ones are left out."""
     config, origin = record.config, record.provenance
     result = _latency(record) if record.kind == "latency" else _score(record.metrics)
     said = {
@@ -121,20 +121,20 @@ def facts(record: Record) -> dict[str, str]:
 
 
 def doubts(record: Record) -> list[str]:
-    """Why the figures may not hold."""
+    """Why the figures may not be valid."""
     if record.metrics.get("verdict") != "INVALID":
         return []
     return [f"INVALID: {reason}." for reason in record.metrics.get("reasons") or ["no reason"]]
 
 
 def score_sections(record: Record, frames: ScoredFrames) -> list[Section]:
-    """The learning curve where there is one, the classes and the confusion matrix."""
+    """The learning curve if there is one, the classes and the confusion matrix."""
     curve = [learning_section(record.curve)] if record.curve else []
     return [*curve, class_section(frames), confusion_section(frames)]
 
 
 def learning_section(curve: Sequence[Mapping[str, Any]]) -> Section:
-    """Loss and mean IoU over the epochs; the epoch of the best validation mIoU is kept."""
+    """Loss and mean IoU over the epochs, with the epoch of the best validation mIoU."""
     names = ("train_loss", "val_loss", "train_miou", "val_miou")
     columns = {name: figures.column(curve, name) for name in ("epoch", *names)}
     rows = [
@@ -155,7 +155,7 @@ def learning_section(curve: Sequence[Mapping[str, Any]]) -> Section:
 
 
 def class_section(frames: ScoredFrames) -> Section:
-    """IoU of each class with its bootstrap interval, and what of its pixels was found."""
+    """IoU of each class with its bootstrap interval, and its accuracy."""
     total = frames.confusions.sum(0)
     values, intervals = iou(total), bootstrap_iou(frames.confusions)
     true_positives, truth, _ = marginals(total)
@@ -175,7 +175,7 @@ def class_section(frames: ScoredFrames) -> Section:
         "class-iou",
         figures.class_bars(frames.classes, values, intervals),
         f"Bars of the IoU of {len(frames.classes)} classes; the table has the figures. {extent}",
-        "IoU of the only frame: there is no interval."
+        "IoU of a single frame, without an interval."
         if len(frames.ids) == 1
         else f"IoU of each class over {len(frames.ids)} frames. The intervals are 95% percentile "
         "bootstrap intervals over frames.",
@@ -185,7 +185,7 @@ def class_section(frames: ScoredFrames) -> Section:
 
 
 def confusion_section(frames: ScoredFrames) -> Section:
-    """Which classes are taken for which."""
+    """The confusion matrix."""
     total = frames.confusions.sum(0)
     columns = frames.classes
     if total.shape[1] > len(columns):
@@ -202,7 +202,7 @@ def confusion_section(frames: ScoredFrames) -> Section:
         "confusion",
         figures.confusion(frames.classes, columns, total),
         "Confusion matrix, row-normalised; the table below has the figures.",
-        "What the pixels of each class (row) are predicted as, in percent of the row; shares "
+        "Predictions for the pixels of each class (row), in percent of the row; shares "
         "below 0.5% are left blank.",
     )
     table = Table("Confusion matrix", ("ground truth \\ predicted", *columns), rows)
@@ -212,7 +212,7 @@ def confusion_section(frames: ScoredFrames) -> Section:
 def frame_section(
     frames: ScoredFrames, views: Sequence[View] = (), palette: tuple[Color, ...] = ()
 ) -> Section:
-    """The best and the worst frames by name, and ``views`` of some of them."""
+    """The best and worst frames by name, and ``views`` of some of them."""
     scores = frame_miou(frames.confusions)
     best, worst = best_and_worst(scores, FRAMES_LISTED)
     plates, tables = [], []
@@ -241,8 +241,8 @@ def frame_section(
             )
             plates.append(frame_plate)
     text = (
-        "mIoU of a frame is the mean over the classes in its ground truth. It ranks frames and is "
-        "no part of the score."
+        "The mIoU of a frame is the mean over the classes in its ground truth. It ranks frames and "
+        "is not part of the score."
     )
     if not views:
         text += " With --checkpoint FILE, segbench report draws the frames too."
@@ -250,15 +250,15 @@ def frame_section(
 
 
 def latency_section(samples: Samples) -> Section:
-    """How latencies are spread, and whether they drifted."""
+    """The distribution of latencies, and whether they drifted."""
     seconds = samples.seconds
     percents = supported_percents(len(seconds))
     end = percentile(seconds, figures.HISTOGRAM_END)
     beyond = int((seconds > end).sum())
-    within = "none is left out."
+    within = "none are left out."
     if beyond:
         within = (
-            f"the axis ends at p{figures.HISTOGRAM_END}, and {beyond} lie beyond it, up to "
+            f"the axis ends at p{figures.HISTOGRAM_END}, with {beyond} beyond it, up to "
             f"{1e3 * seconds.max():.4g} ms."
         )
     spread = ", ".join(f"p{p} {1e3 * percentile(seconds, p):.4g} ms" for p in percents)
@@ -272,9 +272,8 @@ def latency_section(samples: Samples) -> Section:
     over_time = Plate(
         "latency-over-time",
         figures.latency_over_time(seconds),
-        f"Latency of each query in the order of measuring. {drifted}",
-        f"Queries in the order of measuring (points), and the percentiles of stretches of them. "
-        f"{drifted}",
+        f"Latency of each query in order. {drifted}",
+        f"Queries in order (points), and percentiles over windows of queries. {drifted}",
     )
     return Section("Latency", (histogram, over_time))
 

@@ -1,1 +1,1 @@
-"""A suite: trainings, scores, latencies and pages that one file asks for."""
+"""A suite: trainings, scores, latencies and pages defined in one file."""

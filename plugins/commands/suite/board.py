@@ -1,4 +1,4 @@
-"""The jobs that hosts do side by side: one table while they do, or lines without a terminal."""
+"""The jobs running in parallel on hosts: a live table, or lines without a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ WAITING, RUNNING = "waiting", "running"
 
 @dataclass
 class Line:
-    """A job: "waiting" for a host, "running" on one, or what its ``row`` says."""
+    """A job: "waiting" for a host, "running" on one, or the state of its ``row``."""
 
     entry: str
     job: str
@@ -29,25 +29,25 @@ class Line:
 
     @property
     def state(self) -> str:
-        """In a word."""
+        """The state in a word."""
         return self.row.state if self.row else RUNNING if self.host else WAITING
 
     def say(self, text: str) -> None:
-        """What stays on the screen where there is no table, and until the next in a table."""
+        """Print a line if there is no table, else show it in the table until the next."""
         self.note = text
         if not self.reporter.console.is_terminal:
             where = f" on {self.host}" if self.host else ""
             self.reporter.say(f"{self.entry}: {self.job}{where}: {text}")
 
     def end(self, state: str, detail: str) -> None:
-        """It is done, or exists, or failed."""
+        """End the job: done, exists, or failed."""
         self.row = Row(self.entry, self.job, state, detail)
         if state != "exists":
             self.reporter.say(f"{self.entry}: {self.job}: {state}, {detail}")
 
 
 class Board:
-    """Shows itself within ``with``; ``labels`` are those of the entries in their order."""
+    """Shown within ``with``; ``labels`` are those of the entries in order."""
 
     def __init__(self, labels: Sequence[str], reporter: Reporter) -> None:
         self.labels, self.reporter = list(labels), reporter
@@ -60,13 +60,13 @@ class Board:
         )
 
     def line(self, entry: str, job: str) -> Line:
-        """A new line."""
+        """Add a line."""
         self.lines.append(Line(entry, job, self.reporter))
         return self.lines[-1]
 
     @property
     def rows(self) -> list[Row]:
-        """Of the jobs that have ended, in the order of the entries."""
+        """The rows of ended jobs, in the order of the entries."""
         ended = [line.row for line in self.lines if line.row]
         return sorted(ended, key=lambda row: self.labels.index(row.entry))
 
@@ -84,7 +84,7 @@ class Board:
         self._live.stop()
 
     def _table(self) -> Table:
-        """What runs, and how many wait and have ended."""
+        """The running jobs, and the numbers of waiting and ended ones."""
         states = [line.state for line in self.lines]
         counts = ", ".join(f"{states.count(each)} {each}" for each in dict.fromkeys(states))
         table = Table("entry", "job", "host", "", box=None, padding=(0, 2, 0, 0), caption=counts)

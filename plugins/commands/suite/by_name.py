@@ -1,4 +1,4 @@
-"""Options sent to another process: plugins' items go by name, and are looked up where they arrive.
+"""Options sent to another process: plugins' items are sent by name and looked up there.
 
 So a host uses its own plugins, which can be compared with the sender's.
 """
@@ -13,16 +13,16 @@ from segbench.types import Dataset, Network, Runtime
 
 
 def dumped(options: object) -> bytes:
-    """The options, to be read by ``loaded``."""
+    """Serialise the options for ``loaded``."""
     file = BytesIO()
     _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(options)
     return file.getvalue()
 
 
 def loaded(data: bytes, registry: Registry) -> tuple[Any, tuple[Item, ...]]:
-    """The options with the items of this ``registry``, and these items.
+    """The options with items of this ``registry``, and these items.
 
-    PluginError where one is not installed.
+    PluginError if one is not installed.
     """
     reader = _Unpickler(data, registry)
     return reader.load(), tuple(reader.items)

@@ -1,4 +1,4 @@
-"""Ray, as far as a suite needs it: a cluster, its hosts, and a process on one of them."""
+"""The parts of Ray that a suite needs: a cluster, its hosts, and a process on one of them."""
 
 import asyncio
 import logging
@@ -19,18 +19,18 @@ ADDRESS = re.compile(r"ray(?:://(?P<host>[^/:\s]+|\[[^\]\s]+\]):(?P<port>\d+))?"
 PATIENCE_S = 5.0
 GB = 10**9
 STORE = 512 * 2**20
-"""Bytes of memory for what travels; pieces of files are far smaller."""
+"""Bytes of memory for transfers; pieces of files are far smaller."""
 
 
 class LostHostError(Exception):
-    """A process on a host ended before its job was done, as with the host's power."""
+    """A process on a host ended before its job was done, such as by a power failure."""
 
 
 @dataclass(frozen=True)
 class Node:
     """A host of the cluster as Ray knows it, with its memory in GB.
 
-    ``whole_id`` is random, and another after every start.
+    ``whole_id`` is random and changes at every start.
     """
 
     whole_id: str
@@ -40,13 +40,13 @@ class Node:
     memory: float
 
     def can(self, asked: Resources) -> bool:
-        """Whether it has what is asked for while nothing else runs there."""
+        """Whether it has the resources ``asked``, if idle."""
         enough = asked.cpus <= self.cpus and asked.gpus <= self.gpus
         return enough and (asked.memory or 0) <= self.memory
 
 
 def check_address(address: str) -> None:
-    """Raise SegbenchError where ``--on`` names no Ray, Ray is not installed, or does not answer."""
+    """Raise SegbenchError if ``--on`` is not a Ray address, or Ray is missing or unreachable."""
     found = ADDRESS.fullmatch(address)
     if found is None:
         raise SegbenchError(f"--on {address}: give ray, or ray://HOST:PORT.")
@@ -64,7 +64,7 @@ def check_address(address: str) -> None:
 def connected(address: str) -> Iterator["Cluster"]:
     """The cluster at ``ray://HOST:PORT``; for "ray" that of $RAY_ADDRESS or of this machine.
 
-    Where this machine has none it is one by itself until the block ends.
+    If this machine has none, a local one is started until the block ends.
     """
     check_address(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -90,8 +90,7 @@ def connected(address: str) -> Iterator["Cluster"]:
 
 def _unreachable(address: str, why: str) -> SegbenchError:
     return SegbenchError(
-        f"There is no Ray cluster at {address} that can be used ({why}); start one with ray start, "
-        "or leave --on out."
+        f"No usable Ray cluster at {address} ({why}); start one with ray start, or leave --on out."
     )
 
 
@@ -99,7 +98,7 @@ class Cluster:
     """A cluster that this process is connected to."""
 
     def nodes(self) -> list[Node]:
-        """The hosts that are up, in an order that does not change while they are."""
+        """The hosts that are up, in a stable order."""
         import ray
 
         found = []
@@ -118,25 +117,23 @@ class Cluster:
         return sorted(found, key=lambda node: (node.address, node.whole_id))
 
     def able(self, asked: Resources) -> list[Node]:
-        """Those with what is asked for; SegbenchError where there is none."""
+        """The hosts with the resources ``asked``; SegbenchError if there are none."""
         nodes = self.nodes()
         able = [node for node in nodes if node.can(asked)]
         if not able:
             there = "; ".join(
                 sorted({str(Resources(n.cpus, n.gpus, round(n.memory, 1))) for n in nodes})
             )
-            raise SegbenchError(
-                f"No host has {asked} for it; the hosts have: {there or 'nothing'}."
-            )
+            raise SegbenchError(f"No host has {asked}; the hosts have: {there or 'nothing'}.")
         return able
 
     @asynccontextmanager
     async def process(
         self, kind: type, asked: Resources, on: Node | None, *arguments: Any
     ) -> AsyncIterator["Process"]:
-        """An object of class ``kind`` in a process of its own, which has the resources ``asked``.
+        """An object of class ``kind`` in its own process with the resources ``asked``.
 
-        It is ``on`` that host, or on any with these resources; the process ends with the block.
+        It runs ``on`` that host, or on any with these resources; the process ends with the block.
         """
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -151,7 +148,7 @@ class Cluster:
         try:
             yield process
         finally:
-            with suppress(Exception):  # whatever keeps it from ending itself, it is ended
+            with suppress(Exception):  # killed below if it does not end itself
                 if process.answers:
                     await asyncio.wait_for(process.call("close"), PATIENCE_S)
             with suppress(Exception):
@@ -160,13 +157,13 @@ class Cluster:
 
 @dataclass
 class Process:
-    """An object on a host; it ``answers`` once it has its resources, and until it is lost."""
+    """An object on a host; it ``answers`` once it has its resources, until it is lost."""
 
     actor: Any
     answers: bool = False
 
     async def call(self, method: str, *arguments: Any) -> Any:
-        """What a method returns there; raises what it raises, or LostHostError."""
+        """Call a method there; raises what it raises, or LostHostError."""
         from ray.exceptions import RayError, RayTaskError
 
         try:
@@ -182,5 +179,5 @@ class Process:
 
 
 def _cause_of_death(error: BaseException) -> str:
-    """The last line that Ray says of it, which has the cause."""
+    """The last line of Ray's message, which has the cause."""
     return ([line.strip() for line in str(error).splitlines() if line.strip()] or [""])[-1]

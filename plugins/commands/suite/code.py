@@ -1,4 +1,4 @@
-"""Which code would run here: compared between hosts before a job is done on another one."""
+"""The code that would run here, compared between hosts before a job runs on another one."""
 
 import hashlib
 import sys
@@ -12,7 +12,7 @@ from segbench.plugins import Item, Registry, required_versions
 from segbench.records.provenance import source_state
 
 Code = Mapping[str, str | None]
-"""What is compared ("torch", "commit of segbench") -> its version, commit or digest."""
+"""Name ("torch", "commit of segbench") -> version, commit or digest."""
 
 
 def code_of(items: Iterable[Item], registry: Registry) -> Code:
@@ -32,7 +32,7 @@ def code_of(items: Iterable[Item], registry: Registry) -> Code:
 
 
 def differences(asked: Code, here: Code) -> str:
-    """Where ``here`` is not as ``asked``, such as "torch 2.10 (the caller has 2.11)"; or ""."""
+    """Where ``here`` differs from ``asked``, such as "torch 2.10 (the caller has 2.11)"; or ""."""
     return ", ".join(
         f"{name} {here.get(name) or 'missing'} (the caller has {version or 'none'})"
         for name, version in asked.items()
@@ -41,7 +41,7 @@ def differences(asked: Code, here: Code) -> str:
 
 
 def _packages(item: Any) -> set[str]:
-    """The packages, or else modules, of the functions that an item consists of."""
+    """The packages, or else modules, of an item's functions."""
     functions = (getattr(item, name, None) for name in ("build", "locate", "open"))
     modules = {getattr(function, "__module__", None) for function in functions}
     tops = {module: module.partition(".")[0] for module in modules if module}
@@ -49,14 +49,14 @@ def _packages(item: Any) -> set[str]:
 
 
 def _file(package: str) -> Path | None:
-    """Where an imported package or module is; None for a namespace, whose places differ."""
+    """The path of an imported package or module; None for a namespace package."""
     file = getattr(sys.modules.get(package), "__file__", None)
     return Path(file) if file else None
 
 
 @cache
 def _digest(package: str) -> str | None:
-    """Of the Python files of a package or module that is imported; None where it has none."""
+    """A digest of the Python files of an imported package or module; None if there are none."""
     file = _file(package)
     if file is None:
         return None

@@ -1,4 +1,4 @@
-"""``segbench suite``: everything that a file asks for, from trainings to the leaderboard's page."""
+"""``segbench suite``: everything defined in a file, from trainings to the leaderboard page."""
 
 import os
 import sys
@@ -29,26 +29,24 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", default="suite.toml", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Show what there is, what is missing, how long.")
-@click.option(
-    "--init", is_flag=True, help="Write a commented example to FILE, which must not exist."
-)
+@click.option("--dry-run", is_flag=True, help="Show done and missing jobs, and how long.")
+@click.option("--init", is_flag=True, help="Write a commented example to a new FILE.")
 @click.option(
     "--on",
     "address",
     metavar="ray|ray://HOST:PORT",
-    help="Do the jobs on the hosts of a Ray cluster; ray is that of $RAY_ADDRESS or this machine.",
+    help="Run jobs on the hosts of a Ray cluster; ray: the one of $RAY_ADDRESS or this machine.",
 )
 @click.pass_context
 def suite(
     context: click.Context, file: Path, dry_run: bool, init: bool, address: str | None
 ) -> None:
-    """Train, score, export, time and rank what a TOML FILE (default: suite.toml) names.
+    """Train, score, export, time and rank everything in a TOML FILE (default: suite.toml).
 
-    Each network is trained as by segbench run, or is a checkpoint that exists; each checkpoint is
-    scored and timed on the runtimes that the file names, one job after the other. What has a
-    record is left, so that the same command goes on after it was stopped; an INVALID latency is
-    measured again. What fails is a row of the summary, and the exit code is 1 then.
+    Each network is trained as by segbench run, or is an existing checkpoint; each checkpoint is
+    scored and timed on the runtimes in the file, one job after the other. Jobs with a record are
+    skipped, so the same command continues after an interrupt; INVALID latencies are measured again.
+    Failures are rows of the summary, and the exit code is then 1.
     """
     if init:
         _write_example(file)
@@ -89,7 +87,7 @@ def suite(
                     reporter.say(f"{row.entry}: {row.job}: {row.state}, {row.detail}")
     except (InterruptedRun, KeyboardInterrupt):
         _print_rows(rows)
-        raise InterruptedRun("Interrupted; the same command goes on.") from None
+        raise InterruptedRun("Interrupted; run the same command to continue.") from None
     _print_rows(rows)
     if dry_run:
         _print_plan(rows)
@@ -98,7 +96,7 @@ def suite(
         context.invoke(leaderboard, results=asked.results, form="html", output=asked.page)
         echo(asked.page)
     if failed := sum(row.state == "failed" for row in rows):
-        raise SegbenchError(f"{failed} of {counted(len(rows), 'job')} failed, as said above.")
+        raise SegbenchError(f"{failed} of {counted(len(rows), 'job')} failed (see above).")
 
 
 def _write_example(file: Path) -> None:

@@ -1,6 +1,6 @@
 """The file of a suite: TOML whose keys are the options of ``run``, ``evaluate`` and ``latency``.
 
-Every fault in it is found before anything runs.
+All errors in it are reported before anything runs.
 """
 
 import os
@@ -54,25 +54,25 @@ LEFT_OUT = {
         *("isolate", *MODEL),
     },
 }
-"""Options that are the suite's own affair."""
+"""Options that the suite sets itself."""
 TOGETHER = {
     "run": ("train-splits", "tracker"),
     "evaluate": ("keep-float",),
     "latency": ("runtime", "keep-float"),
 }
-"""Options whose list is one value; a list of any other is a job for each value."""
+"""Options whose list is a single value; for others a list means one job per value."""
 PUBLISHED = ("network", "weights", "dataset")
-"""Keys of a [[checkpoint]] that was published as weights, in place of its path."""
+"""Keys of a [[checkpoint]] published as weights, instead of its path."""
 RECIPE = {each.name for each in fields(Recipe)}
 VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A network, to be trained or trained already, and how it is scored and timed.
+    """A network, trained or to be trained, and how it is scored and timed.
 
-    The strings tell each evaluation and latency from its fellows. ``resources`` are what each
-    command asks of a host, where the suite has several.
+    The strings distinguish evaluations and latencies. ``resources`` are what each command needs on
+    a host, if the suite runs on several.
     """
 
     label: str
@@ -84,7 +84,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Suite:
-    """What a file asks for; ``page``, ``reports`` and ``exports`` are written where named."""
+    """The contents of a file; ``page``, ``reports`` and ``exports`` are written if given."""
 
     entries: Sequence[Entry]
     results: Path = Path("results")
@@ -93,16 +93,16 @@ class Suite:
     exports: Path | None = None
 
     def written(self) -> dict[str, Path]:
-        """The folders to write to beside ``results``, by the key that names each."""
+        """The folders to write to other than ``results``, by key."""
         page = self.page and self.page.parent
         places = {"page": page, "reports": self.reports, "exports": self.exports}
         return {name: place for name, place in places.items() if place is not None}
 
 
 def read_suite(path: Path, commands: Mapping[str, click.Command], registry: Registry) -> Suite:
-    """The suite in a file; ``commands`` are run, evaluate and latency, whose options it knows.
+    """The suite in a file; ``commands`` are run, evaluate and latency, whose options are keys.
 
-    SegbenchError names every fault: unknown keys and plugins, wrong values, missing files.
+    SegbenchError lists all errors: unknown keys and plugins, wrong values, missing files.
     """
     try:
         tables = tomllib.loads(read_text(path))
@@ -117,7 +117,7 @@ def read_suite(path: Path, commands: Mapping[str, click.Command], registry: Regi
     suite = reader.suite(tables)
     if reader.faults:
         faults = [f"{where}: {fault}" for fault, where in reader.faults.items()]
-        raise SegbenchError("\n  ".join([f"{path} has {counted(len(faults), 'fault')}:", *faults]))
+        raise SegbenchError("\n  ".join([f"{path} has {counted(len(faults), 'error')}:", *faults]))
     return suite
 
 
@@ -130,7 +130,7 @@ class _Reader:
         self.results = Path()
 
     def suite(self, tables: Table) -> Suite:
-        """What the tables ask for; whole where there are no faults."""
+        """The contents of the tables; complete if there are no faults."""
         known = {key for options in self.options.values() for key in options}
         top = self._table(
             tables, {*OWN, *KEYS, *self.commands, "train", "checkpoint", *known}, "top"
@@ -150,7 +150,7 @@ class _Reader:
         for label in sorted({label for label in labels if labels.count(label) > 1}):
             self._note(f"Two entries are named {label!r}; give one another name.", "entries")
         if not (top.get("train") or top.get("checkpoint")):
-            self._note("There is none; add a [[train]] or a [[checkpoint]].", "entries")
+            self._note("There are none; add a [[train]] or a [[checkpoint]].", "entries")
         return Suite(entries, **own)
 
     def _trained(self, table: Table, where: str) -> Iterator[Entry]:
@@ -193,7 +193,7 @@ class _Reader:
         )
 
     def _uses(self, entry: Table, dataset: str, where: str) -> tuple[Any, Any, dict[str, Any]]:
-        """How a checkpoint that was trained on ``dataset`` is scored and timed, and with what."""
+        """How a checkpoint trained on ``dataset`` is scored and timed, and its resources."""
         made: dict[str, list[Any]] = {}
         resources = {}
         for name, read in (("evaluate", self._evaluation), ("latency", self._latency)):
@@ -208,14 +208,14 @@ class _Reader:
         return made["evaluate"], made["latency"], resources
 
     def _resources(self, name: str, own: Table) -> Resources:
-        """What a command asks of a host, each key from the nearest table that has it."""
+        """The resources of a command, each key from the innermost table that has it."""
         return Resources.read({k: layer[k] for layer in (*self.layers[name], own) for k in layer})
 
     def _lines(
         self, name: str, own: Table, where: str, dataset: str | None = None
     ) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
-        """For each combination of the values in lists: its command line, what click makes of it,
-        and the values that tell it from the others.
+        """For each combination of values in lists: its command line, the parsed options, and the
+        values that distinguish it.
         """
         options = self.options[name]
         asked = {"dataset": dataset} if dataset and "dataset" in options else {}
@@ -275,7 +275,7 @@ class _Reader:
         entries = top.get(key, [])
         if isinstance(entries, list):
             return entries
-        self._note(f"It is not a list of tables; write [[{key}]].", key)
+        self._note(f"It must be a list of tables; write [[{key}]].", key)
         return []
 
     def _table(self, table: Any, known: Collection[str], where: str) -> Table:
@@ -300,7 +300,7 @@ class _Reader:
             self._note(error.format_message(), where)
 
     def _note(self, fault: str, where: str) -> None:
-        """The same fault once, where it was first found."""
+        """Note each fault once, where it was first found."""
         self.faults.setdefault(fault, where)
 
 

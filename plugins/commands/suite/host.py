@@ -1,7 +1,7 @@
-"""A process on some host that does one job; the caller sends what it needs and fetches the files.
+"""A process on a host that runs one job; the caller sends inputs and fetches the files.
 
-Paths in options mean nothing here, except that of the data: weights and checkpoints arrive as
-files of the job's own folder, and what the job writes is left there to be read.
+Paths in options are not valid here, except that of the data: weights and checkpoints are sent to
+the job's own folder, and the job's output stays there to be fetched.
 """
 
 import os
@@ -34,15 +34,15 @@ from .by_name import loaded
 from .code import Code, code_of, differences
 
 PIECE = 64 * 2**20
-"""Files travel in pieces of so many bytes, so that they need little memory on either side."""
+"""Files are sent in pieces of this many bytes, to save memory on both sides."""
 OUTPUT, RESULTS = "output", "results"
 
 
 @dataclass(frozen=True)
 class Here:
-    """What a host is: the ``origin`` of records made on it, and what "auto" and no threads mean.
+    """A host: the ``origin`` of records made on it, and its default device and threads.
 
-    ``node`` is Ray's random name of it, ``address`` that of the network.
+    ``node`` is Ray's random id, ``address`` the network address.
     """
 
     node: str
@@ -54,7 +54,7 @@ class Here:
 
 @dataclass(frozen=True)
 class News:
-    """The lines said since the last time, how far it is, and when the state and the best
+    """The lines printed since the last call, the progress, and when the state and the best
     checkpoint of a training were written, in nanoseconds.
     """
 
@@ -64,9 +64,9 @@ class News:
 
 
 class Host:
-    """The methods that a caller calls, from other threads while ``do`` works.
+    """Methods for the caller, callable from other threads while ``do`` works.
 
-    ``environment`` is set before anything is imported that reads it.
+    ``environment`` is set before any import that reads it.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -80,9 +80,9 @@ class Host:
         self.opened: dict[str, BinaryIO] = {}
 
     def check(self, code: Code, data_root: Path, job: bytes) -> None:
-        """Take options and items, as ``dumped``, whose code is that of the caller.
+        """Load options and items from ``dumped``; their code must be the same as the caller's.
 
-        SegbenchError says what differs here, where it is not.
+        SegbenchError says what differs.
         """
         registry = Registry.load()
         if (root := _data_here(data_root)) is not None:
@@ -91,7 +91,7 @@ class Host:
         here = code_of((), registry)
         differ = differences({name: code[name] for name in here}, here)
         try:
-            if not differ:  # only the same code knows what the bytes are
+            if not differ:  # only the same code can load the bytes
                 (self.options, _), items = loaded(job, registry)
                 differ = differences(code, code_of(items, registry))
         except PluginError as error:
@@ -101,22 +101,22 @@ class Host:
         self.registry = registry
 
     def here(self) -> Here:
-        """What this host is to the job."""
+        """Describe this host for the job."""
         options = self.options
         device = options.protocol.device if hasattr(options, "protocol") else options.device
-        kind = resolve_device(device).type  # imports torch, which tells of the GPU
+        kind = resolve_device(device).type  # imports torch, needed to describe the GPU
         origin = provenance(datetime.now(UTC), (), self.registry, (), "")
         return Here(*_node(), origin, kind, cpu_threads())
 
     def put(self, name: str, piece: bytes, more: bool) -> None:
-        """Write a file of the job's folder, or ``more`` of it."""
+        """Write a file of the job's folder, or append ``more`` of it."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab" if more else "wb") as file:
             file.write(piece)
 
     def configuration(self) -> dict[str, Any]:
-        """That of a training with the data that are here."""
+        """The configuration of a training with this host's data."""
         options = self._run_options()
         folder = options.dataset.locate(options.data_root)
         reporter = _Telling(self)
@@ -125,7 +125,7 @@ class Host:
         return configuration(options, prints)
 
     def do(self, changes: Mapping[str, Any]) -> list[str]:
-        """Do the job, with ``changes`` of its options, and name the files it has written."""
+        """Run the job, with ``changes`` to its options; return the files it wrote."""
         reporter = _Telling(self)
         self.options = replace(self.options, **changes)
         try:
@@ -136,7 +136,7 @@ class Host:
         return self._files()
 
     def news(self, seconds: float) -> News:
-        """What there is as soon as a line is said, and after so many ``seconds`` in any case."""
+        """Return news as soon as a line is printed, or after ``seconds``."""
         self.told.wait(0 if self.done else seconds)
         self.told.clear()
         os.utime(self.folder)
@@ -144,12 +144,12 @@ class Host:
         return News(lines, self.note, self._written())
 
     def open(self, names: Sequence[str]) -> None:
-        """Open files to read them as they are now, in this order, whatever happens to them."""
+        """Open files in this order, to read their current content even if they are replaced."""
         for name in names:
             self.opened[name] = (self.folder / name).open("rb")
 
     def read(self, name: str) -> bytes:
-        """The next piece of an opened file; none when it is read."""
+        """The next piece of an opened file; empty at its end."""
         file = self.opened[name]
         if piece := file.read(PIECE):
             return piece
@@ -187,7 +187,7 @@ class Host:
                 evaluate_checkpoint(replace(here, results=results), self.registry, reporter)
 
     def _arrived(self, options: Any) -> dict[str, Any]:
-        """The options that name a network, with the files that were sent."""
+        """The options of a network, with the files that were sent."""
         given = {key: getattr(options, key, None) for key in ("checkpoint", "weights")}
         return {key: self._sent(source) for key, source in given.items() if source is not None}
 
@@ -229,13 +229,13 @@ class Host:
         return found
 
     def say(self, line: str) -> None:
-        """Keep a line for the news."""
+        """Store a line for the news."""
         self.lines.append(line)
         self.told.set()
 
 
 class _Telling(Reporter):
-    """Tells the host's caller instead of the terminal."""
+    """Reports to the caller instead of the terminal."""
 
     def __init__(self, host: Host, log: Path | None = None) -> None:
         super().__init__(quiet=True, log=log)
@@ -259,7 +259,7 @@ class _Telling(Reporter):
 
 
 def _node() -> tuple[str, str]:
-    """The name and the address that Ray has of this host."""
+    """Ray's id and address of this host."""
     from ray import get_runtime_context
     from ray.util import get_node_ip_address
 
@@ -267,7 +267,7 @@ def _node() -> tuple[str, str]:
 
 
 def _data_here(root: Path) -> Path | None:
-    """The caller's data root if there is such a folder here, else this host's own."""
+    """The caller's data root if it exists here, else this host's own."""
     if root.is_dir():
         return root
     own = os.environ.get("SEGBENCH_DATA")

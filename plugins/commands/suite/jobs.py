@@ -1,4 +1,4 @@
-"""The jobs of a suite: what shows that one is done, about how long it takes, and how it is done."""
+"""The jobs of a suite: how to run one, how to see that it is done, and how long it takes."""
 
 import os
 import re
@@ -41,11 +41,11 @@ class Training:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Its configuration, but for the fingerprint of the data, which takes a while."""
+        """Its configuration without the fingerprint of the data, which is slow."""
         return {**configuration(self.options, {}), "data": None}
 
     def record(self, shop: Shop) -> Record | None:
-        """Its record; whether that is of the same data, ``run`` knows."""
+        """Its record; ``run`` checks whether it is of the same data."""
         wanted = config_hash(self.config)
 
         def same(record: Record) -> bool:
@@ -63,7 +63,7 @@ class Training:
         return _score(record)
 
     def seconds(self, shop: Shop) -> float | None:
-        """From the epochs of a like training."""
+        """The expected time, from the epochs of a similar training."""
         config = self.config
         keys = (*NETWORK, "dataset", "height", "width", "crop", "limit")
         like = shop.newest(["run"], {k: config.get(k) for k in keys}, shop.measured_here)
@@ -73,16 +73,16 @@ class Training:
         return float(epoch * config["epochs"])
 
     def do(self, shop: Shop) -> str:
-        """Train and score, or go on where it was stopped; what has a record is left."""
+        """Train and score, or resume; nothing is done if there is a record."""
         return _score(shop.add(run(self.options, shop.registry, shop.reporter)))
 
     def subject(self, shop: Shop) -> Subject:
-        """What came of it, or will; SegbenchError where there is a record and no checkpoint."""
+        """The trained network; SegbenchError if there is a record but no checkpoint."""
         record = self.record(shop)
         return self.subject_of(record) if record else Subject(self.config)
 
     def subject_of(self, record: Record) -> Subject:
-        """The checkpoint of its record; SegbenchError where that is not in its place."""
+        """The checkpoint of its record; SegbenchError if it is not in its place."""
         path = (self.options.output or default_output(record.config)) / BEST
         subject = Subject.read(path) if path.is_file() else None
         if subject is None or subject.sha256 != record.config.get("checkpoint_sha256"):
@@ -103,7 +103,7 @@ class Evaluation:
 
     @property
     def name(self) -> str:
-        """As the summary calls it."""
+        """Its name in the summary."""
         return f"evaluate {self.swept or self.options.runtime.name}"
 
     @property
@@ -123,7 +123,7 @@ class Evaluation:
         }
 
     def record(self, shop: Shop) -> Record | None:
-        """The newest of this score; one in 16 bits or INT8 is of this kind of device."""
+        """The newest record of this score; in 16 bits or INT8, from this kind of device."""
         wanted = {
             **self._asked,
             "checkpoint_sha256": self.subject.sha256,
@@ -140,7 +140,7 @@ class Evaluation:
         return shop.newest(["run", "evaluate"], wanted, fits)
 
     def _calibrated_alike(self, record: Record, shop: Shop) -> bool:
-        """Whether as many frames calibrated it as would now."""
+        """Whether it was calibrated on as many frames as now."""
         if not self.options.runtime.calibrates:
             return True
         dataset = shop.registry.dataset(self.subject.config["dataset"])
@@ -154,14 +154,14 @@ class Evaluation:
         return _score(record) if record else None
 
     def seconds(self, shop: Shop) -> float | None:
-        """Those of a like evaluation."""
+        """The expected time, from a similar evaluation."""
         asked = {**self.subject.network, **self._asked}
         like = shop.newest(["evaluate"], asked, shop.measured_here)
         return like.provenance.get("duration_s") if like else None
 
     @property
     def ready(self) -> EvaluateOptions:
-        """Its options, once there is a checkpoint."""
+        """Its options, if there is a checkpoint."""
         source = self.subject.trained
         words = ["--checkpoint", str(source)]
         if isinstance(source, NetworkWeights):
@@ -175,7 +175,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Timing:
-    """``segbench latency`` of one size and batch size, on runtimes that take turns."""
+    """``segbench latency`` for one size and batch size, on runtimes in turns."""
 
     options: LatencyOptions
     subject: Subject
@@ -183,11 +183,11 @@ class Timing:
 
     @property
     def name(self) -> str:
-        """As the summary calls it."""
+        """Its name in the summary."""
         return f"latency {self.swept}".strip()
 
     def with_threads(self, threads: int) -> "Timing":
-        """The same on so many threads."""
+        """The same with a number of threads."""
         protocol = replace(self.options.protocol, threads=threads)
         return replace(self, options=replace(self.options, protocol=protocol))
 
@@ -202,7 +202,7 @@ class Timing:
         }
 
     def records(self, shop: Shop) -> dict[str, Record]:
-        """By runtime the newest VALID latency on this device."""
+        """The newest VALID latency on this device, by runtime."""
         protocol = self.options.protocol
         wanted = {
             "checkpoint_sha256": self.subject.sha256,
@@ -234,7 +234,7 @@ class Timing:
         return None if self.missing(shop) else _medians(self.records(shop))
 
     def seconds(self, shop: Shop) -> float | None:
-        """Each runtime's share of a like measurement."""
+        """The expected time, from each runtime's share of a similar measurement."""
         total = 0.0
         for name in self.missing(shop):
             asked = {**self.subject.network, **self._asked(name)}
@@ -247,7 +247,7 @@ class Timing:
         return total
 
     def ready(self, missing: Sequence[str]) -> LatencyOptions:
-        """Options for what is missing beside the first runtime, over which speed-ups are."""
+        """Options for missing runtimes plus the first one, the baseline of speed-ups."""
         runtimes = tuple(dict.fromkeys((self.options.runtimes[0], *missing)))
         options, source = replace(self.options, runtimes=runtimes), self.subject.trained
         if not isinstance(source, NetworkWeights):
@@ -266,7 +266,7 @@ class Timing:
     def do(self, shop: Shop) -> str:
         """Measure what is missing.
 
-        It has a process of its own, so that nothing of a training is in it.
+        It runs in its own process, so that a training does not affect it.
         """
         missing, there = self.missing(shop), self.records(shop)
         options = self.ready(missing)
@@ -278,16 +278,16 @@ class Timing:
         return self.told(there, measured)
 
     def told(self, there: Mapping[str, Record], measured: Sequence[Record]) -> str:
-        """The median of each runtime; SegbenchError where one was not measured."""
+        """The median of each runtime; SegbenchError if one was not measured."""
         found = {**there, **{record.config["runtime"]: record for record in measured}}
         if failed := [name for name in self.options.runtimes if name not in found]:
-            raise SegbenchError(f"{', '.join(failed)} was not measured, as said above.")
+            raise SegbenchError(f"{', '.join(failed)} was not measured (see above).")
         return _medians({name: found[name] for name in self.options.runtimes})
 
 
 @dataclass(frozen=True)
 class Writing:
-    """A file, an export (with ``options``) or a report, that is done where it exists."""
+    """A file, an export (with ``options``) or a report, that is done if it exists."""
 
     name: str
     path: Path
@@ -299,7 +299,7 @@ class Writing:
         return str(self.path) if self.path.is_file() else None
 
     def seconds(self, shop: Shop) -> float | None:
-        """Nothing records it."""
+        """The expected time, which is unknown."""
         return None
 
     def do(self, shop: Shop) -> str:
@@ -309,7 +309,7 @@ class Writing:
 
 
 def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> Writing:
-    """``segbench export`` of what an evaluation runs on, to a file named by all that decides it."""
+    """``segbench export`` for an evaluation's runtime, to a file named by all its settings."""
     subject, runtime = evaluation.subject, evaluation.options.runtime
     height, width = evaluation.size
     name = f"{label} {(subject.sha256 or '')[:8]} {height}x{width} {runtime.name}"

@@ -1,7 +1,7 @@
-"""A suite on the hosts of a Ray cluster: a process there for each training, score and latency.
+"""A suite on the hosts of a Ray cluster: one process for each training, score and latency.
 
-The files are the caller's. A host works in a folder of its own; a training's state comes back
-after each epoch, so whoever tries it again, another host or a later call, goes on from there.
+Results are written on the caller. A host works in its own folder; a training's state is sent back
+after each epoch, so that another host or a later call can resume from it.
 """
 
 import asyncio
@@ -44,16 +44,16 @@ from .work import DONE, EXISTS, FAILED, Job, following
 TRIES = 5
 SECONDS_BETWEEN_NEWS = 1.0
 SECONDS_BETWEEN_NEWS_OF_A_LATENCY = 60.0
-"""Asking costs the host time, which a measurement would show."""
+"""Seconds between polls; polling costs the host time, which would affect measurements."""
 
 Ended = tuple[str, str]
-"""The state and the detail of a row."""
+"""State and detail of a row."""
 
 
 def work_on_ray(suite: Suite, shop: Shop, address: str, board: Board) -> None:
-    """Do the jobs of a suite on the cluster at ``address``; the rows are the board's.
+    """Run the jobs of a suite on the cluster at ``address``; return the board's rows.
 
-    Raises InterruptedRun where the user stops it, which ends the processes on the hosts.
+    Raises InterruptedRun if the user stops it, which ends the processes on the hosts.
     """
     for entry in suite.entries:
         if isinstance(entry.source, Training) and entry.source.options.trackers:
@@ -85,7 +85,7 @@ class _Work:
         self.data: dict[tuple[Any, ...], tuple[str, str]] = {}
 
     async def check_hosts(self) -> None:
-        """Raise SegbenchError for every host that may do a job and whose code is not this one."""
+        """Raise SegbenchError for all hosts that may run a job and whose code differs."""
         items: list[Network | Dataset | Runtime] = []
         for entry in self.suite.entries:
             items += [options.dataset for options, _ in entry.evaluations]
@@ -111,7 +111,7 @@ class _Work:
             raise SegbenchError("\n  ".join(fault.message for fault in told))
 
     async def entry(self, entry: Entry) -> None:
-        """The jobs of an entry; those of a kind side by side."""
+        """Run the jobs of an entry; those of a kind in parallel."""
         try:
             subject = entry.source
             if isinstance(subject, Training):
@@ -119,14 +119,14 @@ class _Work:
                 if record is None:
                     return
                 subject = subject.subject_of(record)
-            # A report is made of a score, which is there when the latencies before it are named.
+            # A report needs a score, which exists once the latencies before it are known.
             for _, jobs in groupby(following(self.suite, entry, subject, self.shop), type):
                 await asyncio.gather(*(self._job(entry, job) for job in list(jobs)))
         except SegbenchError as error:
             self.board.line(entry.label, "checkpoint").end(FAILED, error.message)
 
     async def _training(self, entry: Entry, job: Training) -> Record | None:
-        """Its record; None where it failed."""
+        """Its record; None if it failed."""
         records: list[Record] = []
 
         async def attempt(line: Line) -> Ended:
@@ -156,7 +156,7 @@ class _Work:
     async def _row(
         self, entry: Entry, job: Job, attempt: Callable[[Line], Awaitable[Ended]]
     ) -> None:
-        """Try a job until a host has done it; an error is its row's."""
+        """Try a job until a host has done it; an error goes to its row."""
         line = self.board.line(entry.label, job.name)
         try:
             for left in reversed(range(TRIES)):
@@ -214,7 +214,7 @@ class _Work:
             return DONE, job.found(shop) or ""
 
     async def _time(self, job: Timing, resources: Resources, line: Line) -> Ended:
-        """On the first host that can, alone, so that all latencies of a suite are of one host."""
+        """Run only on the first able host, so that all latencies of a suite come from one host."""
         node = self.cluster.able(resources)[0]
         whole = replace(resources, cpus=node.cpus, gpus=node.gpus)
         runtimes = [self.shop.registry.runtime(name) for name in job.options.runtimes]
@@ -251,7 +251,7 @@ class _Work:
         line: Line,
         alone_on: Node | None = None,
     ) -> AsyncIterator[Reached]:
-        """A process with the options, once a host has room for it and has the caller's code."""
+        """A process with the options, once a host has free resources and the caller's code."""
         self.cluster.able(resources)
         environment = {} if alone_on else self.environment
         async with self.cluster.process(Host, resources, alone_on, environment) as process:
@@ -276,7 +276,7 @@ class _Work:
         seconds: float = SECONDS_BETWEEN_NEWS,
         keep_state_in: Path | None = None,
     ) -> list[str]:
-        """Have the job done, show how far it is, and name the files that it wrote."""
+        """Run the job, show its progress, and return the files that it wrote."""
         doing = asyncio.ensure_future(there.process.call("do", changes))
         seen: Mapping[str, int] = {}
         try:
@@ -301,7 +301,7 @@ class _Work:
     async def _records(
         self, there: Reached, names: Sequence[str], once: bool = False
     ) -> list[Record]:
-        """The records among the files, which are kept and say on which host they were made."""
+        """Keep the records among the files, with the host they were made on."""
         found = []
         with TemporaryDirectory() as folder:
             for name in names:
@@ -318,7 +318,7 @@ class _Work:
         return found
 
     def _check_data(self, job: Training, data: str, here: Here) -> None:
-        """Raise SegbenchError where a host has other frames than the one before."""
+        """Raise SegbenchError if a host has other frames than the previous one."""
         options = job.options
         asked = (options.dataset.name, options.train_splits, options.limit)
         known, before = self.data.setdefault(asked, (data, here.address))
@@ -333,7 +333,7 @@ class _Work:
 
 
 def _absolute(options: Any) -> Any:
-    """The options with the place of the data wherever they are read."""
+    """The options with the host's data root."""
     if isinstance(options, LatencyOptions):
         protocol = options.protocol
         root = protocol.data_root.absolute()

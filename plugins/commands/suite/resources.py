@@ -1,4 +1,4 @@
-"""What a job of a suite asks of the host that does it."""
+"""The resources that a job of a suite needs on its host."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ KEYS = ("cpus", "gpus", "memory")
 
 @dataclass(frozen=True)
 class Resources:
-    """CPUs, GPUs (a part of one can be shared) and ``memory`` in GB, None for any."""
+    """CPUs, GPUs (or a fraction of one) and ``memory`` in GB, None for any."""
 
     cpus: int = 1
     gpus: float = 0
@@ -19,7 +19,7 @@ class Resources:
 
     @classmethod
     def read(cls, asked: Mapping[str, Any]) -> "Resources":
-        """The values of the keys in ``KEYS``; SegbenchError for one that cannot be."""
+        """The values of the keys in ``KEYS``; SegbenchError for an invalid one."""
         given = {key: asked[key] for key in KEYS if key in asked}
         for key, value in given.items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -27,8 +27,8 @@ class Resources:
             least = {"cpus": 1, "gpus": 0, "memory": 1e-3}[key]
             if not number or not whole or not least <= value < 1e6:
                 wanted = {
-                    "cpus": "a whole number from 1 on",
-                    "gpus": "a whole number, or a part of one GPU such as 0.5",
+                    "cpus": "a whole number of at least 1",
+                    "gpus": "a whole number, or a fraction of one GPU such as 0.5",
                     "memory": "a number of GB",
                 }
                 raise SegbenchError(f"{key} is {value!r}; give {wanted[key]}.")

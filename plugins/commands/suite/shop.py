@@ -1,4 +1,4 @@
-"""What the jobs of a suite work with: checkpoints, and the records there are."""
+"""What the jobs of a suite work with: checkpoints and existing records."""
 
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
@@ -24,7 +24,7 @@ NETWORK = ("network", "backbone", "decoder")
 
 @dataclass(frozen=True)
 class Subject:
-    """A network and what it was trained as; one that is not trained yet has no ``source``."""
+    """A network and its training configuration; without a ``source`` it is not trained yet."""
 
     config: Mapping[str, Any]
     source: Path | NetworkWeights | None = None
@@ -32,7 +32,7 @@ class Subject:
 
     @classmethod
     def read(cls, path: Path) -> "Subject":
-        """What the metadata of a checkpoint says; SegbenchError where the file is none."""
+        """A checkpoint with its metadata; SegbenchError for any other file."""
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -44,7 +44,7 @@ class Subject:
 
     @classmethod
     def published(cls, source: NetworkWeights) -> "Subject":
-        """A network with published weights; SegbenchError where they fill only a part of it."""
+        """A network with published weights; SegbenchError if they fill only a part of it."""
         check_whole(source.network)
         file = source_file(source)
         height, width = modern_size(source.dataset)
@@ -53,7 +53,7 @@ class Subject:
 
     @property
     def trained(self) -> Path | NetworkWeights:
-        """Its source, once it is trained."""
+        """Its source; SegbenchError if it is not trained yet."""
         if self.source is None:
             raise SegbenchError("The network is not trained yet.")
         return self.source
@@ -70,14 +70,14 @@ class Subject:
 
     @property
     def network(self) -> dict[str, Any]:
-        """What its configuration says of the network alone."""
+        """The network's fields of its configuration."""
         return {key: self.config.get(key) for key in NETWORK}
 
 
 class Shop:
-    """What jobs need: the records there are, oldest first, and the tools.
+    """What jobs need: existing records, oldest first, and the tools.
 
-    ``unset`` are environment variables that a training wants and a latency must not see.
+    ``unset`` are environment variables for trainings that latencies must not see.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Shop:
         self._device: str | None = None
 
     def on(self, origin: Mapping[str, Any], device: str) -> "Shop":
-        """The same of another host: its hardware is here, and "auto" is its ``device``."""
+        """The same for another host, with its hardware and its ``device`` for "auto"."""
         there = copy(self)
         there.origin, there._device = origin, device
         return there
@@ -99,7 +99,7 @@ class Shop:
         return self._device or resolve_device(asked).type
 
     def add(self, path: Path) -> Record:
-        """The record in a file, which is the newest from now on."""
+        """Add the record in a file as the newest."""
         record = read_record(path)
         self.records[:] = [each for each in self.records if each.path != path] + [record]
         return record
@@ -110,7 +110,7 @@ class Shop:
         asked: Mapping[str, Any],
         fits: Callable[[Record], bool] = lambda record: True,
     ) -> Record | None:
-        """The last record of these kinds whose configuration has what is ``asked``."""
+        """The last record of these kinds whose configuration matches ``asked``."""
         for record in reversed(self.records):
             alike = all(record.config.get(key) == value for key, value in asked.items())
             if record.kind in kinds and alike and fits(record):
@@ -118,11 +118,11 @@ class Shop:
         return None
 
     def measured_here(self, record: Record) -> bool:
-        """Whether it is of the hardware that this is."""
+        """Whether a record is from this hardware."""
         return record.device_name == self._here(record).device_name
 
     def computed_alike(self, record: Record) -> bool:
-        """Whether it is of hardware that computes the same."""
+        """Whether a record is from hardware that computes the same."""
         return record.device_kind == self._here(record).device_kind
 
     def _here(self, record: Record) -> Record:

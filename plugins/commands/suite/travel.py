@@ -1,4 +1,4 @@
-"""Files on their way between the caller and a host, in pieces; each is whole where it arrives."""
+"""Transfer of files between the caller and a host, in pieces; files arrive complete."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from .host import OUTPUT, PIECE, Here
 
 @dataclass(frozen=True)
 class Reached:
-    """A process on a host that has the options of a job."""
+    """A process on a host with the options of a job."""
 
     process: Process
     here: Here
 
 
 async def send(there: Reached, path: Path, name: str) -> None:
-    """A file, to the folder of the host's job."""
+    """Send a file to the folder of the host's job."""
     with path.open("rb") as file:
         more = False
         while piece := file.read(PIECE):
@@ -29,7 +29,7 @@ async def send(there: Reached, path: Path, name: str) -> None:
 
 
 async def fetch(there: Reached, name: str, path: Path) -> None:
-    """A file of the host's job, which is whole at ``path`` or not there."""
+    """Fetch a file of the host's job; at ``path`` it is complete or missing."""
     await there.process.call("open", [name])
     await _read(there, name, path)
 
@@ -43,10 +43,10 @@ async def _read(there: Reached, name: str, path: Path) -> None:
 async def fetch_state(
     there: Reached, output: Path, seen: Mapping[str, int], written: Mapping[str, int]
 ) -> None:
-    """What a training that goes on elsewhere needs, to the caller's folder; the state last.
+    """Fetch what a resumed training needs to the caller's folder; the state last.
 
-    The host opens the state first, and it is written there last: so the checkpoint may be newer
-    than the state, as after a kill, but not older.
+    The host opens the state first and writes it last, so the checkpoint may be newer than the
+    state, as after a kill, but not older.
     """
     from segbench.training.state import STATE
 

@@ -1,4 +1,4 @@
-"""Going through a suite: what is done is left, and what fails is a row like any other."""
+"""Running a suite: done jobs are skipped, and failures are rows like any other."""
 
 import gc
 import traceback
@@ -24,10 +24,10 @@ EXISTS, MISSING, DONE, FAILED = "exists", "missing", "done", "failed"
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a job: ``state`` is "exists", "missing", "done" or "failed".
+    """The outcome of a job: ``state`` is "exists", "missing", "done" or "failed".
 
-    ``detail`` is its figure, its file or its error, or the runtimes that a latency misses; a
-    missing job takes about ``seconds``.
+    ``detail`` is its figure, file or error, or a latency's missing runtimes; ``seconds`` is the
+    expected time of a missing job.
     """
 
     entry: str
@@ -38,9 +38,9 @@ class Row:
 
 
 def work(suite: Suite, shop: Shop, rehearsal: bool = False) -> Iterator[Row]:
-    """Do the jobs one after the other, a row for each; in a ``rehearsal`` only look for them.
+    """Run the jobs in sequence, a row for each; in a ``rehearsal`` only look for them.
 
-    Raises InterruptedRun or KeyboardInterrupt where the user stops it.
+    Raises InterruptedRun or KeyboardInterrupt if the user stops it.
     """
     for entry in suite.entries:
         jobs = _jobs(suite, entry, shop)
@@ -57,7 +57,7 @@ def work(suite: Suite, shop: Shop, rehearsal: bool = False) -> Iterator[Row]:
 
 
 def _jobs(suite: Suite, entry: Entry, shop: Shop) -> Iterator[Job]:
-    """Those of an entry; what follows a training is made when that is done."""
+    """The jobs of an entry; those after a training are created when it is done."""
     subject = entry.source
     if isinstance(subject, Training):
         yield subject
@@ -66,7 +66,7 @@ def _jobs(suite: Suite, entry: Entry, shop: Shop) -> Iterator[Job]:
 
 
 def following(suite: Suite, entry: Entry, subject: Subject, shop: Shop) -> Iterator[Job]:
-    """What is done with a checkpoint; each job is made when those before it are done."""
+    """The jobs of a checkpoint; each is created when those before it are done."""
     evaluations = [Evaluation(options, subject, swept) for options, swept in entry.evaluations]
     yield from evaluations
     for evaluation in evaluations:
@@ -79,11 +79,11 @@ def following(suite: Suite, entry: Entry, subject: Subject, shop: Shop) -> Itera
 
 
 def _row(entry: str, job: Job, shop: Shop, rehearsal: bool) -> Row:
-    """Do a job that is not done; an error is its row's, an interrupt the whole suite's."""
+    """Run a job if not done; an error goes to its row, an interrupt stops the suite."""
     known = len(shop.records)
     try:
         found = job.found(shop)
-        # Whether a record is of the same data, only the training finds out.
+        # Only the training can tell whether a record is of the same data.
         if found is not None and (rehearsal or not isinstance(job, Training)):
             return Row(entry, job.name, EXISTS, found)
         if rehearsal:
@@ -98,6 +98,6 @@ def _row(entry: str, job: Job, shop: Shop, rehearsal: bool) -> Row:
             shop.reporter.say(traceback.format_exc())
         return Row(entry, job.name, FAILED, sentence(kept(error)))
     finally:
-        gc.collect()  # the memory of one engine is the next one's
+        gc.collect()  # free an engine's memory for the next one
     skipped = isinstance(job, Training) and len(shop.records) == known
     return Row(entry, job.name, EXISTS if skipped else DONE, detail)

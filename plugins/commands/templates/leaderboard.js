@@ -50,7 +50,7 @@ function key(cell) {
   return cell.dataset.key === undefined ? cell.textContent : Number(cell.dataset.key);
 }
 
-// What is empty stays at the end, whichever way the rest is sorted.
+// Empty cells stay at the end in both sort directions.
 function compare(a, b, descending) {
   if (a === "" || b === "") return (a === "") - (b === "");
   const order = typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true });
@@ -59,7 +59,7 @@ function compare(a, b, descending) {
 
 const texts = new Map();
 
-// What can be read in a row without unfolding it.
+// The visible text of a row, without unfolding it.
 function textOf(body) {
   if (!texts.has(body)) {
     const cells = body.querySelectorAll("tr:not(.provenance) > *");
@@ -68,8 +68,8 @@ function textOf(body) {
   return texts.get(body);
 }
 
-// A row is shown if every word stands in it, in its heading or in what its table's rows share,
-// and with it its points and its line of the heat map. A figure of which nothing is left goes.
+// A row is shown, with its points and its line of the heat map, if every word occurs in it, in its
+// heading or in what its table's rows share. A figure without visible marks is hidden.
 function filterRows(query) {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
@@ -97,7 +97,7 @@ function filterRows(query) {
   document.querySelector(".controls output").textContent = words.length ? `${shown} of ${all} rows` : "";
 }
 
-// The details stand beside the plot, where they cover no mark.
+// The details are shown beside the plot, so that they do not cover marks.
 function showDetails(plot) {
   const tip = plot.querySelector(".tip");
   const hint = tip.textContent;

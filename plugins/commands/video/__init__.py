@@ -1,1 +1,1 @@
-"""Videos in, drawn videos out. Everything here needs PyAV."""
+"""Overlays on videos. Everything here needs PyAV."""

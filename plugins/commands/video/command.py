@@ -1,4 +1,4 @@
-"""``segbench video``: what a checkpoint sees in a video."""
+"""``segbench video``: draw the predicted classes over a video."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,7 +31,7 @@ class RateType(click.ParamType):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Fraction:
-        """Parse "30000/1001" to the fraction that it is."""
+        """Parse "30000/1001" to a fraction."""
         try:
             rate = Fraction(str(value)).limit_denominator(1001)
         except (ValueError, ZeroDivisionError):
@@ -58,15 +58,15 @@ class RateType(click.ParamType):
 @shared.opacity
 @click.pass_obj
 def video(registry: Registry, **given: Any) -> None:
-    """Draw the classes that a checkpoint sees over a video or a folder of numbered frames.
+    """Draw the predicted classes over a video or a folder of numbered frames.
 
-    The MP4 has the input's frames, times, size and rotation, and no sound. The measured frame rate,
-    the runtime and the device are shown in a corner, the classes seen so far along the lower edge.
-    A video of odd height or width keeps its size as H.264 4:4:4, which some players cannot show.
+    The MP4 has the input's frames, times, size and rotation, without sound. The measured frame
+    rate, the runtime and the device are shown in a corner, the classes seen so far at the bottom. A
+    video of odd height or width keeps its size as H.264 4:4:4, which some players cannot show.
 
-    Where the input is damaged or cut off the video ends, and the exit code is 1.
+    If the input is damaged or cut off, the video ends there, and the exit code is 1.
 
-    Ctrl-C ends the video at that frame; it can be played. A second one drops it.
+    Ctrl-C ends the video at that frame, playable. A second one discards it.
     """
     chosen = VideoOptions(**take_engine(given, registry), **given)
     made = make_video(chosen, registry, Reporter())
@@ -86,7 +86,7 @@ def video(registry: Registry, **given: Any) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoOptions(EngineOptions):
-    """What ``segbench video`` was asked for; ``fps`` is for a folder, ``start`` in seconds."""
+    """The options of ``segbench video``; ``fps`` is for a folder, ``start`` in seconds."""
 
     input: Path
     output: Path
@@ -98,9 +98,9 @@ class VideoOptions(EngineOptions):
 
 @dataclass(frozen=True)
 class Made:
-    """How many frames were written, how fast, by what, and how the work was shared out.
+    """The frames written, their rate, the engine, and the time of each stage.
 
-    ``seconds`` is what each stage worked, ``rate`` in frames a second from end to end.
+    ``seconds`` is the time of each stage, ``rate`` the end-to-end frames per second.
     ``troubles`` say why frames of the input are missing at the end.
     """
 
@@ -113,12 +113,12 @@ class Made:
 
 
 def make_video(options: VideoOptions, registry: Registry, reporter: Reporter) -> Made:
-    """Write the video; what can be refused is refused before its first frame.
+    """Write the video; invalid options are rejected before its first frame.
 
-    An interrupt, or the end of what can be decoded, ends the video there, and it is kept.
+    An interrupt or a decoding error ends the video there, and it is kept.
     """
     if options.output.suffix.lower() != ".mp4":
-        raise SegbenchError(f"--output {options.output} is no .mp4 file; name one.")
+        raise SegbenchError(f"--output {options.output} is not an .mp4 file; name one.")
     if options.output.is_dir():
         raise SegbenchError(f"--output {options.output} is a folder; name an .mp4 file.")
 
@@ -161,7 +161,7 @@ def _write(
         except KeyboardInterrupt:
             interrupted = True
         if not writer.frames:
-            raise InterruptedRun("Interrupted before the first frame: there is no video.")
+            raise InterruptedRun("Interrupted before the first frame: no video was written.")
     return Made(
         frames=writer.frames,
         rate=writer.frames / (perf_counter() - started),

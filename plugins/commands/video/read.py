@@ -1,4 +1,4 @@
-"""Frames of a video file, or of a folder of numbered pictures, upright and with their times."""
+"""Frames of a video file or of a folder of numbered pictures, upright and with times."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ Matrix = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to lay a picture down, and the matrix that it came from."""
+    """One of the eight orientations of a picture, and the matrix that it came from."""
 
     matrix: Matrix | None = None
     transposed: bool = False
@@ -30,12 +30,12 @@ class Orientation:
     upside_down: bool = False
 
     def upright(self, stored: Image) -> Image:
-        """A stored picture (H, W, 3) as it is shown."""
+        """A stored picture (H, W, 3), turned as displayed."""
         turned = stored.swapaxes(0, 1) if self.transposed else stored
         return np.ascontiguousarray(self._flipped(turned))
 
     def stored(self, upright: Image) -> Image:
-        """The way back."""
+        """The inverse."""
         flipped = self._flipped(upright)
         return np.ascontiguousarray(flipped.swapaxes(0, 1) if self.transposed else flipped)
 
@@ -47,7 +47,7 @@ UPRIGHT = Orientation()
 
 
 def orientation_of(matrix: Matrix | None) -> Orientation:
-    """The nearest of the eight ways; None is upright."""
+    """The nearest of the eight orientations; None is upright."""
     if matrix is None:
         return UPRIGHT
     a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
@@ -57,14 +57,14 @@ def orientation_of(matrix: Matrix | None) -> Orientation:
 
 
 SLACK = 0.3
-"""Seconds by which a sound video may end before the time its file promises."""
+"""Seconds by which an intact video may end before its file's duration."""
 RUN_UP = 10.0
-"""Seconds decoded before --start: some formats are not to be entered at a whole frame."""
+"""Seconds decoded before --start, since some formats do not seek to a complete frame."""
 
 
 @dataclass(frozen=True)
 class Still:
-    """One frame as it is shown, RGB (H, W, 3); times are in ticks and start at 0."""
+    """One frame as displayed, RGB (H, W, 3); times are in ticks and start at 0."""
 
     image: Image
     time: int
@@ -73,11 +73,11 @@ class Still:
 
 @dataclass(frozen=True)
 class Footage:
-    """What is known of an input, and its frames, which are read as they are asked for.
+    """The properties of an input, and its frames, which are read lazily.
 
     ``size`` is that of a stored frame, before ``orientation`` turns it. ``tick`` is in seconds,
-    ``rate`` in frames a second, ``pixel_aspect`` a pixel's width over its height. ``expected`` is
-    about how many frames come. Where frames end early, ``troubles`` then says why.
+    ``rate`` in frames per second, ``pixel_aspect`` a pixel's width over its height. ``expected`` is
+    the approximate number of frames. If frames end early, ``troubles`` says why.
     """
 
     stills: Iterator[Still]
@@ -95,18 +95,18 @@ def open_footage(
 ) -> Footage:
     """At most ``most`` frames from ``start`` seconds on; ``fps`` is for a folder of pictures.
 
-    SegbenchError where there is no such input, no video stream in it, or no frame from there on.
+    SegbenchError if the input is missing, has no video stream, or no frame from there on.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; name a video or a folder of numbered frames.")
     if path.is_dir():
         if fps is None:
-            raise SegbenchError(f"{path} is a folder of frames: give --fps, their number a second.")
+            raise SegbenchError(f"{path} is a folder of frames: give --fps, the frames per second.")
         return _open_folder(path, fps, start, most)
     if not path.is_file():
         raise DataError(f"{path} is neither a file nor a folder; name a video file.")
     if fps is not None:
-        raise SegbenchError(f"{path} is a file with a rate of its own: leave --fps out.")
+        raise SegbenchError(f"{path} is a file with its own rate: leave --fps out.")
     return _open_file(path, start, most)
 
 
@@ -125,7 +125,7 @@ def _open_folder(folder: Path, fps: Fraction, start: float, most: int | None) ->
                 troubles.append(f"The video ends before {path}: {error.message}")
                 return
             if image.shape[:2] != size:
-                troubles.append(f"The video ends before {path}, which is of another size.")
+                troubles.append(f"The video ends before {path}, which has another size.")
                 return
             yield Still(image, number, 1)
 
@@ -136,7 +136,7 @@ def _open_file(path: Path, start: float, most: int | None) -> Footage:
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is not a regular file; save the video first.")
     try:
-        # FFmpeg takes a relative a:b.mp4 for a protocol, and a title may be in any encoding.
+        # FFmpeg reads a relative a:b.mp4 as a protocol, and titles may have any encoding.
         container = av.open(path.absolute(), metadata_errors="replace")
     except av.FFmpegError as error:
         raise DataError(f"{path} cannot be read as a video ({error.strerror}).") from error
@@ -200,7 +200,7 @@ def _frames(
 def _stills(
     frames: Iterator[av.VideoFrame], orientation: Orientation, typical: int
 ) -> Iterator[Still]:
-    """Where a frame has no time, or none after the last one's, it follows at the usual pace."""
+    """A frame without a time, or one not after the last, follows at the usual rate."""
     first, last = None, -1
     for number in count():
         frame = next(frames, None)
@@ -214,14 +214,14 @@ def _stills(
 
 
 def _moves(stream: av.VideoStream) -> bool:
-    """Whether it is a video, and not the cover of a sound file."""
+    """Whether it is a video rather than the cover of a sound file."""
     return not stream.disposition & Disposition.attached_pic
 
 
 def _seconds(
     container: "av.container.InputContainer", stream: av.VideoStream, tick: Fraction
 ) -> float:
-    """How long the video lasts; Matroska says so in a tag, since the file's sound may be longer."""
+    """The video's duration; Matroska has a tag for it, since the sound may be longer."""
     tagged = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
     if stream.duration:
         return float(stream.duration * tick)

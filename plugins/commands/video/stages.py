@@ -1,4 +1,4 @@
-"""What is done to each frame: the stages of the pipeline, and the rate that they draw."""
+"""The stages of the pipeline for each frame, and the frame rate that they show."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -25,11 +25,11 @@ Work = Callable[[Any], Any]
 
 DECODE, NETWORK = "decode", "network"
 LARGEST_SHARE = 1 / 4
-"""Of a frame's height for the legend; a frame that is too small for the names has none."""
+"""The legend's share of a frame's height; frames too small for the names have none."""
 
 
 class Legend:
-    """Names the classes seen so far, so that it changes only where a class appears."""
+    """A legend of the classes seen so far, which changes only when a class appears."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -37,7 +37,7 @@ class Legend:
         self._strips: dict[int, Image] = {}
 
     def over(self, image: Image, class_map: ClassMap) -> Image:
-        """A copy of the image (H, W, 3) with the names; ``class_map`` (H, W) is what it shows."""
+        """A copy of the image (H, W, 3) with the names; ``class_map`` (H, W) has its classes."""
         present = set(np.flatnonzero(np.bincount(class_map.ravel())).tolist())
         if not present <= self._seen:
             self._seen |= present
@@ -58,14 +58,14 @@ class Legend:
 
 
 class Rate:
-    """Frames a second, over the last 30 of them."""
+    """Frames per second, over the last 30."""
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self._clock = clock
         self._times: deque[float] = deque(maxlen=31)
 
     def count(self) -> float | None:
-        """Count a frame, and give the rate; None for the first frame."""
+        """Count a frame and return the rate; None for the first frame."""
         self._times.append(self._clock())
         spent = self._times[-1] - self._times[0]
         return (len(self._times) - 1) / spent if spent else None
@@ -78,7 +78,7 @@ def stages(
     opacity: float,
     runtime: str,
 ) -> dict[str, Work]:
-    """What is done to each Still, one after the other, until a file has it."""
+    """The functions applied to each Still in sequence, until it is in the file."""
     rate, names = Rate(), Legend(opened.dataset)
 
     def resize(still: Still) -> tuple[Still, Image]:
@@ -108,9 +108,9 @@ def stages(
 def side_by_side(
     footage: Footage, works: Mapping[str, Work], seconds: dict[str, float]
 ) -> Iterator[None]:
-    """Decode the frames and do the works, each but the network in a thread, a frame at a time.
+    """Decode the frames and apply the stages, all but the network in threads, frame by frame.
 
-    Yields for each frame that is done. ``seconds`` takes how long each stage has worked.
+    Yields for each finished frame. ``seconds`` collects the time of each stage.
     """
 
     def timed(name: str, work: Work) -> Work:

@@ -18,10 +18,10 @@ BT601 = 6
 
 
 class VideoWriter:
-    """Writes frames with the size, times and display matrix of ``footage``; closed, it is playable.
+    """Writes frames with the size, times and display matrix of ``footage``; playable once closed.
 
-    H.264 with half the colour resolution, which everything plays, has even sizes only. Odd ones
-    keep the whole colour resolution, and their size: VLC, mpv, FFmpeg and Chromium play that.
+    H.264 with half the colour resolution (4:2:0), which every player supports, needs even sizes.
+    Odd sizes use full colour resolution (4:4:4): VLC, mpv, FFmpeg and Chromium play that.
     """
 
     def __init__(self, path: Path, footage: Footage) -> None:
@@ -46,7 +46,7 @@ class VideoWriter:
         self._stream = stream
 
     def write(self, stored: Image, time: int, duration: int) -> None:
-        """One picture (H, W, 3), turned as it is to be stored; times are in ticks and rise."""
+        """Write one picture (H, W, 3), turned as it is stored; times are in ticks and increase."""
         frame = av.VideoFrame.from_ndarray(stored, format="rgb24")
         frame = frame.reformat(format=self._format, dst_colorspace=Colorspace.ITU601)
         frame.pts, frame.duration, frame.time_base = time, duration, Fraction(self._tick)

@@ -1,1 +1,1 @@
-"""CamVid: 11 classes, as the SegNet tutorial distributes it."""
+"""CamVid: 11 classes, as distributed with the SegNet tutorial."""

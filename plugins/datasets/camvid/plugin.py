@@ -27,7 +27,7 @@ def locate(root: Path) -> Path:
 
 
 def frames(folder: Path, split: str) -> tuple[Frame, ...]:
-    """The frames of a split by name; one counts when its image or its label is there."""
+    """The frames of a split by name; a frame needs an image or a label file."""
     known_split(split, SPLITS)
     place, label_place = folder / split, folder / f"{split}annot"
     images, labels = pngs_in(place), pngs_in(label_place)
@@ -53,7 +53,7 @@ def read_label(frame: Frame) -> ClassMap:
 
 @hookimpl
 def segbench_datasets() -> Iterator[Dataset]:
-    """Give CamVid."""
+    """The dataset CamVid."""
     yield Dataset(
         name="camvid",
         summary="CamVid: 11 classes in Cambridge, 360x480",

@@ -40,12 +40,12 @@ COLORS = (
 )
 VOID = len(CLASSES)
 LABEL_COLORS = (*COLORS, (0, 0, 0))
-"""Those of a label's values: the classes', then void's."""
+"""Colours of the label values: the classes, then void."""
 
 
 @dataclass(frozen=True)
 class CamVid:
-    """Mean IoU over the 11 classes; a prediction of void on a labelled pixel is a miss."""
+    """Mean IoU over the 11 classes; predicting void on a labelled pixel is a false negative."""
 
     score_name: str = "miou"
     output: Literal["labels", "probability"] = "labels"

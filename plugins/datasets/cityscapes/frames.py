@@ -1,4 +1,4 @@
-"""Where Cityscapes keeps its files, and how its labels are read."""
+"""Locating Cityscapes' files and reading its labels."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ _LARGEST_LABEL_ID = len(LABELS) - 1
 def cityscapes_frames(folder: Path, split: str, labelled: bool = True) -> tuple[Frame, ...]:
     """The frames of a split in Cityscapes' layout, by city and id.
 
-    A frame counts when its image, its labelIds or its instanceIds picture is there. With
-    ``labelled`` false only images count and every label is None.
+    A frame needs an image, labelIds or instanceIds file. With ``labelled`` false only images count
+    and every label is None.
     """
     known_split(split, CITYSCAPES_SPLITS)
     images, labels = folder / "leftImg8bit" / split, folder / "gtFine" / split
@@ -50,7 +50,7 @@ def read_cityscapes_label(frame: Frame) -> ClassMap:
 
 
 def _by_city(folder: Path, suffix: str) -> dict[tuple[str, str], Path]:
-    """Files by city and name of the frame."""
+    """Files by city and frame name."""
     cities = [path for path in folder.glob("*") if path.is_dir()]
     return {
         (city.name, name): path for city in cities for name, path in pngs_in(city, suffix).items()

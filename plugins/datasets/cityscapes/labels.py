@@ -1,4 +1,4 @@
-"""The Cityscapes label table, as its authors publish it.
+"""The Cityscapes label table, as published by its authors.
 
 The loader, the scene generator and the official score all read it. Source:
 https://github.com/mcordts/cityscapesScripts, helpers/labels.py.
@@ -14,7 +14,7 @@ from segbench.types import IGNORED, Color
 
 @dataclass(frozen=True)
 class Label:
-    """One row: ``id`` is what label PNGs hold, ``train_id`` the class index or IGNORED."""
+    """One row: ``id`` is the value in label PNGs, ``train_id`` the class index or IGNORED."""
 
     id: int
     train_id: int
@@ -25,7 +25,7 @@ class Label:
 
     @property
     def ignored(self) -> bool:
-        """Whether ground truth of this label counts in no score."""
+        """Whether ground truth with this label is never scored."""
         return self.train_id == IGNORED
 
 
@@ -74,6 +74,6 @@ TRAIN_LABELS = tuple(label for label in LABELS if not label.ignored)
 """The 19 evaluated classes, in train-id order."""
 
 train_ids_from_label_ids: NDArray[np.uint8] = np.full(256, IGNORED, np.uint8)
-"""A look-up table (256,) from label id to train id, IGNORED wherever there is none."""
+"""A look-up table (256,) from label id to train id or IGNORED."""
 for _label in TRAIN_LABELS:
     train_ids_from_label_ids[_label.id] = _label.train_id

@@ -19,13 +19,13 @@ def locate(root: Path) -> Path:
 
 
 def frames(folder: Path, split: str) -> tuple[Frame, ...]:
-    """The frames of a split; those of test have no label, for the published ones are dummies."""
+    """The frames of a split; those of test have no label, since the published ones are dummies."""
     return cityscapes_frames(folder, split, labelled=split != "test")
 
 
 @hookimpl
 def segbench_datasets() -> Iterator[Dataset]:
-    """Give Cityscapes."""
+    """The dataset Cityscapes."""
     yield Dataset(
         name="cityscapes",
         summary="Cityscapes: 19 classes in 50 cities, 1024x2048",

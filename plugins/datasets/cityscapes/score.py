@@ -1,8 +1,8 @@
-"""The Cityscapes score for pixel-level semantic labelling, as its official tool gives it.
+"""The Cityscapes score for pixel-level semantic labelling, equal to the official tool's.
 
 Source: https://github.com/mcordts/cityscapesScripts, evalPixelLevelSemanticLabeling.py. One
-histogram of (instance id, predicted label id) pairs holds everything that the score needs: label
-ids follow from instance ids, so the labelIds picture is read only where there are no instances.
+histogram of (instance id, predicted label id) pairs has everything that the score needs: label ids
+follow from instance ids, so the labelIds picture is read only if there are no instances.
 """
 
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ _LABEL_IDS_FROM_TRAIN_IDS[IGNORED] = 0
 class Cityscapes:
     """IoU and iIoU of classes and categories.
 
-    Predictions hold label ids, or with ``encoding`` "trainids" train ids and 255 for no class.
+    Predictions are label ids, or with ``encoding`` "trainids" train ids, with 255 for none.
     """
 
     encoding: Encoding = "labelids"
@@ -105,7 +105,7 @@ class Cityscapes:
         }
 
     def summarise(self, counts: Counts) -> dict[str, Any]:
-        """The official tool's JSON, and further figures under ``segbench``."""
+        """The official tool's JSON, with further figures under ``segbench``."""
         return summarise(counts)
 
     def doubts(self, counts: Counts) -> list[str]:
@@ -159,7 +159,7 @@ class Cityscapes:
 
 
 def _read(path: Path) -> NDArray[Any]:
-    """The ids as they are stored, a palette's indices among them."""
+    """The ids as stored, including palette indices."""
     data = read_file(path)
     if data.startswith(png.SIGNATURE) and data[25:26] != bytes([png.PALETTE]):
         truth = png_values(data, path)
@@ -170,26 +170,26 @@ def _read(path: Path) -> NDArray[Any]:
     if truth.ndim != 2:
         raise DataError(f"{path} has several channels, but ground truth has one.")
     if truth.max() >= len(LABELS) * _PER_LABEL:
-        raise DataError(f"{path} has the value {truth.max()}, which is no label or instance id.")
+        raise DataError(f"{path} has the value {truth.max()}, which is not a label or instance id.")
     return truth
 
 
 def _pairs(
     truth: NDArray[Any], predicted: NDArray[np.uint8], path: Path
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """The ids that occur in ``truth`` and, for each, how often each label id is predicted."""
+    """The ids that occur in ``truth`` and, for each, the counts of predicted label ids."""
     ids, pairs = pair_counts(truth, predicted, len(LABELS))
     for value in ids[ids >= len(LABELS)]:
         label = LABELS[value // _PER_LABEL]
         if value < _PER_LABEL or not (label.has_instances or label.ignored):
-            raise DataError(f"{path} has the value {value}, which is no label or instance id.")
+            raise DataError(f"{path} has the value {value}, which is not a label or instance id.")
     return ids, pairs
 
 
 def _instance_sums(
     ids: NDArray[np.intp], labels: NDArray[np.intp], pairs: NDArray[np.int64], label_scale: int
 ) -> Counts:
-    """Pixels hit and missed, each instance weighing as if it were of average size.
+    """True positives and false negatives in pixels, with instances weighted to average size.
 
     By label id, (34,), and by category with instances, (2,).
     """

@@ -1,7 +1,7 @@
-"""From summed counts to the JSON of the official Cityscapes tool: its keys, its values.
+"""From summed counts to the JSON of the official Cityscapes tool, with its keys and values.
 
-Beside the official keys, ``segbench`` holds frequency-weighted IoU, accuracies, the number of
-frames, and notes for whoever reads the score.
+Besides the official keys, ``segbench`` has frequency-weighted IoU, accuracies, the number of
+frames, and notes on the score.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ INSTANCE_CATEGORIES = ("human", "vehicle")
 """The categories whose labels all have instances."""
 
 IDS_OF = {name: [label.id for label in LABELS if label.category == name] for name in CATEGORIES}
-"""All ids of a category; its iIoU counts the ignored ones among them as predicted too."""
+"""All ids of a category; its iIoU also counts predictions of the ignored ones."""
 
 _EVALUATED_IDS_OF = {
     name: [label.id for label in TRAIN_LABELS if label.category == name] for name in CATEGORIES
@@ -29,7 +29,7 @@ _EVALUATED_IDS_OF = {
 
 
 def summarise(counts: Counts) -> dict[str, Any]:
-    """The official result; iIoU is null throughout when a frame has no instance ids."""
+    """The official result; iIoU is null if a frame has no instance ids."""
     matrix = counts["label_ids"]
     if counts["frames_without_instances"]:
         instance_classes: dict[str, float | None] = dict.fromkeys(label.name for label in LABELS)
@@ -89,7 +89,7 @@ def _iou(matrix: NDArray[np.int64], ids: Sequence[int]) -> float | None:
 
 
 def _false_positives(matrix: NDArray[np.int64], ids: Sequence[int]) -> int:
-    """Pixels predicted as one of ``ids`` where the ground truth is evaluated and none of them."""
+    """False positives: pixels predicted as one of ``ids`` with another evaluated label."""
     others = np.setdiff1d(EVALUATED, ids)
     return int(matrix[others][:, ids].sum())
 

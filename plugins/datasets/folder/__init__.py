@@ -1,1 +1,1 @@
-"""Data of one's own: a folder with ``classes.json``, ``images/`` and ``labels/``."""
+"""The user's own data: a folder with ``classes.json``, ``images/`` and ``labels/``."""

@@ -1,4 +1,4 @@
-"""``classes.json``: the classes of a folder, checked word by word."""
+"""``classes.json``: the classes of a folder, with every key validated."""
 
 import colorsys
 import json
@@ -19,9 +19,9 @@ CLASS_KEYS = ("name", "color", "id")
 
 @dataclass(frozen=True)
 class Description:
-    """What the file says: ``ids`` and ``ignored`` are values of label pictures.
+    """The file's content: ``ids`` and ``ignored`` are values of label pictures.
 
-    ``size`` is that of the network's input, None where the file does not say.
+    ``size`` is the network's input size, None if not given.
     """
 
     name: str
@@ -33,13 +33,13 @@ class Description:
 
 
 def read_description(folder: Path) -> Description:
-    """The description in ``folder``; DataError says in one sentence what is wrong with it."""
+    """The description in ``folder``; DataError says what is wrong with it."""
     path = folder / FILE
     try:
         return _description(json.loads(read_text(path)), folder.resolve().name)
     except OSError as error:
         raise DataError(
-            f"There is no {path} that can be read; --dataset folder needs it in --data-root, "
+            f"Cannot read {path}; --dataset folder needs it in --data-root, "
             "beside images/ and labels/ (docs/your-data.md)."
         ) from error
     except (ValueError, RecursionError) as error:
@@ -87,7 +87,7 @@ def _check_keys(said: Any, known: Sequence[str], needed: Sequence[str], what: st
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ValueError(f"{what} is {value!r:.40}, not a text")
+        raise ValueError(f"{what} is {value!r:.40}, not text")
     return value
 
 

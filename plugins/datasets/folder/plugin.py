@@ -1,4 +1,4 @@
-"""``--dataset folder``: images and labels of one's own, described by ``classes.json``."""
+"""``--dataset folder``: the user's own images and labels, described by ``classes.json``."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,16 +25,16 @@ SPLITS = ("train", "val", "test")
 
 
 def locate(root: Path) -> Path:
-    """``root`` itself, which holds ``images`` and ``classes.json``."""
+    """``root`` itself, which contains ``images`` and ``classes.json``."""
     if not (root / FILE).is_file() or not (root / "images").is_dir():
-        raise DataError(f"{root} does not hold {FILE} and images/; name it with --data-root.")
+        raise DataError(f"{root} lacks {FILE} or images/; name the folder with --data-root.")
     return root
 
 
 def frames(folder: Path, split: str) -> tuple[Frame, ...]:
-    """The frames of a split by name; one counts when its image or its label is there.
+    """The frames of a split by name; a frame needs an image or a label file.
 
-    Frames have no label where the folder of a split's labels is missing.
+    Frames have no label if the split's folder of labels is missing.
     """
     known_split(split, SPLITS)
     place, label_place = folder / "images" / split, folder / "labels" / split
@@ -54,7 +54,7 @@ def frames(folder: Path, split: str) -> tuple[Frame, ...]:
 
 
 def read(root: Path) -> Dataset:
-    """The dataset in ``root``; DataError where ``classes.json`` is missing or wrong."""
+    """The dataset in ``root``; DataError if ``classes.json`` is missing or wrong."""
     description = read_description(root)
     benchmark = FolderScore(description)
     size = description.size or _usual_size(root)
@@ -78,18 +78,18 @@ def read(root: Path) -> Dataset:
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by their names without endings; DataError for one name twice."""
+    """The pictures of a folder by file stem; DataError for a duplicate stem."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
             other = found.setdefault(path.stem, path)
             if other != path:
-                raise DataError(f"{other} and {path} have one name; rename one of them.")
+                raise DataError(f"{other} and {path} have the same name; rename one of them.")
     return found
 
 
 def _usual_size(root: Path) -> Size:
-    """The size of the first training image, or the modern recipe's where there is none."""
+    """The size of the first training image, or the modern recipe's if there is none."""
     first = next(iter(_pictures(root / "images" / "train").values()), None)
     if first is None:
         return MODERN.size

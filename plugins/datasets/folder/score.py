@@ -1,4 +1,4 @@
-"""Mean IoU over a folder's classes; pixels with an ignored label do not count."""
+"""Mean IoU over a folder's classes, without pixels with an ignored label."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .description import Description
 
 @dataclass(frozen=True)
 class FolderScore:
-    """Mean IoU of ``description``'s classes, whose label ids predictions have."""
+    """Mean IoU of ``description``'s classes; predictions are its label ids."""
 
     description: Description
     score_name: str = "miou"
@@ -34,8 +34,8 @@ class FolderScore:
         known = np.isin(values, (*self.description.ids, *self.description.ignored))
         if not known.all():
             raise DataError(
-                f"{path} has the value {values[~known][0]}, which classes.json has neither among "
-                "the ids nor in ignored."
+                f"{path} has the value {values[~known][0]}, which classes.json lists neither in "
+                "ids nor in ignored."
             )
         return self._classes()[values]
 
@@ -56,7 +56,7 @@ class FolderScore:
         return miou
 
     def _classes(self) -> ClassMap:
-        """The class of each label value, IGNORED where it is none."""
+        """The class of each label value, else IGNORED."""
         classes = np.full(256, IGNORED, np.uint8)
         classes[list(self.description.ids)] = range(len(self.description.ids))
         return classes

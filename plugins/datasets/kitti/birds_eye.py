@@ -1,7 +1,7 @@
-"""KITTI's bird's-eye view: which image pixel shows which piece of the road plane.
+"""KITTI's bird's-eye view: the mapping from the road plane to image pixels.
 
-The KITTI Road server scores on the road plane and not in the image, so that a metre far away
-weighs as much as a metre close by. This is the mapping of its development kit: flat road, nearest
+The KITTI Road server scores on the road plane rather than in the image, so that a metre far away
+counts as much as one close by. This is the mapping of its development kit: flat road, nearest
 pixel, 1-based pixel positions within 1..width and 1..height, then truncated to integers.
 """
 
@@ -29,7 +29,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @dataclass(frozen=True)
 class Calibration:
-    """The three matrices of a frame that the bird's-eye view needs, each row by row.
+    """The three matrices of a frame for the bird's-eye view, in row-major order.
 
     ``p2`` (3x4) projects onto the left colour camera's image, ``r0_rect`` (3x3) rectifies,
     ``tr_cam_to_road`` (3x4) takes camera to road coordinates in metres: x right, y down, z ahead.
@@ -74,17 +74,17 @@ def _numbers(path: Path, entries: dict[str, str], name: str) -> tuple[float, ...
     except ValueError:
         numbers = ()
     if len(numbers) != _LENGTHS[name] or not np.isfinite(numbers).all():
-        raise DataError(f"The calibration {path} must give {_LENGTHS[name]} numbers for {name}.")
+        raise DataError(f"The calibration {path} must have {_LENGTHS[name]} numbers for {name}.")
     return numbers
 
 
 def to_birds_eye(
     image: NDArray[Scalar], calibration: Calibration
 ) -> tuple[NDArray[Scalar], NDArray[np.bool_]]:
-    """Look at an image (H, W) from above, farthest row first.
+    """Map an image (H, W) to the bird's-eye view, farthest row first.
 
-    Gives the (800, 400) map of the road plane, 0 where the image does not show it, and the bool
-    (800, 400) mask of where it does.
+    Returns the (800, 400) map of the road plane, 0 outside the image, and the bool (800, 400) mask
+    of what the image shows.
     """
     pixel = _pixel_of_cell(calibration, (image.shape[0], image.shape[1]))
     seen = pixel >= 0
@@ -95,7 +95,7 @@ def to_birds_eye(
 
 @lru_cache(maxsize=64)
 def _pixel_of_cell(calibration: Calibration, size: Size) -> NDArray[np.int32]:
-    """For each cell (800, 400) its pixel in the flattened image of that size, or -1 outside."""
+    """For each cell (800, 400) its index in the flattened image, or -1 outside."""
     height, width = size
     x = np.arange(LEFT + CELL / 2, RIGHT, CELL).astype(np.float32)
     z = np.arange(FAR - CELL / 2, NEAR, -CELL).astype(np.float32)

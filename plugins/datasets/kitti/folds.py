@@ -1,10 +1,10 @@
-"""Four folds of KITTI Road's labelled frames, for cross-validation where there are few of them.
+"""Four folds of KITTI Road's labelled frames for cross-validation, since they are few.
 
-A frame's fold follows from its number: 0 to 7 are fold 0, 8 to 15 fold 1, 16 to 23 fold 2, 24 to
-31 fold 3, 32 to 39 fold 0 again, and so on, in each category. Frames with neighbouring numbers may
-show one street, so they are kept together in blocks; the ends of two blocks may still be
-neighbours. Of the full 289 frames a fold has 71 to 74, near a quarter of each category, and a
-frame's fold never depends on which other frames are there.
+A frame's fold follows from its number: 0 to 7 are fold 0, 8 to 15 fold 1, 16 to 23 fold 2, 24 to 31
+fold 3, 32 to 39 fold 0 again, and so on, in each category. Frames with neighbouring numbers may
+show the same street, so they are kept together in blocks; the ends of two blocks may still be
+neighbours. Of the full 289 frames a fold has 71 to 74, about a quarter of each category, and a
+frame's fold does not depend on other frames.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ def fold_of(frame: Frame) -> int:
 def held_out(dataset: Dataset, fold: int) -> Dataset:
     """KITTI Road, scored on one fold; of the three others the next is "val", two are "train".
 
-    Trained on "train" and "val" together, a network knows all but the frames it is scored on, and
-    nothing chooses an epoch by them.
+    When training on "train" and "val" together, only the scored frames are unseen, and no epoch is
+    chosen by them.
     """
     scored, val = f"fold{fold}", (fold + 1) % len(FOLDS)
     parts: Mapping[str, set[int]] = {
@@ -43,7 +43,7 @@ def held_out(dataset: Dataset, fold: int) -> Dataset:
         found = tuple(frame for frame in labelled if fold_of(frame) in parts[split])
         if not found:
             raise DataError(
-                f"None of the {len(labelled)} labelled frames in {folder} is of the split "
+                f"None of the {len(labelled)} labelled frames in {folder} is in the split "
                 f"{split!r} of fold {fold}; cross-validation needs frames of all four folds."
             )
         return found

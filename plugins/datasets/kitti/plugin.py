@@ -1,9 +1,9 @@
 """KITTI Road: 289 labelled and 290 unlabelled frames, road or not road.
 
-KITTI has no official validation split. Here every labelled frame whose number is a multiple of 5
-is validation ("val") and the others are training ("train"): 59 and 230 of the full 289, near a
-fifth of each category, and a frame's split never depends on which other frames are there. Frames
-with neighbouring numbers may show one street, so a validation score is kinder than a test score.
+KITTI has no official validation split. Here every labelled frame whose number is a multiple of 5 is
+validation ("val") and the others are training ("train"): 59 and 230 of the full 289, near a fifth
+of each category, and a frame's split does not depend on other frames. Frames with neighbouring
+numbers may show the same street, so validation scores are optimistic.
 """
 
 import re
@@ -70,7 +70,7 @@ def read_label(frame: Frame) -> ClassMap:
 
 @hookimpl
 def segbench_datasets() -> Iterator[Dataset]:
-    """Give KITTI Road."""
+    """The dataset KITTI Road and its folds."""
     jitter = Augmentation(brightness=(-40.0, 40.0), contrast=(0.8, 1.2))
     original = replace(
         ORIGINAL,

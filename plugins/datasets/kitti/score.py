@@ -1,11 +1,11 @@
 """KITTI Road's official measure: maximum F1 over 256 thresholds of a road probability map.
 
-Everything follows from one histogram a frame: how many valid pixels of each probability level are
-road and how many are not. Histograms are summed over a category before any ratio is taken, as in
-the development kit; until then they are kept frame by frame, for the interval of MaxF. The kit
-compares a probability, the float32 nearest to k/255, with float64 thresholds k/255. That float32
-is never below k/255 (a byte repeated in binary always rounds up), so "below the threshold k/255"
-means "of a level below k", and integers do.
+Everything is computed from one histogram per frame: the road and non-road pixels at each
+probability level. Histograms are summed over a category before any ratio is taken, as in the
+development kit; they are kept per frame for the interval of MaxF. The kit compares a probability,
+the float32 nearest to k/255, with float64 thresholds k/255. That float32 is never below k/255 (a
+byte repeated in binary always rounds up), so "below the threshold k/255" means "of a level below
+k", and integers suffice.
 """
 
 from collections.abc import Mapping
@@ -38,11 +38,11 @@ EPSILON = 1e-10
 class KittiRoad:
     """MaxF, AvgPrec, PRE, REC, FPR, FNR (devkit) and IoU at p >= 128/255 (ours).
 
-    MaxF_low and MaxF_high, ours too, bound the 95% bootstrap interval of MaxF over frames; None
-    for a single frame. ``spaces`` are "perspective", the image itself, and "bev", the road plane
-    seen from above, for which every frame needs its calibration. The headline is taken in the
-    first: perspective by default, since it needs no calibration and is what a network is trained
-    on. The server's own figure is that of "bev".
+    MaxF_low and MaxF_high, also ours, are the 95% bootstrap interval of MaxF over frames; None for
+    a single frame. ``spaces`` are "perspective", the image itself, and "bev", the bird's-eye view,
+    for which every frame needs its calibration. The headline is that of the first: perspective by
+    default, since it needs no calibration and is what a network is trained on. The server's figure
+    is that of "bev".
     """
 
     spaces: tuple[Space, ...] = ("perspective", "bev")
@@ -50,7 +50,7 @@ class KittiRoad:
     output: Literal["labels", "probability"] = "probability"
     ids: tuple[int, ...] = (0, 1)
     upload: ClassVar[str] = (
-        "The server takes those in bev/; perspective/ holds the same maps as the camera sees them."
+        "Upload those in bev/; perspective/ has the same maps from the camera's view."
     )
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {"space": ("both", "perspective", "bev")}
 
@@ -59,16 +59,16 @@ class KittiRoad:
         space = chosen["space"]
         if space == "both":
             return self
-        name = "MaxF seen from above" if space == "bev" else self.score_name
+        name = "MaxF in bird's-eye view" if space == "bev" else self.score_name
         return replace(self, spaces=(cast(Space, space),), score_name=name)
 
     def count(self, frame: Frame, prediction: NDArray[np.uint8], label_scale: int = 1) -> Counts:
         """The frame's histogram under "SPACE/ID": int64 (2, 256), non-road and road by level.
 
-        The confusion matrix is that of the image's pixels, road from level 128 on.
-        ``prediction`` is a probability map uint8 (H, W) of the label's size. With ``label_scale``
-        N label and prediction are taken as [::N, ::N]; a prediction that has that size already is
-        taken as it is. Seen from above, each pixel taken then covers the N x N that it stands for.
+        The confusion matrix counts image pixels, with road from level 128. ``prediction`` is a
+        probability map uint8 (H, W) of the label's size. With ``label_scale`` N label and
+        prediction are sampled as [::N, ::N]; a prediction already of that size is unchanged. In the
+        bird's-eye view each sampled pixel then covers N x N pixels.
         """
         frame_category(frame)
         road, valid = read_ground_truth(label_path(frame))
@@ -91,11 +91,11 @@ class KittiRoad:
         return {space: _summarise_space(counts, space) for space in self.spaces}
 
     def score(self, summary: Mapping[str, Any]) -> float | None:
-        """MaxF over all frames ("urban") in the first of the spaces."""
+        """MaxF over all frames ("urban") in the first space."""
         return summary[self.spaces[0]].get("urban", {}).get("MaxF")
 
     def tables(self, summary: Mapping[str, Any]) -> list[ScoreTable]:
-        """The measures of each category of roads for each space, and the intervals of MaxF."""
+        """The measures of each road category for each space, and the intervals of MaxF."""
         spaces = {key: value for key, value in summary.items() if isinstance(value, dict) and value}
         intervals = {
             space: tuple(measures["urban"][name] for name in INTERVAL)
@@ -116,11 +116,11 @@ class KittiRoad:
 
 
 def frame_category(frame: Frame) -> str:
-    """The kind of road, by which KITTI names its frames: "um", "umm" or "uu"."""
+    """The road category, a prefix of KITTI's frame names: "um", "umm" or "uu"."""
     category = frame.id.split("_")[0]
     if category not in CATEGORIES:
         raise DataError(
-            f"Frame {frame.id} belongs to no category of KITTI Road: "
+            f"Frame {frame.id} is not in a category of KITTI Road: "
             "its name must start with um_, umm_ or uu_."
         )
     return category
@@ -142,7 +142,7 @@ def errors_by_threshold(histogram: NDArray[Any]) -> tuple[NDArray[Any], NDArray[
     """False negatives and false positives at the thresholds k/255, (256,) each.
 
     ``histogram`` is (2, 256), non-road and road by level, or (..., 2, 256) of several. A pixel is
-    taken for road where its probability is not below the threshold.
+    predicted as road if its probability is not below the threshold.
     """
     below = histogram.cumsum(axis=-1) - histogram
     return below[..., 1, :], histogram[..., 0, :].sum(axis=-1, keepdims=True) - below[..., 0, :]
@@ -169,7 +169,7 @@ def _from_above(frame: Frame, pixels: NDArray[Any]) -> NDArray[Any]:
 def _calibration(frame: Frame) -> Path:
     if frame.calibration is None:
         raise DataError(
-            f"Frame {frame.id} names no calibration file: the bird's-eye view needs one; "
+            f"Frame {frame.id} has no calibration file: the bird's-eye view needs one; "
             "add one or pass -o space=perspective."
         )
     return frame.calibration
@@ -191,7 +191,7 @@ def _table(space: str, categories: Mapping[str, Mapping[str, Any]]) -> ScoreTabl
 
 
 def _summarise_space(counts: Counts, space: str) -> dict[str, dict[str, Any]]:
-    """The measures of each category with frames, then of all; frames are in order of their ids."""
+    """The measures of each category with frames, then of all; frames are sorted by id."""
     place = f"{space}/"
     ids = sorted(key.removeprefix(place) for key in counts if key.startswith(place))
     members = {name: [each for each in ids if each.split("_")[0] == name] for name in CATEGORIES}
@@ -203,7 +203,7 @@ def _summarise_space(counts: Counts, space: str) -> dict[str, dict[str, Any]]:
 
 
 def _measures(histograms: NDArray[np.int64]) -> dict[str, float | int | None]:
-    """The figures of frames' histograms (N, 2, 256); None for those that have nothing to count."""
+    """The measures of frames' histograms (N, 2, 256); None if undefined."""
     histogram = histograms.sum(axis=0)
     negatives, positives = histogram.sum(axis=1)
     if positives == 0:
@@ -228,7 +228,7 @@ def _measures(histograms: NDArray[np.int64]) -> dict[str, float | int | None]:
 def _curves(histograms: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
     """Precision, recall and F1 of histograms (..., 2, 256) at each threshold, (..., 256) each.
 
-    Recall and F1 are NaN where there is no road.
+    Recall and F1 are NaN without road.
     """
     fn, fp = errors_by_threshold(histograms)
     positives = histograms[..., 1, :].sum(axis=-1, keepdims=True)

@@ -1,1 +1,1 @@
-"""Street scenes drawn by the program."""
+"""Synthetic street scenes."""

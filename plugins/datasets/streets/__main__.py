@@ -13,7 +13,7 @@ SIZES = {"cityscapes": (128, 256), "kitti": (375, 1242)}
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--frames", type=options.COUNT, default=64, show_default=True, help="How many.")
+@click.option("--frames", type=options.COUNT, default=64, show_default=True, help="Number.")
 @click.option(
     "--size",
     type=options.SIZE,
@@ -25,14 +25,14 @@ SIZES = {"cityscapes": (128, 256), "kitti": (375, 1242)}
     type=click.IntRange(0, 999_999),
     default=0,
     show_default=True,
-    help="Which set; the same seed draws the same frames, however many.",
+    help="Seed of the set; frames do not depend on how many are drawn.",
 )
 @click.option(
     "--layout",
     type=click.Choice(list(SIZES)),
     default="cityscapes",
     show_default=True,
-    help="Whose folders and ground truth to write.",
+    help="Layout of folders and ground truth.",
 )
 def make_streets(out: Path, frames: int, size: Size | None, seed: int, layout: str) -> None:
     """Draw FRAMES street scenes with ground truth into the new or empty folder OUT.

@@ -1,4 +1,4 @@
-"""The body of a vehicle: a side profile drawn out to a width, and what is fixed to it."""
+"""The body of a vehicle: a side profile extruded to a width, and what is attached to it."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,7 +19,7 @@ WHEEL = [(cos(2 * pi * k / 12), sin(2 * pi * k / 12)) for k in range(12)]
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a box stands: its centre line at x, its nearest point at z, and where it heads.
+    """The position of a box: its centre line at x, its nearest point at z, and its heading.
 
     Inside the box ``along`` runs 0..1 from back to front and ``across`` -1..1 over the width.
     """
@@ -32,7 +32,7 @@ class Pose:
     heading: Heading
 
     def at(self, along: float, up: float, across: float) -> Point:
-        """The street point of a place in the box."""
+        """The street coordinates of a point in the box."""
         y = up * self.height
         if self.heading in ("away", "towards"):
             ahead = along if self.heading == "away" else 1 - along
@@ -47,7 +47,7 @@ class Pose:
         return -1.0
 
     def part(self, start: float, end: float, height: float = 1.0) -> "Pose":
-        """The box between two places along this one."""
+        """The part of the box between two positions along it."""
         x, _, z0 = self.at(start, 0, -1)
         x1, _, z1 = self.at(end, 0, -1)
         x = self.x if self.heading in ("away", "towards") else (x + x1) / 2
@@ -58,7 +58,7 @@ class Pose:
 def hull(canvas: Canvas, pose: Pose, profile: Outline, colour: Color, slanted: Color) -> None:
     """The body: the profile's edges drawn across the width from far to near, then its side.
 
-    Edges that lean (windscreens) get the colour ``slanted``.
+    Slanted edges (windscreens) get the colour ``slanted``.
     """
     edges = []
     for (a0, y0), (a1, y1) in pairwise(profile):
@@ -74,7 +74,7 @@ def hull(canvas: Canvas, pose: Pose, profile: Outline, colour: Color, slanted: C
 
 
 def pane(canvas: Canvas, pose: Pose, outline: Outline, colour: Color) -> None:
-    """A flat piece on the side that the camera sees."""
+    """A flat shape on the side that the camera sees."""
     side = pose.near_side(canvas)
     canvas.polygon([pose.at(a, y, side) for a, y in outline], colour)
 
@@ -89,7 +89,7 @@ def windows(canvas: Canvas, pose: Pose, span: Outline, count: int, colour: Color
 
 
 def plate(canvas: Canvas, pose: Pose, span: Outline, colour: Color) -> None:
-    """A piece on the end that the camera sees, between two corners (across, up)."""
+    """A shape on the end that the camera sees, between two corners (across, up)."""
     (left, low), (right, high) = span
     end = 1 if pose.heading == "towards" else 0
     corners = ((left, low), (left, high), (right, high), (right, low))

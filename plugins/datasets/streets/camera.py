@@ -1,7 +1,7 @@
 """A pinhole camera over a street, and the street's course in front of it.
 
 Street coordinates are metres: x to the right, y up from the ground, z forward along the street.
-The street's course bends x away with z, so that whatever stands on the street bends with it.
+The street's course shifts x with z, so that everything on the street follows it.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ HORIZON = 300.0
 class Camera:
     """``focal`` in pixels, ``elevation`` above the ground in metres, ``pitch`` down in radians.
 
-    ``yaw`` (metres a metre) and ``curve`` (metres a square metre) are the street's course.
+    ``yaw`` (metres per metre) and ``curve`` (metres per square metre) are the street's course.
     """
 
     size: Size
@@ -69,7 +69,7 @@ class Camera:
         return round(width / 2 + self.focal * x / z), round(height / 2 + self.focal * y / z)
 
     def outline(self, points: list[Point]) -> tuple[list[Pixel], float]:
-        """A polygon's pixels and mean depth, cut off where it comes too near the camera."""
+        """A polygon's pixels and mean depth, clipped near the camera."""
         seen = [self.view(point) for point in points]
         if any(z < NEAR for _, _, z in seen):
             seen = _cut_near(seen)

@@ -1,4 +1,4 @@
-"""The painter's canvas: every pixel holds the number of the part drawn there last.
+"""The painter's canvas: every pixel has the number of the part drawn there last.
 
 A part is one polygon or disc of a thing, with its colour, label and depth in a table. Image,
 labels and instances are all read from the same map of part numbers, so they agree to the pixel.
@@ -39,7 +39,7 @@ GRASS = Texture(grain=0.06, leaves=0.06, soil=0.2)
 
 
 class Part(NamedTuple):
-    """One row of the table that the map of part numbers points into."""
+    """One row of the table that the part numbers index."""
 
     colour: Color
     label: int
@@ -68,7 +68,7 @@ class Canvas:
         self.parts.append(Part(self.light.sky_low, self._label, self._label, HORIZON, SMOOTH))
 
     def begin(self, name: str, group: bool = False) -> None:
-        """Start a thing of the class ``name``; a group has no instance of its own."""
+        """Start a thing of the class ``name``; a group has no instance id."""
         label = LABEL_BY_NAME[name]
         self._label = self._instance = label.id
         if label.has_instances and not group:
@@ -109,13 +109,13 @@ class Canvas:
         self._draw.ellipse(box, fill=self._add(colour, NEAR, SMOOTH))
 
     def shadow(self, points: list[Point], strength: float) -> None:
-        """A shadow on the ground, drawn over the ones before it; 1 is darkest."""
+        """A shadow on the ground, drawn over earlier ones; 1 is darkest."""
         pixels, _ = self.camera.outline(points)
         if pixels:
             self._draw_shadow.polygon(pixels, fill=round(255 * strength))
 
     def end_ground(self) -> None:
-        """Everything drawn so far but the sky lies on the ground; the rest stands on it."""
+        """Mark everything drawn so far, except the sky, as ground, which receives shadows."""
         self.ground_parts = len(self.parts)
 
     def part_map(self) -> NDArray[np.int32]:

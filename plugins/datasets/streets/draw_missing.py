@@ -1,8 +1,8 @@
-"""Draw the frames that a folder of streets lacks, on every core.
+"""Draw missing frames of a folder of streets, on every core.
 
-A frame takes about 50 ms of plain Python, so chunks of frames are drawn by processes of their own:
+A frame takes about 50 ms of plain Python, so chunks of frames are drawn by separate processes:
 ``python -m segbench_plugins.datasets.streets.draw_missing`` with PARENT FOLDER SEED HEIGHT WIDTH
-NUMBER... It ends when the process PARENT does.
+NUMBER... It ends when the process PARENT ends.
 """
 
 import os
@@ -34,10 +34,10 @@ CHUNK = 40
 def draw_missing(
     folder: Path, numbers: Sequence[int], size: Size, seed: int, reporter: Reporter
 ) -> None:
-    """Draw the frames ``numbers`` that ``folder``, in Cityscapes' layout, lacks or has damaged.
+    """Draw the frames ``numbers`` that are missing or damaged in ``folder``, in Cityscapes' layout.
 
-    Each has a note of its digest there. Other processes may draw the same frames meanwhile: they
-    write the same bytes. DataError where the folder cannot be written.
+    Each has a file with its digest. Other processes may draw the same frames meanwhile: they write
+    the same bytes. DataError if the folder cannot be written.
     """
     missing = [
         number
@@ -45,7 +45,7 @@ def draw_missing(
         if not noted(note_of(folder, number), cityscapes_files(folder, seed, number))
     ]
     if damaged := sum(note_of(folder, number).exists() for number in missing):
-        reporter.say(f"{counted(damaged, 'frame')} in {folder} damaged: drawn again.")
+        reporter.say(f"{counted(damaged, 'frame')} in {folder} damaged: redrawing.")
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
 
     def draw(chunk: Sequence[int]) -> None:
@@ -82,7 +82,7 @@ def draw_missing(
 
 
 def draw_frames(folder: Path, numbers: Iterable[int], size: Size, seed: int) -> None:
-    """Draw the frames one after the other; each file appears whole."""
+    """Draw the frames in sequence; each file is written atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder.parent, folder.name) as draft:
         for number in numbers:
@@ -98,7 +98,7 @@ def draw_frames(folder: Path, numbers: Iterable[int], size: Size, seed: int) -> 
 
 
 def note_of(folder: Path, number: int) -> Path:
-    """Where the digest of a frame's files lies."""
+    """The path of the digest of a frame's files."""
     return folder / f"{number:06d}.xxh3"
 
 

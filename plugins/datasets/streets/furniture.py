@@ -1,4 +1,4 @@
-"""What stands on a street, and how far away: houses, trees, poles, vehicles and people."""
+"""Objects on a street and their distances: houses, trees, poles, vehicles and people."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,14 +22,14 @@ CYCLES = {"bicycle": people.bicycle, "motorcycle": people.motorcycle}
 
 
 class Thing(NamedTuple):
-    """Something to draw, after all that stands farther away than ``far`` metres."""
+    """Something to draw, after everything farther away than ``far`` metres."""
 
     far: float
     draw: Callable[[Canvas, np.random.Generator], None]
 
 
 def furniture(rng: np.random.Generator, street: Street) -> list[Thing]:
-    """Everything that stands on the street, from far to near."""
+    """All objects on the street, from far to near."""
     things = [Thing(FAR, partial(buildings.skyline, z=FAR)), *_traffic(rng, street)]
     for side in (street.left, street.right):
         things += _fronts(rng, street, side)
@@ -39,7 +39,7 @@ def furniture(rng: np.random.Generator, street: Street) -> list[Thing]:
 
 
 def _fronts(rng: np.random.Generator, street: Street, side: Side) -> list[Thing]:
-    """Houses, walls, fences and hedges in a row, and what looks over the low ones."""
+    """Houses, walls, fences and hedges in a row, and trees behind the low ones."""
     things = []
     x = side.x(street.middle, side.front)
     z = float(rng.uniform(-4, 3))
@@ -147,7 +147,7 @@ def _traffic(rng: np.random.Generator, street: Street) -> list[Thing]:
 
 
 def _crossing(rng: np.random.Generator, x: float, z: float) -> list[Thing]:
-    """Somebody who crosses the street, seen from the side."""
+    """A person crossing the street, seen from the side."""
     kind = pick(rng, ("car", "truck", "bus", "rider", "rider", "rider"))
     if kind == "rider":
         return _rider(rng, x, z, ahead=False)
@@ -160,7 +160,7 @@ def _lane_heading(side: Side) -> Heading:
 
 
 def _rider(rng: np.random.Generator, x: float, z: float, ahead: bool) -> list[Thing]:
-    """Somebody on a bicycle or a motorcycle."""
+    """A person on a bicycle or a motorcycle."""
     cycle = CYCLES[pick(rng, ("bicycle", "motorcycle"))]
     return [
         Thing(z, partial(cycle, x=x, z=z, ahead=ahead)),

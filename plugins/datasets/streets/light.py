@@ -1,4 +1,4 @@
-"""The light and the weather a scene is seen in."""
+"""The light and weather of a scene."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from .paint import jitter, pick
 
 @dataclass(frozen=True)
 class Weather:
-    """What sets one weather apart; ``random_light`` varies it. Colours are RGB levels.
+    """A kind of weather; ``random_light`` varies it. Colours are RGB levels.
 
-    ``clouds`` is the sky's unevenness in levels, ``gain`` what the scene's colours are multiplied
-    with, ``side`` the range of light on faces turned from and to the sun, ``shadow`` the strength
-    of shadows on the ground, ``sight`` the range of distances in metres at which half of a colour
-    is lost to the haze, ``lit`` the share of windows with a lamp behind them.
+    ``clouds`` is the sky's unevenness in levels, ``gain`` the factor on the scene's colours,
+    ``side`` the range of light on faces turned from and to the sun, ``shadow`` the strength of
+    shadows on the ground, ``sight`` the range of distances in metres at which haze hides half of a
+    colour, ``lit`` the share of lit windows.
     """
 
     sky_top: Color
@@ -57,10 +57,10 @@ WEATHERS = (SUN, SUN, HAZY, CLOUDS, CLOUDS, DUSK, FOG, RAIN)
 
 @dataclass(frozen=True)
 class Light:
-    """One variety of a weather, as the camera sees it.
+    """One variation of a weather, as the camera sees it.
 
     ``left`` and ``right`` multiply the colours of faces that look that way; ``rain`` is the
-    number of streaks, ``noise`` the standard deviation of the sensor's noise in levels.
+    number of streaks, ``noise`` the standard deviation of sensor noise in levels.
     """
 
     sky_top: Color
@@ -77,7 +77,7 @@ class Light:
 
 
 def random_light(rng: np.random.Generator) -> Light:
-    """A weather with its sun on one side, seen with some exposure and white balance."""
+    """A weather with the sun on one side, and random exposure and white balance."""
     weather = pick(rng, WEATHERS)
     left, right = weather.side if rng.random() < 0.5 else weather.side[::-1]
     exposure = float(rng.uniform(0.75, 1.15))

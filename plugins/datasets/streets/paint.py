@@ -1,4 +1,4 @@
-"""Random colours: the paints of the street overlap between classes, so no colour gives one away."""
+"""Random colours that overlap between classes, so that colour does not identify a class."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -11,7 +11,7 @@ from .paint import COATS, DARK, METALS, SKINS, jitter, paint, pick, tint
 def person(
     canvas: Canvas, rng: np.random.Generator, x: float, z: float, group: bool = False
 ) -> None:
-    """Somebody who stands or walks."""
+    """A person who stands or walks."""
     canvas.begin("person", group)
     tall = float(rng.uniform(1.55, 1.9))
     stride = float(rng.uniform(0.08, 0.36))
@@ -93,7 +93,7 @@ def motorcycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, ahe
 
 
 def rider(canvas: Canvas, rng: np.random.Generator, x: float, z: float, ahead: bool) -> None:
-    """Somebody on a saddle, seen from the side or from behind."""
+    """A person on a saddle, seen from the side or from behind."""
     canvas.begin("rider")
     coat, trousers, skin = paint(rng, COATS), paint(rng, (*COATS, *METALS)), paint(rng, SKINS)
     lean = 0.0 if ahead else pick(rng, (-0.3, 0.3))

@@ -1,4 +1,4 @@
-"""Which split a drawn frame belongs to, and where its files lie; nothing is drawn here."""
+"""The split and file paths of drawn frames; nothing is drawn here."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def split_of(number: int) -> str:
 
 
 def cityscapes_files(folder: Path, seed: int, number: int) -> tuple[Path, Path, Path]:
-    """Where a frame's image, labelIds and instanceIds lie in ``folder``."""
+    """The paths of a frame's image, labelIds and instanceIds in ``folder``."""
     split, name = split_of(number), f"streets_{seed:06d}_{number:06d}"
     images = folder / "leftImg8bit" / split / "streets"
     labels = folder / "gtFine" / split / "streets"

@@ -1,7 +1,7 @@
 """Streets: scenes drawn by segbench itself, with Cityscapes' 19 classes and layout.
 
-They need no download: a frame is drawn into the user's cache when it is first needed. Unlike a
-benchmark's, the labels of test are there too.
+They need no download: frames are drawn into the user's cache on first use. Unlike in a benchmark,
+test frames have labels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ DRAWN_WITH = 0
 
 
 def locate(root: Path) -> Path:
-    """The folder of drawn frames in the user's cache, whatever the data root."""
+    """The folder of drawn frames in the user's cache; the data root is ignored."""
     return cache_dir("streets", f"v{VERSION}-{FRAMES}x{SIZE[0]}x{SIZE[1]}")
 
 
@@ -42,7 +42,7 @@ def frames(folder: Path, split: str) -> tuple[Frame, ...]:
 
 
 def prepare(folder: Path, frames: Sequence[Frame], reporter: Reporter) -> None:
-    """Draw those of the frames that are not there."""
+    """Draw missing frames."""
     from .draw_missing import draw_missing
 
     numbers = [int(frame.id.rpartition("_")[2]) for frame in frames]
@@ -51,7 +51,7 @@ def prepare(folder: Path, frames: Sequence[Frame], reporter: Reporter) -> None:
 
 @hookimpl
 def segbench_datasets() -> Iterator[Dataset]:
-    """Give the streets."""
+    """The dataset Streets."""
     yield Dataset(
         name="streets",
         summary="Streets drawn by segbench: 19 classes, 128x256, nothing to download",

@@ -1,4 +1,4 @@
-"""What stands along the street: poles with lights and signs, trees, hedges and bins."""
+"""Objects along the street: poles with lights and signs, trees, hedges and bins."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ RED, YELLOW, GREEN = (236, 44, 36), (246, 190, 44), (56, 214, 122)
 
 
 def pole(canvas: Canvas, rng: np.random.Generator, x: float, z: float, height: float) -> None:
-    """A bare pole; lamp posts and carriers of lights and signs begin as one."""
+    """A bare pole; lamp posts and poles with lights and signs start with one."""
     canvas.begin("pole")
     metal = paint(rng, METALS)
     width = float(rng.uniform(0.2, 0.36))
@@ -126,7 +126,7 @@ def hedge(
 
 
 def bin(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
-    """A waste bin or a cabinet: static, which no score counts."""
+    """A waste bin or a cabinet, labelled "static", which is not scored."""
     canvas.begin("static")
     coat = paint(rng, (*COATS, *METALS))
     wide, high = float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.8, 1.4))

@@ -34,10 +34,10 @@ class Scene:
 
 
 def draw_scene(seed: int, number: int, size: Size) -> Scene:
-    """Frame ``number`` of the set that ``seed`` names; it does not depend on any other frame.
+    """Frame ``number`` of the set with that ``seed``, independent of other frames.
 
-    The same arguments give the same bytes; another version of Pillow may draw a few pixels at
-    the edges of things otherwise.
+    The result is deterministic, but another version of Pillow may draw a few edge pixels
+    differently.
     """
     rng = np.random.default_rng(np.random.SeedSequence((seed, number)))
     camera = _random_camera(rng, size)

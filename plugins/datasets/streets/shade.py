@@ -13,7 +13,7 @@ Field = NDArray[np.float32]
 
 
 def shade(canvas: Canvas, rng: np.random.Generator, factor: int) -> Picture:
-    """The picture of what was drawn, ``factor`` times smaller than the canvas, (H, W, 3)."""
+    """The shaded picture, ``factor`` times smaller than the canvas, (H, W, 3)."""
     light, numbers = canvas.light, canvas.part_map()
     sky, ground = numbers == 0, (numbers > 0) & (numbers < canvas.ground_parts)
     colours = np.array([part.colour for part in canvas.parts], np.float32)
@@ -40,7 +40,7 @@ def shade(canvas: Canvas, rng: np.random.Generator, factor: int) -> Picture:
 def _texture(
     canvas: Canvas, numbers: NDArray[np.int32], x: Field, z: Field, rng: np.random.Generator
 ) -> Field:
-    """What each pixel's brightness is multiplied with, by its part's texture."""
+    """The brightness factor of each pixel from its part's texture."""
     height, width = numbers.shape
     fade = 1 / (1 + z / 20)
     tile = rng.standard_normal((256, 256), np.float32)
@@ -56,7 +56,7 @@ def _texture(
 
 
 def _joint(metres: Field) -> NDArray[np.bool_]:
-    """Where the joints between paving stones of 1.25 m are."""
+    """The mask of joints between paving stones of 1.25 m."""
     stones = metres * np.float32(0.8)
     return stones - np.floor(stones) < 0.1
 

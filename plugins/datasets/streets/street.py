@@ -1,4 +1,4 @@
-"""A street's cross-section, and all that lies flat on the ground."""
+"""A street's cross-section, and everything flat on the ground."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +20,7 @@ FAR = 120.0
 class Side:
     """One side of the street from the kerb outwards, as distances from the street's middle line.
 
-    The parking strip, the tram's bed and the grass are empty where their edges are equal.
+    The parking strip, the tram tracks and the grass are empty if their edges are equal.
     """
 
     sign: int
@@ -37,7 +37,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Street:
-    """``kind`` as KITTI Road has it: one marked lane each way, several, or none marked.
+    """``kind`` is KITTI Road's category: one marked lane each way, several, or unmarked.
 
     ``middle`` is the x of the middle line; the camera drives in the right-hand half at x = 0.
     """

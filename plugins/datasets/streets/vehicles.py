@@ -40,7 +40,7 @@ def car_pose(rng: np.random.Generator, x: float, z: float, heading: Heading) -> 
 
 
 def car(canvas: Canvas, rng: np.random.Generator, pose: Pose) -> None:
-    """A saloon, an estate or a van of the size of a car."""
+    """A saloon, an estate or a small van."""
     canvas.begin("car")
     profile = pick(rng, (SEDAN, SEDAN, WAGON, WAGON, VAN))
     coat = paint(rng, COATS)

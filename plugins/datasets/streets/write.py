@@ -1,4 +1,4 @@
-"""Drawn frames as folders of files, in the layout of Cityscapes or of KITTI Road."""
+"""Writing drawn frames in the layout of Cityscapes or KITTI Road."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,15 +25,15 @@ Write = Callable[[Path, Scene, int, int], None]
 def write_streets(
     folder: Path, frames: int, size: Size, seed: int, layout: str, reporter: Reporter
 ) -> None:
-    """Draw ``frames`` frames of ``size`` into ``folder``, which appears whole or not at all.
+    """Draw ``frames`` frames of ``size`` into ``folder``, which is created atomically.
 
-    ``layout`` is one of LAYOUTS. DataError when the folder is there and not empty, or when the
-    size is below SMALLEST.
+    ``layout`` is one of LAYOUTS. DataError if the folder is not empty, or the size is below
+    SMALLEST.
     """
     if size[0] < SMALLEST[0] or size[1] < SMALLEST[1]:
         raise DataError(f"Streets of {size[0]}x{size[1]} are too small; draw at least 64x128.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} is there and not empty; name a new or an empty folder.")
+        raise DataError(f"{folder} is not empty; name a new or an empty folder.")
     with draft_of(folder) as draft:
         draft.mkdir()
         for number in reporter.track(range(frames), frames, "draw streets"):
@@ -67,7 +67,7 @@ def write_kitti(folder: Path, scene: Scene, seed: int, number: int) -> None:
 
 
 def calibration_text(camera: Camera) -> str:
-    """The camera in KITTI's words: pixels count from 1, as in its development kit, road y down."""
+    """The calibration in KITTI's format: pixels count from 1, as in its kit, road y down."""
     height, width = camera.size
     cosine, sine = camera.rotation
     f, u, v = camera.focal, (width + 1) / 2, (height + 1) / 2

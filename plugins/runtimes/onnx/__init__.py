@@ -1,1 +1,1 @@
-"""ONNX: a network written as a graph, and run by ONNX Runtime."""
+"""ONNX: networks exported as graphs, and run by ONNX Runtime."""

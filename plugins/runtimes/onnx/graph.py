@@ -1,7 +1,7 @@
-"""A network -> ONNX, the one graph that every engine but PyTorch starts from.
+"""A network -> ONNX, the graph for every engine but PyTorch.
 
-The graph takes RGB in 0..255 with normalisation and padding inside. It is compared with eager
-FP32 by numbers before it takes its place.
+The graph takes RGB in 0..255 with normalisation and padding inside. It is compared numerically with
+eager FP32 before it is written.
 """
 
 import ast
@@ -34,7 +34,7 @@ INPUT = "images"
 TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2}
 """Root mean square of the error over that of eager's logits."""
 AGREEMENT = {"fp32": 0.999, "fp16": 0.99}
-"""Share of pixels with eager's class, where the argmax is in the graph."""
+"""Share of pixels that match eager, if the argmax is in the graph."""
 Precision = Literal["fp32", "fp16"]
 
 
@@ -46,9 +46,9 @@ def export_onnx(
 ) -> None:
     """Write ``model`` to ``path`` for the size, batch and output of ``setup``.
 
-    The input "images" is float32 (N, 3, H, W). The output is "logits", float32 (N, classes, H,
-    W), or "labels", uint8 (N, H, W). Convolutions are named after the network's layers. Raises
-    SegbenchError when ONNX Runtime does not give eager's numbers; then ``path`` stays as it was.
+    The input "images" is float32 (N, 3, H, W). The output is "logits", float32 (N, classes, H, W),
+    or "labels", uint8 (N, H, W). Convolutions are named after the network's layers. Raises
+    SegbenchError, leaving ``path`` unchanged, if ONNX Runtime disagrees with eager.
     """
     with draft_of(path) as draft:
         if isinstance(model.net, OnnxNetwork):
@@ -82,7 +82,7 @@ def _export(model: SegmentationModel, path: Path, setup: Setup) -> None:
     device = next(model.parameters()).device
     images = torch.zeros(setup.batch_size, 3, *setup.size, device=device)
     open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
-    if setup.dynamic:  # an axis of length 1 would be taken for a fixed one
+    if setup.dynamic:  # the exporter treats an axis of length 1 as fixed
         images = images.expand(2, *images.shape[1:]).contiguous()
     with _quiet(), torch.no_grad():
         torch.onnx.export(
@@ -101,7 +101,7 @@ def _export(model: SegmentationModel, path: Path, setup: Setup) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns about its own dependencies; what matters here is checked by numbers."""
+    """Silence the exporter's warnings about its dependencies; the result is checked numerically."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -114,9 +114,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _name_after_layers(graph: onnx.ModelProto) -> None:
-    """``encoder.features.0`` in place of ``node_Conv_978``: the layer whose weight it holds.
+    """Name nodes ``encoder.features.0`` instead of ``node_Conv_978``: the layer of their weight.
 
-    Layers of equal weights share them; then the exporter's note tells them apart. It would name
+    Layers with equal weights share them, so the exporter's metadata distinguishes these. It names
     the batch norm of a convolution that has one.
     """
     layers = [node for node in graph.graph.node if node.op_type in ("Conv", "ConvTranspose")]
@@ -132,9 +132,9 @@ def _name_after_layers(graph: onnx.ModelProto) -> None:
 
 
 def _name_open_axes(graph: onnx.ModelProto) -> None:
-    """``batch``, ``height`` and ``width`` in place of the exporter's symbols, such as ``s34``.
+    """Use ``batch``, ``height`` and ``width`` instead of the exporter's symbols such as ``s34``.
 
-    Its formulas for the values in between go: ONNX Runtime finds their shapes itself.
+    Inner shapes are dropped: ONNX Runtime infers them.
     """
     for value in (*graph.graph.input, *graph.graph.output):
         axes = value.type.tensor_type.shape.dim
@@ -144,7 +144,7 @@ def _name_open_axes(graph: onnx.ModelProto) -> None:
 
 
 def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Everything but the normalisation in FP16; input and output keep their types."""
+    """Convert all but the normalisation to FP16; input and output keep their types."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     _unshare_constants(graph)
@@ -155,7 +155,7 @@ def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _unshare_constants(graph: onnx.ModelProto) -> None:
-    """Give the normalisation constants of its own: the converter casts a shared one twice."""
+    """Give the normalisation separate constants: the converter casts a shared one twice."""
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     for node in graph.graph.node:
         if node.op_type in ("Sub", "Div"):
@@ -173,9 +173,9 @@ def _unshare_constants(graph: onnx.ModelProto) -> None:
 def compare_with_eager(
     model: SegmentationModel, path: Path, setup: Setup, precision: str, images: NDArray[np.uint8]
 ) -> Agreement:
-    """Run the graph at ``path`` and the network on images (N, H, W, 3), N the batch of the setup.
+    """Compare the graph at ``path`` with the network on images (N, H, W, 3), N the setup's batch.
 
-    The graph runs on ONNX Runtime's CPU; one in "int8" as written, whatever engine it is for.
+    The graph runs on ONNX Runtime's CPU; "int8" is executed as written, for any engine.
     """
     on_cpu = replace(setup, device="cpu")
     session = OnnxSession(path, on_cpu, precision, exact=precision == "int8")
@@ -199,13 +199,13 @@ def _check(model: SegmentationModel, path: Path, setup: Setup, precision: Precis
         what = f"its logits are {found.error:.2g} off"
     if wrong:
         raise SegbenchError(
-            f"The ONNX graph in {precision} does not give eager's numbers ({what}), so it was "
+            f"The ONNX graph in {precision} does not match eager ({what}), so it was "
             "not written; export in fp32, or report this with the checkpoint."
         )
 
 
 def _pictures(setup: Setup) -> NDArray[np.uint8]:
-    """Smooth seeded pictures: their classes do not hang on the last digit, as those of noise do."""
+    """Smooth seeded pictures: their classes do not depend on rounding, as those of noise do."""
     coarse = torch.rand(setup.batch_size, 3, 6, 8, generator=torch.Generator().manual_seed(0))
     smooth = nn.functional.interpolate(coarse, setup.size, mode="bicubic", align_corners=False)
     return (smooth.clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).contiguous().numpy()

@@ -1,4 +1,4 @@
-"""What an exported ONNX file says of itself, in its ``metadata_props``.
+"""The description in an exported ONNX file's ``metadata_props``.
 
 ONNX Runtime has the same strings in ``session.get_modelmeta().custom_metadata_map``.
 """
@@ -16,7 +16,7 @@ from segbench.types import Description
 
 
 def write_description(path: Path, description: Description) -> None:
-    """Add it to the ONNX file at ``path``; tuples become JSON."""
+    """Add the description to the ONNX file at ``path``; tuples become JSON."""
     model = onnx.load(path)
     properties = {
         name: value if isinstance(value, str) else json.dumps(value)
@@ -28,14 +28,14 @@ def write_description(path: Path, description: Description) -> None:
 
 
 def read_description(path: Path) -> Description:
-    """The description in the ONNX file at ``path``; SegbenchError where there is none."""
+    """The description in the ONNX file at ``path``; SegbenchError if there is none."""
     try:
         model = onnx.load(path, load_external_data=False)
         properties = {entry.key: entry.value for entry in model.metadata_props}
         classes, palette = (json.loads(properties.pop(name)) for name in ("classes", "palette"))
         colors = tuple((red, green, blue) for red, green, blue in palette)
         return Description(classes=tuple(classes), palette=colors, **properties)
-    except Exception as error:  # a foreign or damaged file fails in as many ways as there are
+    except Exception as error:  # a foreign or damaged file can raise any error
         raise SegbenchError(
-            f"{path} has no description by segbench ({type(error).__name__}); export it again."
+            f"{path} has no segbench description ({type(error).__name__}); export it again."
         ) from error

@@ -24,19 +24,19 @@ from .session import PROVIDERS
 OUTPUT = "logits"
 OUTPUTS = 8
 LARGEST = 6.0
-"""The range of activations in INT8; any does, since the speed is that of all."""
+"""The range of activations in INT8; it does not affect the speed."""
 
 FLOATS = ("fp32", "fp16")
 VALUE_BYTES = {"FP32": 4, "FP16": 2, "INT8": 1}
 Form = Literal["fp32", "fp16"] | Profile
-"""A graph's precision, or the profile that puts it into INT8."""
+"""A graph's precision, or its INT8 profile."""
 Open = Callable[[Path, Setup], Session]
 
 
 def onnx_rate(open_session: Open, setup: Setup, form: Form) -> float:
-    """Operations a second, at best, in sessions that ``open_session`` makes of ONNX files.
+    """Peak operations per second in sessions that ``open_session`` makes from ONNX files.
 
-    The rate in FP32 counts where it is higher, because some layers of every network are in FP32.
+    The rate in FP32 counts if it is higher, since every network has some layers in FP32.
     """
 
     def prepared(each: Convolution, form: Form) -> Callable[[], object]:
@@ -60,9 +60,9 @@ def onnx_rate(open_session: Open, setup: Setup, form: Form) -> float:
 
 
 def write_convolutions(each: Convolution, path: Path, form: Form) -> None:
-    """Write the convolutions between a small one that reads an image and one that makes logits.
+    """Write the convolutions between a small one that reads an image and one for logits.
 
-    The last is a classifier, which stays in floating point as that of a network does.
+    The last is a classifier, which stays in floating point as in a network.
     """
     widths = (3, *[each.channels] * 3, OUTPUTS)
     kernels = (1, each.kernel, each.kernel, 1)
@@ -99,7 +99,7 @@ def write_convolutions(each: Convolution, path: Path, form: Form) -> None:
 
 
 def computed_in(form: Form, setup: Setup) -> str:
-    """The precision of the convolutions in the graph that ONNX Runtime makes of one in ``form``."""
+    """The precision of the convolutions in ONNX Runtime's optimised graph for ``form``."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     with scratch_folder() as folder:

@@ -1,4 +1,4 @@
-"""ONNX Runtime: FP32, FP16, and INT8 in the profiles of CPUs and of TensorRT."""
+"""ONNX Runtime: FP32, FP16, and INT8 in the profiles for CPUs and TensorRT."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -37,7 +37,7 @@ INT8: "dict[str, tuple[str, Profile | None]]" = {
 
 
 def check(setup: Setup) -> None:
-    """Raise SegbenchError before any export where ONNX Runtime cannot use the device."""
+    """Raise SegbenchError, before any export, if ONNX Runtime cannot use the device."""
     from .session import check_provider
 
     check_provider(setup.device)
@@ -57,7 +57,7 @@ def export(
 
 
 def open_session(precision: "Precision", model: "SegmentationModel", setup: Setup) -> Session:
-    """Export to a file that lives as long as loading takes."""
+    """Export to a temporary file and load it."""
     from .session import OnnxSession
 
     with scratch_folder() as folder:
@@ -69,7 +69,7 @@ def open_session(precision: "Precision", model: "SegmentationModel", setup: Setu
 def export_int8(
     profile: "Profile | None", model: "SegmentationModel", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
-    """Write the Q/DQ graph that ``open_int8`` loads, unless it plainly disagrees with eager."""
+    """Write the Q/DQ graph that ``open_int8`` loads, unless it clearly disagrees with eager."""
     from .int8.network import export_quantized
     from .metadata import write_description
 
@@ -80,7 +80,7 @@ def export_int8(
 
 
 def open_int8(profile: "Profile | None", model: "SegmentationModel", setup: Setup) -> Session:
-    """Quantise, or take from the cache what was quantised before."""
+    """Quantise, or use the cached network."""
     from .int8.arithmetic import with_arithmetic
     from .int8.network import quantize_onnx
     from .session import OnnxSession
@@ -93,7 +93,7 @@ def open_int8(profile: "Profile | None", model: "SegmentationModel", setup: Setu
 
 
 def peak(form: "Form", setup: Setup) -> Peak:
-    """ONNX Runtime's best on graphs of ``form``.
+    """ONNX Runtime's peak on graphs of ``form``.
 
     The precision is that of the kernels it chooses: on x86 CPUs graphs in FP16 and in the profile
     "signed" are computed in FP32.
@@ -133,7 +133,7 @@ def load(file: ModelFile, size: Size | None = None) -> FileNetwork:
 
 
 def mistakes(file: ModelFile, size: Size, score: Callable[[ModelFile], float]) -> str:
-    """Which other channels, normalisation or class order score better."""
+    """Other channels, normalisations or class orders that score better."""
     from .file.mistakes import likely_mistakes
 
     return likely_mistakes(file, size, score)

@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DISABLED_OPTIMIZERS = ["WeightBiasQuantization"]
-"""It puts weights that the graph keeps in float into 8 bits, with one scale a layer, wherever the
-input is quantised: a depthwise convolution kept in float then costs 0.4 of mIoU."""
+"""It quantises float weights to 8 bits, with one scale per layer, wherever the input is quantised:
+for a depthwise convolution kept in float that costs 0.4 of mIoU."""
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 NOT_STARTED = (
-    "ONNX Runtime did not start its {} and would use the CPU in silence: install onnxruntime-gpu "
-    "with the CUDA and cuDNN it names, or use --device cpu."
+    "ONNX Runtime did not start its {} and would silently use the CPU: install onnxruntime-gpu "
+    "with the CUDA and cuDNN it needs, or use --device cpu."
 )
 
 
 def check_provider(device: str) -> None:
-    """Raise SegbenchError where the installed ONNX Runtime has nothing for the device."""
+    """Raise SegbenchError if the installed ONNX Runtime does not support the device."""
     import onnxruntime
 
     provider = PROVIDERS[resolve_device(device).type]
@@ -36,9 +36,9 @@ def check_provider(device: str) -> None:
 
 
 def execute_as_written(options: Any) -> None:
-    """Make a session with ``options`` run Q/DQ nodes one by one, and convolutions in float.
+    """Make sessions with ``options`` run Q/DQ nodes one by one, and convolutions in float.
 
-    Its output is then to the bit that of a session without graph optimisation.
+    The output is then bit-identical to that of a session without graph optimisation.
     """
     from onnxruntime import GraphOptimizationLevel
 
@@ -49,10 +49,10 @@ def execute_as_written(options: Any) -> None:
 class OnnxSession:
     """A graph of ``export_onnx`` at the fixed size and batch of ``setup``.
 
-    FP32 on a CUDA GPU goes without TF32, as eager's does. INT8 on a CPU whose kernels may saturate
-    takes ONNX Runtime's exact ones; ``exact`` executes the graph as written, on any CPU.
-    ``precision`` and ``details`` are for the record. Raises SegbenchError when the file is damaged
-    or the provider that the device needs did not start.
+    FP32 on a CUDA GPU does not use TF32, like eager. INT8 on a CPU whose kernels may saturate uses
+    ONNX Runtime's exact ones; ``exact`` executes the graph as written, on any CPU. ``precision``
+    and ``details`` are for the record. Raises SegbenchError if the file is damaged or the provider
+    for the device did not start.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class OnnxSession:
         if self.device.type == "cuda" and hasattr(onnxruntime, "preload_dlls"):
             onnxruntime.preload_dlls()
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is raised too
+        options.log_severity_level = 4  # errors are also raised
         options.intra_op_num_threads = setup.threads or cpu_threads()
         kernels = ""
         if exact:

@@ -1,4 +1,4 @@
-"""OpenVINO on CPUs, in FP32 and INT8; it loads the graphs that ONNX Runtime does."""
+"""OpenVINO on CPUs, in FP32 and INT8; it loads the same graphs as ONNX Runtime."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -18,7 +18,7 @@ REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openv
 
 
 def open_fp32(model: "SegmentationModel", setup: Setup) -> Session:
-    """Export to a file that lives as long as loading takes."""
+    """Export to a temporary file and load it."""
     from ..onnx.graph import export_onnx
     from .session import OpenVinoSession
 
@@ -29,7 +29,7 @@ def open_fp32(model: "SegmentationModel", setup: Setup) -> Session:
 
 
 def open_int8(model: "SegmentationModel", setup: Setup) -> Session:
-    """The very network of ``onnx-int8``; where the CPU saturates, one that cannot."""
+    """The same network as ``onnx-int8``; on CPUs that saturate, one that cannot."""
     from segbench.device import int8_saturates
 
     from ..onnx.int8.arithmetic import with_arithmetic
@@ -45,12 +45,12 @@ def open_int8(model: "SegmentationModel", setup: Setup) -> Session:
 
 
 def peak_fp32(setup: Setup) -> Peak:
-    """In FP32."""
+    """The peak in FP32."""
     return Peak("FP32", 4, _rate("fp32", setup))
 
 
 def peak_int8(setup: Setup) -> Peak:
-    """In INT8."""
+    """The peak in INT8."""
     return Peak("INT8", 1, _rate("unsigned", setup))
 
 

@@ -15,8 +15,8 @@ from segbench.types import Setup
 class OpenVinoSession:
     """An ONNX graph at the fixed size and batch of ``setup``.
 
-    FP32 is really FP32: the plugin's own choice of bfloat16 is switched off. Raises SegbenchError
-    for another device than the CPU and for a damaged file.
+    FP32 is really FP32: the plugin's automatic bfloat16 is switched off. Raises SegbenchError for
+    devices other than the CPU and for a damaged file.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class OpenVinoSession:
         return outputs
 
     def fetch(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """A copy of the output, which the next ``run`` leaves alone."""
+        """A copy of the output, which the next ``run`` does not overwrite."""
         return outputs.copy()
 
     def synchronize(self) -> None:

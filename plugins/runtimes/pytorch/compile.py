@@ -29,12 +29,12 @@ def compiler_is_here() -> bool:
 
 
 def lacking() -> str | None:
-    """A sentence where no device of this machine can run it."""
+    """A message if no device of this machine can run it."""
     return None if compiler_is_here() or nvidia_driver_is_here() else NO_COMPILER
 
 
 def open_session(model: "SegmentationModel", setup: Setup) -> Session:
-    """Compile for the setup's shape; SegbenchError when the CPU's compiler is missing."""
+    """Compile for the setup's shape; SegbenchError if the compiler for the CPU is missing."""
     import torch
 
     from .session import TorchSession
@@ -50,9 +50,9 @@ def open_session(model: "SegmentationModel", setup: Setup) -> Session:
 
 
 def keep_kernels_private() -> None:
-    """Kernels are code, and torch's own choice lies where anybody could have put some before.
+    """Kernels are code, and torch's default cache is where others could have planted some.
 
-    It always keeps precompiled headers there, so that these are used only where nobody could.
+    It always keeps precompiled headers there, so they are used only if nobody could.
     """
     chosen = os.environ.get(KERNELS)
     if chosen is None or Path(chosen).parent == Path(gettempdir()):

@@ -1,4 +1,4 @@
-"""PyTorch as it comes, in FP32 and in 16 bits; ``eager`` is every other runtime's reference."""
+"""Eager PyTorch in FP32 and 16 bits; ``eager`` is the reference for all other runtimes."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -21,7 +21,7 @@ def open_session(dtype: str, model: "SegmentationModel", setup: Setup) -> Sessio
 
 
 def peak(dtype: str, setup: Setup) -> Peak:
-    """PyTorch's own, in ``dtype``."""
+    """PyTorch's peak in ``dtype``."""
     from .peak import torch_peak
 
     return torch_peak(dtype, setup)
@@ -29,7 +29,7 @@ def peak(dtype: str, setup: Setup) -> Peak:
 
 @hookimpl
 def segbench_runtimes() -> Iterable[Runtime]:
-    """``eager`` and its 16-bit kin."""
+    """``eager`` and its 16-bit variants."""
     precisions: tuple[tuple[str, str, Arithmetic], ...] = (
         ("eager", "float32", "fp32"),
         ("eager-fp16", "float16", "fp16"),

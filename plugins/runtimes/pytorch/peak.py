@@ -1,4 +1,4 @@
-"""The most operations a second that PyTorch reaches, in convolutions and in matrix products."""
+"""PyTorch's peak operations per second, in convolutions and matrix products."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,9 +15,9 @@ MATRIX = {"cpu": 1024, "cuda": 8192}
 
 
 def torch_peak(dtype: str, setup: Setup) -> Peak:
-    """PyTorch's best in ``dtype`` ("float32", "float16", "bfloat16") or in FP32, without TF32.
+    """PyTorch's peak in ``dtype`` ("float32", "float16", "bfloat16") or in FP32, without TF32.
 
-    A CPU without that type computes in FP32, slowly, what is kept in 16 bits.
+    A CPU without 16-bit kernels stores 16 bits and computes in FP32, slowly.
     """
     set_threads(setup.threads)
     device, wanted = resolve_device(setup.device), getattr(torch, dtype)
@@ -37,7 +37,7 @@ def _has(device: "torch.device", dtype: str) -> bool:
 
 
 def _torch_rate(dtype: "torch.dtype", device: "torch.device") -> float:
-    """Of convolutions in both memory layouts, and of a matrix product."""
+    """The peak of convolutions in both memory layouts, and of a matrix product."""
     layouts = (torch.contiguous_format, torch.channels_last)
 
     def waited(work: Callable[[], object]) -> Callable[[], object]:

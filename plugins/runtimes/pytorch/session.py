@@ -1,4 +1,4 @@
-"""A network in PyTorch as a session: the base of every runtime that is made of PyTorch."""
+"""A network in PyTorch as a session: the base of all PyTorch runtimes."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -20,8 +20,8 @@ TITLES = {torch.float32: "FP32", torch.float16: "FP16", torch.bfloat16: "BF16"}
 class TorchSession:
     """A network on a torch device, with weights and activations of ``dtype``.
 
-    In FP32 it goes without the TF32 that cuDNN would put in its place. In 16 bits it is channels
-    last, the normalisation stays FP32, and on CUDA the whole is replayed as one graph.
+    In FP32 it does not use TF32, which is cuDNN's default. In 16 bits it is channels last,
+    normalisation stays in FP32, and on CUDA it is replayed as one graph.
     """
 
     def __init__(self, model: SegmentationModel, setup: Setup, dtype: torch.dtype) -> None:
@@ -53,7 +53,7 @@ class TorchSession:
         return host
 
     def synchronize(self) -> None:
-        """Wait until the device has done all it was given."""
+        """Wait until the device has finished all work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
@@ -62,7 +62,7 @@ class TorchSession:
         return logits.argmax(1).to(torch.uint8) if self.output == "labels" else logits.float()
 
     def _capture(self, shape: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-        """Record the kernels of one forward pass; replaying them spares their launches."""
+        """Record the kernels of one forward pass; replaying them avoids their launches."""
         images = torch.zeros(shape, device=self.device)
         images = images.contiguous(memory_format=memory_format(self.dtype))
         with torch.inference_mode(), exact_cudnn():

@@ -1,1 +1,1 @@
-"""TensorRT: the ``tensorrt`` package (10, 11) or TensorRT for RTX, one code for both."""
+"""TensorRT: the ``tensorrt`` package (10, 11) or TensorRT for RTX, with shared code."""

@@ -1,4 +1,4 @@
-"""ONNX -> TensorRT engine: strongly typed, so the graph alone says what is FP32, FP16 and INT8."""
+"""ONNX -> TensorRT engine: strongly typed, so the graph determines FP32, FP16 and INT8."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ OPTIONS = "strongly typed, no TF32"
 
 @dataclass(frozen=True)
 class Engine:
-    """A serialised engine, and the type that each of its convolutions computes in.
+    """A serialised engine, and the type of each of its convolutions.
 
-    ``timing`` is what the builder measured on the GPU, for the next build to start from.
+    ``timing`` is the builder's timing cache, reused by the next build.
     """
 
     plan: bytes
@@ -25,7 +25,7 @@ class Engine:
     timing: bytes = b""
 
     def details(self) -> dict[str, Any]:
-        """The file's size and the names of the convolutions in INT8 and not, for a record."""
+        """The file's size and the names of convolutions in INT8 and others, for a record."""
         int8 = [name for name, kind in self.types.items() if kind == "int8"]
         return {
             "file_mb": round(len(self.plan) / 1e6, 3),
@@ -37,7 +37,7 @@ class Engine:
 def build_engine(target: Target, onnx: bytes, timing: bytes = b"") -> Engine:
     """Build ``onnx`` for ``target``; raises SegbenchError with TensorRT's reason.
 
-    No GPU is needed where ``target`` has none.
+    No GPU is needed if ``target`` has none.
     """
     trt, log = target.trt, logger(target.trt)
     builder = trt.Builder(log)
@@ -74,13 +74,13 @@ def logger(trt: Any) -> Any:
 
 
 def reason(log: Any) -> str:
-    """The first error that ``log`` holds, short enough for a sentence."""
-    first = " ".join(log.errors[0].split()) if log.errors else "it gives no reason"
+    """The first error in ``log``, short enough for a sentence."""
+    first = " ".join(log.errors[0].split()) if log.errors else "no reason given"
     return first if len(first) <= 300 else f"{first[:300]}..."
 
 
 def _creation_flags(trt: Any) -> int:
-    """TensorRT 10 makes a strongly typed network when asked; later ones make no other."""
+    """TensorRT 10 needs a flag for strongly typed networks; later versions always use them."""
     flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
     return 0 if flag is None else 1 << int(flag)
 

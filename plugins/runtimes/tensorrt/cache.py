@@ -1,4 +1,4 @@
-"""Engines in segbench's own cache, and nowhere else: an engine is code.
+"""Engines are cached only in segbench's own cache, since an engine is code.
 
 A file is a line of JSON with the convolutions' types, then the engine.
 """
@@ -16,7 +16,7 @@ from .target import Target
 
 @dataclass(frozen=True)
 class Cached:
-    """An engine and where it lies; ``kernels`` is the file for what is compiled on loading it."""
+    """An engine and its path; ``kernels`` is the file for kernels compiled when loading it."""
 
     engine: Engine
     path: Path
@@ -48,7 +48,7 @@ def cached_engine(target: Target, onnx: bytes) -> Cached:
 
 
 def engine_key(target: Target, onnx: bytes) -> str:
-    """A digest of all that an engine follows from: graph, TensorRT, GPU and build options."""
+    """A digest of everything that determines an engine: graph, TensorRT, GPU and build options."""
     return _digest([hashlib.sha256(onnx).hexdigest(), *_machine(target)])
 
 

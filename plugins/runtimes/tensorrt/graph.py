@@ -1,4 +1,4 @@
-"""A network -> the bytes of the ONNX graph that TensorRT builds from."""
+"""A network -> the bytes of the ONNX graph for TensorRT."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,10 +17,10 @@ Precision = Literal["fp32", "fp16", "int8"]
 def onnx_graph(
     model: "SegmentationModel", precision: Precision, setup: Setup, to_export: bool = False
 ) -> tuple[bytes, Mapping[str, Any]]:
-    """The graph, checked by numbers, and what a record should know of it.
+    """The graph, checked numerically, and its details for a record.
 
-    "int8" has explicit Q/DQ nodes, calibrated on ``setup.calibration``. How well it does is for
-    a score to say, so that it is checked only where it is ``to_export``.
+    "int8" has explicit Q/DQ nodes, calibrated on ``setup.calibration``. Its quality is measured by
+    a score, so it is checked only if ``to_export``.
     """
     import onnx
 

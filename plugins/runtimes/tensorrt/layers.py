@@ -1,6 +1,6 @@
-"""In what type each convolution of a parsed network computes.
+"""The type of each convolution of a parsed network.
 
-Networks are strongly typed: what is seen here is what the engine does, and no layer falls back.
+Networks are strongly typed: the engine uses these types, without fallbacks.
 """
 
 from collections.abc import Mapping

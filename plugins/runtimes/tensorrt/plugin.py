@@ -26,11 +26,11 @@ def check(setup: Setup) -> None:
 
 
 def lacking() -> str | None:
-    """A sentence where no GPU of this machine can run it."""
+    """A message if no GPU of this machine can run it."""
     if nvidia_driver_is_here():
         return None
     return (
-        "TensorRT runs only with an NVIDIA GPU and its driver, and this machine has no driver; "
+        "TensorRT needs an NVIDIA GPU and its driver, and this machine has no driver; "
         "`segbench export --runtime trt-int8 --compute-capability 8.9` builds an engine for "
         "another machine."
     )
@@ -60,9 +60,9 @@ def open_session(precision: Precision, model: "SegmentationModel", setup: Setup)
 def export(
     precision: Precision, model: "SegmentationModel", setup: Setup, path: Path
 ) -> Mapping[str, Any]:
-    """Write the engine for ``setup.compute_capability``, else for the GPU that is here.
+    """Write the engine for ``setup.compute_capability``, else for this machine's GPU.
 
-    What is compared with eager is the graph that it is built from.
+    The graph that it is built from is compared with eager.
     """
     from .target import target_to_export
 
@@ -80,7 +80,7 @@ def export(
 
 
 def peak(precision: Precision, setup: Setup) -> Peak:
-    """In engines of the same precision."""
+    """The peak of engines of the same precision."""
     from ..onnx.peak import VALUE_BYTES, onnx_rate
     from .cache import cached_engine
     from .session import TrtSession

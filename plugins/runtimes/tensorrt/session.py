@@ -1,4 +1,4 @@
-"""An engine on a GPU: tensors bound where they lie, one stream, replayed as a CUDA graph."""
+"""An engine on a GPU: tensors bound in place, one stream, replayed as a CUDA graph."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,8 +26,8 @@ OUTPUT_DTYPES = {"logits": torch.float32, "labels": torch.uint8}
 class TrtSession:
     """An engine of TensorRT at the fixed size and batch of ``setup``.
 
-    The output's memory is the same in every run. Raises SegbenchError when TensorRT cannot load
-    or run the engine, or the GPU has too little memory.
+    The output's memory is reused in every run. Raises SegbenchError if TensorRT cannot load or run
+    the engine, or the GPU has too little memory.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class TrtSession:
         return host
 
     def synchronize(self) -> None:
-        """Wait until the device has done all it was given."""
+        """Wait until the device has finished all work."""
         torch.cuda.synchronize(self.device)
 
     def _load(self, cached: Cached, target: Target) -> None:
@@ -109,7 +109,7 @@ class TrtSession:
                 draft.write_bytes(bytes(compiled.serialize()))
 
     def _make_context(self, engine: Any, target: Target, kernels: Path) -> Any:
-        """Sets ``context``; gives what TensorRT for RTX compiles on loading, None for the other."""
+        """Set ``context``; return TensorRT for RTX's runtime cache, None for TensorRT."""
         compiled = None
         if target.is_rtx:
             config = engine.create_runtime_config()
@@ -133,7 +133,7 @@ class TrtSession:
             raise SegbenchError(f"TensorRT could not run the engine ({reason(self.log)}).")
 
     def _capture(self) -> "torch.cuda.CUDAGraph | None":
-        """One run as a CUDA graph, or None where the engine cannot be captured."""
+        """One run as a CUDA graph, or None if the engine cannot be captured."""
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self.stream):

@@ -1,8 +1,8 @@
-"""What an engine is built for, and by which TensorRT.
+"""The GPU that an engine is built for, and the TensorRT that builds it.
 
-Both packages have one Python API. Where both fit the GPU, ``tensorrt`` is taken: it times its
-kernels on the GPU itself, where TensorRT for RTX finishes them when an engine is loaded. Only
-the latter builds for a GPU that is not there.
+Both packages have the same Python API. If both support the GPU, ``tensorrt`` is used: it times
+kernels on the GPU, while TensorRT for RTX finishes them when an engine is loaded. Only the latter
+can build for a GPU of another machine.
 """
 
 import importlib
@@ -25,7 +25,7 @@ RTX_CAPABILITIES = ("7.5", "8.6", "8.9", "12.0", "12.1")
 class Target:
     """A compute capability ("8.9") and the module that builds for it.
 
-    ``device`` and ``gpu`` (its name) are there when the engine shall run on this machine.
+    ``device`` and ``gpu`` (its name) are set if the engine will run on this machine.
     """
 
     trt: Any
@@ -47,11 +47,11 @@ class Target:
 def target_to_run(setup: Setup) -> Target:
     """The GPU of ``setup.device``.
 
-    Raises MissingDeviceError without a CUDA device, SegbenchError where no TensorRT fits the GPU.
+    Raises MissingDeviceError without a CUDA device, SegbenchError if no TensorRT fits the GPU.
     """
     device = resolve_device(setup.device)
     if device.type != "cuda":
-        found = "--device cpu is none" if setup.device == "cpu" else "torch finds none here"
+        found = "--device cpu is not one" if setup.device == "cpu" else "torch finds none here"
         raise MissingDeviceError(
             f"TensorRT needs a CUDA device and {found}; "
             "`segbench export --runtime trt-int8 --compute-capability 8.9` builds an engine "
@@ -61,10 +61,10 @@ def target_to_run(setup: Setup) -> Target:
 
 
 def target_to_export(setup: Setup) -> Target:
-    """``setup.compute_capability``, else the GPU that is here.
+    """``setup.compute_capability``, else this machine's GPU.
 
-    Raises MissingDeviceError where neither is known, SegbenchError where no TensorRT that is
-    installed builds for it.
+    Raises MissingDeviceError if neither is known, SegbenchError if no installed TensorRT can build
+    for it.
     """
     device = resolve_device(setup.device)
     here = _capability(device) if device.type == "cuda" else None
@@ -87,13 +87,13 @@ def _on_gpu(device: "torch.device") -> Target:
 def _elsewhere(capability: str) -> Target:
     if capability not in RTX_CAPABILITIES:
         raise SegbenchError(
-            f"--compute-capability {capability!r} cannot be built for ahead of time; there are "
-            f"{', '.join(RTX_CAPABILITIES)}, and for any other GPU export on that GPU itself."
+            f"--compute-capability {capability!r} cannot be built for ahead of time; possible are "
+            f"{', '.join(RTX_CAPABILITIES)}; for any other GPU export on its machine."
         )
     rtx = _installed("tensorrt_rtx")
     if rtx is None:
         raise SegbenchError(
-            "Building an engine for a GPU that is not here needs TensorRT for RTX: "
+            "Building an engine for a GPU of another machine needs TensorRT for RTX: "
             "pip install tensorrt-rtx-cu13"
         )
     return Target(rtx, capability)
@@ -119,13 +119,13 @@ def _fitting(capability: str) -> Any:
     if rtx is not None and capability in RTX_CAPABILITIES:
         return rtx
     raise SegbenchError(
-        f"No TensorRT that is installed runs on a GPU of compute capability {capability}: "
+        f"No installed TensorRT supports GPUs of compute capability {capability}: "
         "pip install tensorrt"
     )
 
 
 def _installed(name: str) -> Any:
-    """The module, or None where it is not installed; SegbenchError where it does not load."""
+    """The module, or None if not installed; SegbenchError if it does not load."""
     if importlib.util.find_spec(name) is None:
         return None
     try:

@@ -1,7 +1,7 @@
-"""A user's ONNX graph made into segbench's own: RGB (N, 3, H, W) in, logits (N, classes, H, W) out.
+"""Convert a user's ONNX graph: RGB (N, 3, H, W) in, logits (N, classes, H, W) out.
 
-Channels, layout, the order of the classes and the size of the logits change by nodes before and
-after the user's, so that every engine that loads ONNX runs the whole.
+Channels, layout, class order and the size of the logits are converted by nodes before and after the
+user's, so that every engine that loads ONNX runs all of it.
 """
 
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from segbench.files import scratch_folder
 from segbench.types import InputConvention, Size
 
 PREFIX = "file/"
-"""Before the user's tensors, so that none is called as one of ours."""
+"""Prefix of the user's tensors, so that their names do not clash with ours."""
 OLDEST_OPSET = 13
-"""The first with a scale for each channel of a quantised weight; older graphs become ``OPSET``."""
+"""The first with per-channel scales of weights; older graphs are converted to ``OPSET``."""
 OPSET = 17
 
 
 @dataclass(frozen=True)
 class Form:
-    """Which tensors of a graph are images and logits, and how their axes and channels stand.
+    """Which tensors of a graph are images and logits, and their axes and channels.
 
-    ``channels`` has for each class its channel in the logits, or where the graph has no logits but
-    class maps (``labels``) its value. ``logits_last`` says that logits are (N, h, w, C).
+    ``channels`` has for each class its channel in the logits, or its value if the graph has class
+    maps (``labels``) instead. ``logits_last`` says that logits are (N, h, w, C).
     """
 
     input: str
@@ -51,8 +51,8 @@ def adapted(
 ) -> onnx.ModelProto:
     """``graph`` between "images", float32 (N, 3, H, W), and the ``output`` "logits" or "labels".
 
-    Images are RGB in 0..255 and normalised inside by the ``convention``, without one they come
-    normalised. Logits are resized to ``size``.
+    Images are RGB in 0..255 and normalised inside by the ``convention``; without one they must be
+    normalised already. Logits are resized to ``size``.
     """
     ((_, found),) = output_shapes(graph, form, [form.output], batch_size, size)
     whole = onnx.ModelProto()
@@ -108,7 +108,7 @@ def adapted(
 
 
 def trimmed(graph: onnx.ModelProto, form: Form) -> onnx.ModelProto:
-    """``graph`` up to the output of ``form``: without a decision, and without auxiliary heads."""
+    """``graph`` up to the output of ``form``, without argmax or softmax and auxiliary heads."""
     whole = onnx.ModelProto()
     whole.CopyFrom(graph)
     nodes = _needed(list(whole.graph.node), form.output)
@@ -119,7 +119,7 @@ def trimmed(graph: onnx.ModelProto, form: Form) -> onnx.ModelProto:
 
 
 def fix_input(graph: onnx.ModelProto, form: Form, batch_size: int, size: Size) -> None:
-    """Give the images of ``graph`` a fixed shape; what was known of other shapes goes."""
+    """Give the images of ``graph`` a fixed shape and drop other shape information."""
     (images,) = (each for each in graph.graph.input if each.name == form.input)
     shape = [batch_size, *size, 3] if form.images_last else [batch_size, 3, *size]
     del images.type.tensor_type.shape.dim[:]
@@ -133,7 +133,7 @@ def fix_input(graph: onnx.ModelProto, form: Form, batch_size: int, size: Size) -
 def simplified(graph: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph with constants folded, batch norms in convolutions, and a name for each node.
 
-    ONNX Runtime does it as it would when it loads the file; nothing is left that depends on it.
+    ONNX Runtime does this as when loading the file; the result does not depend on it.
     """
     import onnxruntime
 
@@ -156,7 +156,7 @@ def simplified(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def as_new_as_needed(graph: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    """``graph`` in an opset that can be quantised; SegbenchError where it cannot be converted."""
+    """``graph`` in an opset that can be quantised; SegbenchError if it cannot be converted."""
     opset = next((each.version for each in graph.opset_import if not each.domain), OPSET)
     if opset >= OLDEST_OPSET:
         return graph
@@ -164,7 +164,7 @@ def as_new_as_needed(graph: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 
     try:
         return version_converter.convert_version(graph, OPSET)
-    except Exception as error:  # the converter fails in as many ways as there are operators
+    except Exception as error:  # the converter can raise any error
         raise SegbenchError(
             f"{path} is of opset {opset} and cannot be converted; export it again with opset "
             f"{OLDEST_OPSET} or later."
@@ -174,7 +174,7 @@ def as_new_as_needed(graph: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 def output_shapes(
     graph: onnx.ModelProto, form: Form, names: Sequence[str], batch_size: int, size: Size
 ) -> list[tuple[Any, tuple[int, ...]]]:
-    """The type and shape of the tensors ``names`` for images of ``size``: the graph runs once."""
+    """The type and shape of the tensors ``names`` for images of ``size``, by running the graph."""
     import onnxruntime
 
     whole = onnx.ModelProto()
@@ -204,7 +204,7 @@ def output_shapes(
 
 
 def _needed(nodes: Sequence[onnx.NodeProto], output: str) -> list[onnx.NodeProto]:
-    """Those of the nodes, in their order, that ``output`` follows from: no auxiliary head."""
+    """The nodes, in order, on which ``output`` depends, without auxiliary heads."""
     wanted, kept = {output}, []
     for node in reversed(nodes):
         if wanted.intersection(node.output):
@@ -214,13 +214,13 @@ def _needed(nodes: Sequence[onnx.NodeProto], output: str) -> list[onnx.NodeProto
 
 
 def _inputs(node: onnx.NodeProto) -> set[str]:
-    """What a node reads, in the graphs inside it too."""
+    """The inputs of a node, including those of its subgraphs."""
     inner = [inside for each in node.attribute for inside in each.g.node]
     return set(node.input).union(*map(_inputs, inner))
 
 
 def undecided(graph: onnx.ModelProto, name: str) -> str:
-    """What the output ``name`` is the largest or the softmax of, else ``name`` itself."""
+    """The tensor whose argmax or softmax ``name`` is, else ``name`` itself."""
     makers = {output: node for node in graph.graph.node for output in node.output}
     source = name
     while source in makers and makers[source].op_type in ("Cast", "Squeeze", "Identity", "Reshape"):
@@ -233,7 +233,7 @@ def undecided(graph: onnx.ModelProto, name: str) -> str:
 
 
 class _Chain:
-    """Nodes in a row, each of which takes the one before it and constants."""
+    """A chain of nodes, each of which takes the previous one and constants."""
 
     def __init__(self, graph: onnx.GraphProto, start: str, name: str = "before") -> None:
         self.graph, self.last, self.name = graph, start, f"segbench/{name}"
@@ -242,7 +242,7 @@ class _Chain:
         self.nodes: list[onnx.NodeProto] = []
 
     def add(self, kind: str, *constants: Any, **attributes: Any) -> None:
-        """A node of ``kind``; None stands for an input that is left out."""
+        """Add a node of ``kind``; None is an omitted input."""
         name = f"{self.name}/{kind}_{len(self.nodes)}"
         inputs = [self.last]
         for number, constant in enumerate(constants):
@@ -254,7 +254,7 @@ class _Chain:
         self.last = f"{name}/output"
 
     def end(self, name: str) -> None:
-        """Call the chain's result ``name``."""
+        """Name the chain's result ``name``."""
         if not self.nodes:
             self.add("Identity")
         self.nodes[-1].output[0] = name

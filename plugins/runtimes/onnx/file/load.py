@@ -1,4 +1,4 @@
-"""What a user's ONNX file says of itself, and what its owner adds."""
+"""Loading a user's ONNX file: its metadata and the user's options."""
 
 import ast
 import json
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from .graph import Form
 
 IMAGENET: tuple[Numbers, Numbers, float] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 1 / 255)
-"""Mean, standard deviation and scale where neither the file nor its owner says any."""
+"""Default mean, standard deviation and scale, if neither the file nor the user gives any."""
 PLAIN: tuple[Numbers, Numbers, float] = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 1.0)
 QUANTISED = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger")
 
 
 def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
-    """The file's network at ``size``, or the only one that it takes; the modern recipe's if any.
+    """The file's network at ``size``, by default the file's fixed size or the modern recipe's.
 
-    Raises SegbenchError where the file has not one image input, no logits or class maps for the
-    dataset, or another fixed size, and where it is quantised or in half precision already.
+    Raises SegbenchError if the file does not have one image input, has no logits or class maps for
+    the dataset, has another fixed size, or is already quantised or in half precision.
     """
     import onnx
 
@@ -47,10 +47,8 @@ def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
     path, dataset = file.path, file.dataset
     try:
         graph = onnx.load(path)
-    except Exception as error:  # a foreign or damaged file fails in as many ways as there are
-        raise SegbenchError(
-            f"{path} is not an ONNX file that can be read ({first_line(error)})."
-        ) from error
+    except Exception as error:  # a foreign or damaged file can raise any error
+        raise SegbenchError(f"{path} is not a readable ONNX file ({first_line(error)}).") from error
     _refuse_low_precision(graph, path)
     graph = as_new_as_needed(graph, path)
     said, options = Said.of(graph), file.options
@@ -86,7 +84,7 @@ def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
 
 @dataclass(frozen=True)
 class Said:
-    """What a file's metadata says; ``names`` are those of its outputs."""
+    """A file's metadata; ``names`` are those of its outputs."""
 
     names: tuple[str, ...] = ()
     mean: Numbers | None = None
@@ -97,7 +95,7 @@ class Said:
 
     @classmethod
     def of(cls, graph: "onnx.ModelProto") -> "Said":
-        """Files of segbench and Ultralytics, and those with ``mean``, ``std`` and ``scale``."""
+        """Read metadata of segbench, Ultralytics, or with ``mean``, ``std`` and ``scale``."""
         entries = {entry.key.lower(): entry.value for entry in graph.metadata_props}
         names = _value(entries.get("classes", entries.get("names", "")))
         if isinstance(names, dict):
@@ -117,7 +115,7 @@ class Said:
 
 
 def _value(text: str) -> Any:
-    """JSON, or a literal of Python; None for other text."""
+    """JSON, or a Python literal; None for other text."""
     for read in (json.loads, ast.literal_eval):
         try:
             return read(text)
@@ -145,11 +143,11 @@ def _refuse_low_precision(graph: "onnx.ModelProto", path: Path) -> None:
     elif any(node.op_type in QUANTISED for node in graph.graph.node):
         what = "quantised"
     elif not any(node.op_type in ("Conv", "MatMul", "Gemm") for node in graph.graph.node):
-        raise SegbenchError(f"{path} has no convolutions or matrix products: it is no network.")
+        raise SegbenchError(f"{path} has no convolutions or matrix products: it is not a network.")
     else:
         return
     raise SegbenchError(
-        f"{path} is {what}; give the file in FP32, from which segbench makes FP16 and INT8."
+        f"{path} is {what}; use an FP32 file, from which segbench makes FP16 and INT8."
     )
 
 
@@ -166,7 +164,7 @@ def _images(graph: "onnx.ModelProto", path: Path) -> "onnx.ValueInfoProto":
 
 
 def _axes(tensor: "onnx.ValueInfoProto") -> list[int | None]:
-    """Its lengths, None for those that are open."""
+    """A tensor's axis lengths, None for dynamic ones."""
     axes = tensor.type.tensor_type.shape.dim
     return [axis.dim_value if axis.dim_value > 0 else None for axis in axes]
 
@@ -181,11 +179,11 @@ def _layout(images: "onnx.ValueInfoProto", path: Path) -> str:
         return "nchw" if second == 3 else "nhwc"
     if None in (second, last):
         return "nchw"
-    raise SegbenchError(f"{path} takes {_shape(images)}, which are not images of three channels.")
+    raise SegbenchError(f"{path} takes {_shape(images)}, which are not images with three channels.")
 
 
 def _fixed(images: "onnx.ValueInfoProto", last: bool) -> tuple[int | None, Size | None]:
-    """The batch and the size that the graph is made for, None for what it leaves open."""
+    """The batch and size of the graph, None if dynamic."""
     batch, *rest = _axes(images)
     height, width = rest[:2] if last else rest[1:]
     return batch, None if height is None or width is None else (height, width)
@@ -198,7 +196,7 @@ def _with_output(
     said: Said,
     file: ModelFile,
 ) -> "tuple[Form, str | None]":
-    """The form with its output, the first that fits, and a sentence on what is taken for void."""
+    """The form with its output, the first that fits, and a note on an assumed void output."""
     from .graph import output_shapes, undecided
 
     names = [each.name for each in graph.graph.output]
@@ -227,7 +225,7 @@ def _with_output(
 
 
 def _channels_are_last(shape: Sequence[int], size: Size, usual: bool) -> bool:
-    """Whether logits are (N, h, w, C): h and w are in the proportion of the images."""
+    """Whether logits are (N, h, w, C): h and w have the aspect ratio of the images."""
 
     def proportional(height: int, width: int) -> bool:
         return abs(height * size[1] - width * size[0]) <= max(size)
@@ -239,7 +237,7 @@ def _channels_are_last(shape: Sequence[int], size: Size, usual: bool) -> bool:
 def _convention(
     options: ModelOptions, said: Said, path: Path
 ) -> tuple[InputConvention, str | None]:
-    """What images are normalised by in 0..255, and a sentence where that was assumed."""
+    """The normalisation of images in 0..255, and a note if it was assumed."""
     given = [(getattr(options, n), getattr(said, n)) for n in ("mean", "std", "scale")]
     told = any(each is not None for pair in given for each in pair)
     usual: Sequence[Any] = PLAIN if told else IMAGENET
@@ -249,7 +247,7 @@ def _convention(
     )
     if 0 in std:
         raise SegbenchError(f"{path}: a standard deviation is 0; give another --std.")
-    note = "it names no normalisation; ImageNet's is assumed (--mean, --std and --scale change it)"
+    note = "it names no normalisation; ImageNet's is assumed (change it by --mean, --std, --scale)"
     convention = InputConvention(
         tuple(each / scale for each in mean), tuple(each / scale for each in std)
     )

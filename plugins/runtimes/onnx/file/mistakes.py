@@ -1,4 +1,4 @@
-"""What its owner may have said wrong of an ONNX file that scores suspiciously low."""
+"""Likely wrong options for an ONNX file that scores suspiciously low."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,10 +20,10 @@ Score = Callable[[ModelFile], float]
 
 
 def likely_mistakes(file: ModelFile, size: Size, score: Score) -> str:
-    """How ``file`` scores as its owner said, and with what it scores better.
+    """How ``file`` scores with the given options, and with which it scores better.
 
-    Of channels, normalisation and class order the change that gains the most is made first, then
-    the best of the others, until none gains anything.
+    Greedy search over channels, normalisation and class order: the best change first, until none
+    helps.
     """
     told = best = score(file)
     steps: list[str] = []
@@ -39,11 +39,11 @@ def likely_mistakes(file: ModelFile, size: Size, score: Score) -> str:
         best, file, changed[kind] = found, other, option
         steps.append(f", {found:.3f} with {' '.join(changed.values())}")
     worse = ", and no better with other channels, normalisations or class orders"
-    return f"{told:.3f} as told" + ("".join(steps) or worse)
+    return f"{told:.3f} as given" + ("".join(steps) or worse)
 
 
 def _alternatives(file: ModelFile, size: Size) -> Iterator[tuple[str, str, ModelFile]]:
-    """Each other channel order, normalisation and class order that fits the file."""
+    """Every other channel order, normalisation and class order that fits the file."""
     told = load_onnx(file, size)
     other = "rgb" if told.details["input"].startswith("BGR") else "bgr"
     yield "channels", f"--channels {other}", _changed(file, channels=other)

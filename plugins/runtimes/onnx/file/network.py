@@ -1,4 +1,4 @@
-"""An ONNX file as a network like any other: its module runs the file in FP32 by ONNX Runtime."""
+"""An ONNX file as a network: its module runs the file in FP32 with ONNX Runtime."""
 
 import math
 from typing import Any
@@ -18,9 +18,8 @@ from .graph import Form, adapted
 class OnnxNetwork(nn.Module):
     """Normalised RGB images (N, 3, H, W) to logits (N, classes, H, W), on the CPU in FP32.
 
-    That is the file's own result, which every engine is compared with. The parameters are the
-    file's weights, to be counted and told apart; it cannot be trained. ``batch`` is the only
-    number of images that the file takes, None where any will do.
+    This is the reference for all engines. The parameters are the file's weights, for counts and
+    identity; it cannot be trained. ``batch`` is the file's fixed batch size, None if dynamic.
     """
 
     def __init__(
@@ -53,13 +52,13 @@ class OnnxNetwork(nn.Module):
         return torch.from_numpy(logits).to(images.device)
 
     def adapted(self, setup: Setup, convention: InputConvention | None = None) -> onnx.ModelProto:
-        """The file between nodes of ours, for the size, batch and output of ``setup``.
+        """The converted file for the size, batch and output of ``setup``.
 
-        Without a ``convention`` the images come normalised. SegbenchError for a dynamic one.
+        Without a ``convention`` images are already normalised. SegbenchError for dynamic ones.
         """
         if setup.dynamic:
             raise SegbenchError(
-                "An ONNX file is written again for one size and batch; leave --dynamic out."
+                "An ONNX file is rewritten for a fixed size and batch; leave --dynamic out."
             )
         if self.batch not in (None, setup.batch_size):
             raise SegbenchError(
@@ -84,11 +83,11 @@ class OnnxNetwork(nn.Module):
         return flop, values
 
     def extra_repr(self) -> str:
-        """What determines its logits."""
+        """A string that determines its logits."""
         return f"{self.sha256}, {self.form}"
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy opens sessions of its own."""
+        """Copy without sessions."""
         return {**self.__dict__, "sessions": {}}
 
 

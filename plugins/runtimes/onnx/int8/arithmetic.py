@@ -1,4 +1,4 @@
-"""How far an engine's INT8 is from what its graph says, on a few calibration frames."""
+"""How far an engine's INT8 is from exact execution, on a few calibration frames."""
 
 import hashlib
 from dataclasses import replace
@@ -13,22 +13,22 @@ from ..session import OnnxSession
 from .network import calibration_of, remembered
 
 FORMAT = 1
-"""Goes up when the same session would be measured in another way."""
+"""Increase it when the measurement changes."""
 FRAMES = 4
 LARGEST_ERROR = 0.1
 LEAST_AGREEMENT = 0.9
-"""Where there are only class maps. Sound kernels round a few values in another direction, which
-comes to 6% of MobileNetV2's logits and of its classes."""
+"""For class maps only. Correct kernels round some values differently, which amounts to 6% of
+MobileNetV2's logits and of its classes."""
 
 AnySession = TypeVar("AnySession", bound=Session)
 
 
 def with_arithmetic(session: AnySession, graph: Path, setup: Setup) -> AnySession:
-    """The session, whose ``details`` say how far it is from the exact execution of ``graph``.
+    """The session, with its difference from the exact execution of ``graph`` in ``details``.
 
     ``arithmetic_error`` is the root mean square of the logits' difference over that of the exact
     logits (null for class maps), ``arithmetic_agreement`` the share of pixels with the same class.
-    What is too far is among its ``doubts``. Measured once for an engine, a kind of CPU and a graph.
+    Too large a difference is added to ``doubts``. Cached per engine, kind of CPU and graph.
     """
     frames = calibration_of(setup).images[:FRAMES]
     about = (FORMAT, session.engine, cpu_extensions(), frames.shape)
@@ -53,14 +53,14 @@ def measure(session: Session, graph: Path, setup: Setup) -> dict[str, float | No
 
 
 def doubts(arithmetic_error: float | None, arithmetic_agreement: float) -> list[str]:
-    """A sentence where the engine is too far from its graph.
+    """A doubt if the engine is too far from its graph.
 
-    The logits decide where there are any; class maps differ at near-ties.
+    The logits decide if there are any; class maps differ at near-ties.
     """
     if arithmetic_error is None:
         far = arithmetic_agreement < LEAST_AGREEMENT
-        what = f"only {arithmetic_agreement:.1%} of its pixels have the class"
+        what = f"only {arithmetic_agreement:.1%} of its pixels match"
     else:
         far = arithmetic_error > LARGEST_ERROR
-        what = f"its logits are {arithmetic_error:.0%} off those"
-    return [f"{what} of the exact execution of its INT8 graph"] if far else []
+        what = f"its logits are {arithmetic_error:.0%} off"
+    return [f"{what} the exact execution of its INT8 graph"] if far else []

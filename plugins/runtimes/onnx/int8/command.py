@@ -1,4 +1,4 @@
-"""``segbench quantize-report``: which layers cost what in INT8."""
+"""``segbench quantize-report``: the cost of each layer in INT8."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 def quantize_report_command(registry: Registry, dataset_name: str | None, **given: Any) -> None:
     """Show the noise and the mIoU lost of every layer in INT8.
 
-    Layers are quantised one at a time and scored on training images that the calibration leaves
-    out. An interrupted report goes on where it stopped.
+    Layers are quantised one at a time and scored on training images not used for calibration. An
+    interrupted report continues where it stopped.
     """
     asked = ReportOptions(take_source(given, registry, dataset_name), **given)
     reporter = Reporter()
@@ -61,11 +61,11 @@ def quantize_report_command(registry: Registry, dataset_name: str | None, **give
 
 
 def print_report(report: "Report") -> None:
-    """Every layer, worst first, and the mIoU of the whole network."""
+    """Print every layer, worst first, and the mIoU of the whole network."""
     console = Console()
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("layer")
-    table.add_column("runs in")
+    table.add_column("precision")
     table.add_column("SNR, dB", justify="right")
     table.add_column("mIoU lost, points", justify="right")
     for cost in report.costs:

@@ -1,7 +1,7 @@
-"""What INT8 costs on held-back training frames, and what that decides.
+"""The cost of INT8 on held-back training frames, and decisions based on it.
 
-The mIoU of a graph, of each layer quantised by itself, the choice of ranges, and the layers that
-stay in floating point.
+The mIoU of a graph, of each layer quantised separately, the choice of ranges, and the layers kept
+in floating point.
 """
 
 import math
@@ -31,14 +31,14 @@ from .ranges import batches, session_with_outputs
 
 SNR_FRAMES = 4
 TOLERANCE = 0.002
-"""INT8 may lose so much mIoU on the held-back frames before layers are kept in float."""
+"""The mIoU that INT8 may lose on the held-back frames before layers are kept in float."""
 MOST_KEPT = 3
 
 
 def held_back_miou(
     path: Path, setup: Setup, calibration: Calibration, classes: int
 ) -> float | None:
-    """Mean IoU of ``held_back_confusions``; None where nothing is labelled."""
+    """Mean IoU of ``held_back_confusions``; None without labelled pixels."""
     matrices = held_back_confusions(path, setup, calibration, classes)
     return None if matrices is None else mean_iou(matrices.sum(0))
 
@@ -46,9 +46,9 @@ def held_back_miou(
 def held_back_confusions(
     path: Path, setup: Setup, calibration: Calibration, classes: int
 ) -> NDArray[np.int64] | None:
-    """A matrix (classes, classes + 1) a frame at the network's size.
+    """A matrix (classes, classes + 1) per frame at the network's size.
 
-    The file is executed as written, so that what is chosen by it does not depend on the CPU.
+    The file is executed as written, so that choices do not depend on the CPU.
     """
     images, labels = calibration.held_back_images, calibration.held_back_labels
     if images is None or labels is None:
@@ -67,10 +67,10 @@ def held_back_confusions(
 class LayerCost:
     """One layer that runs in INT8.
 
-    ``snr_db`` is 10 log10 of the energy of the layer's FP32 output, after its activation, over
-    the energy of the error when this layer alone is quantised, on the first four held-back
-    frames; None where there is no error. ``miou_lost`` is FP32's mIoU on all held-back frames
-    less the mIoU then, a fraction.
+    ``snr_db`` is 10 log10 of the energy of the layer's FP32 output, after its activation, over the
+    energy of the error when only this layer is quantised, on the first four held-back frames; None
+    without error. ``miou_lost`` is FP32's mIoU on all held-back frames minus the mIoU with it, a
+    fraction.
     """
 
     layer: str
@@ -80,7 +80,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Costing:
-    """The FP32 graph at ``source``, what it is quantised with, and what it is scored on.
+    """The FP32 graph at ``source``, its quantisation settings, and the frames to score on.
 
     ``calibration`` has labelled held-back frames. Files are written beside ``source``.
     """
@@ -94,16 +94,16 @@ class Costing:
 
     @property
     def frames(self) -> int:
-        """How many frames it is scored on."""
+        """The number of frames it is scored on."""
         return len(np.asarray(self.calibration.held_back_images))
 
     def miou(self, layers: Sequence[str]) -> float:
-        """mIoU on the held-back frames with ``layers`` in INT8, of FP32 where there are none."""
+        """mIoU on the held-back frames with ``layers`` in INT8, or of FP32 without any."""
         path = self._quantized(layers) if layers else self.source
         return held_back_miou(path, self.setup, self.calibration, self.classes) or 0.0
 
     def cost(self, layer: str, fp32_miou: float) -> LayerCost:
-        """Quantise ``layer`` alone and measure."""
+        """Quantise only ``layer`` and measure."""
         snr = self._snr(layer, self._quantized([layer]))
         return LayerCost(layer, snr, fp32_miou - self.miou([layer]))
 
@@ -144,8 +144,8 @@ def decibels(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float |
 def choose_method(counted: Mapping[str, NDArray[np.int64] | None]) -> str:
     """The first method, unless another scores better by more than chance.
 
-    ``counted`` holds a confusion matrix a held-back frame, the same frames for each method. A
-    range that clips has to earn it: a difference within the 95% bootstrap interval is luck.
+    ``counted`` has a confusion matrix per held-back frame, the same frames for each method. A
+    clipping range must be significantly better: by more than the 95% bootstrap interval.
     """
     best, *others = counted
     for method in others:
@@ -158,11 +158,10 @@ def choose_method(counted: Mapping[str, NDArray[np.int64] | None]) -> str:
 
 
 def costly_layers(costing: Costing, layers: Sequence[str], reporter: Reporter) -> list[str]:
-    """The few of ``layers`` that have to stay in float for INT8 to score as FP32 does.
+    """The few ``layers`` to keep in float so that INT8 scores like FP32.
 
-    None of them where INT8 loses less than ``TOLERANCE``. Else the layers that lose the most when
-    they alone are quantised are kept one after another until it does, at most ``MOST_KEPT``, and
-    only as many as help.
+    None if INT8 loses less than ``TOLERANCE``. Else the layers that lose the most when quantised
+    separately are kept one by one until it does, at most ``MOST_KEPT``, and only as many as help.
     """
     fp32, scores = costing.miou([]), [costing.miou(layers)]
     if fp32 - scores[0] <= TOLERANCE:

@@ -1,4 +1,4 @@
-"""One quantised network for all who ask: built once, kept in the cache under what determines it."""
+"""Quantised networks, built once and cached under a digest of what determines them."""
 
 import hashlib
 import json
@@ -34,18 +34,18 @@ from .profiles import (
 from .ranges import measure_ranges
 
 FORMAT = 5
-"""Goes up when the same request would give another network."""
+"""Increase it when the same request results in another network."""
 COMPARED_FRAMES = 4
 LEAST_AGREEMENT = 0.5
 LARGEST_ERROR = 0.5
-"""Of the logits, as ``Agreement.error``. Sound networks agree on nine pixels of ten, with errors
-below a tenth. Where one class fills the picture a broken network agrees too, but its logits do
+"""Maximum error of the logits, as ``Agreement.error``. Good networks agree on 90% of pixels, with
+errors below 10%. If one class fills the picture, a broken network agrees too, but its logits do
 not."""
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """A network in the cache, and what there is to say of it; ``key`` determines it."""
+    """A network in the cache, and its details; ``key`` determines it."""
 
     key: str
     path: Path
@@ -55,14 +55,14 @@ class Quantized:
 def quantize_onnx(
     model: SegmentationModel, path: Path, setup: Setup, profile: Profile
 ) -> dict[str, Any]:
-    """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; give what there is to say of it.
+    """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; return its details.
 
     "unsigned" is for ONNX Runtime on x86 CPUs, "unsaturated" for engines without exact INT8 kernels
-    on those that saturate, "signed" for engines on GPUs. The input and output are those of
-    ``export_onnx``. The details, JSON values, name the ``profile``, the calibration
-    ``method``, the ``scores`` of all methods (mIoU on held-back frames, or null), the ``source``
-    and the ``frames`` calibrated on, the quantised ``layers``, the ``float_layers`` and which of
-    these were ``kept_float``, as told or for their cost. Raises SegbenchError without
+    on CPUs that saturate, "signed" for engines on GPUs. The input and output are those of
+    ``export_onnx``. The details, JSON values, have the ``profile``, the calibration ``method``, the
+    ``scores`` of all methods (mIoU on held-back frames, or null), the ``source`` and the ``frames``
+    calibrated on, the quantised ``layers``, the ``float_layers`` and which of these were
+    ``kept_float``, as requested or for their cost. Raises SegbenchError without
     ``setup.calibration`` and for an unknown layer in ``setup.keep_float``.
     """
     network = quantized(model, setup, profile)
@@ -74,10 +74,10 @@ def quantize_onnx(
 def export_quantized(
     model: SegmentationModel, path: Path, setup: Setup, profile: Profile
 ) -> dict[str, Any]:
-    """``quantize_onnx`` for a file to give away: what it says, and the ``agreement`` with eager.
+    """``quantize_onnx`` for an exported file: its details, and the ``agreement`` with eager.
 
-    That is the share of pixels with eager's class on a few calibration frames. Raises
-    SegbenchError where the network plainly disagrees; then ``path`` stays as it was.
+    That is the share of matching pixels on a few calibration frames. Raises SegbenchError, leaving
+    ``path`` unchanged, if the network clearly disagrees.
     """
     with draft_of(path) as draft:
         details = quantize_onnx(model, draft, setup, profile)
@@ -93,20 +93,20 @@ def _agreement(model: SegmentationModel, path: Path, setup: Setup) -> float:
     agreement = float(np.mean([each.share for each in found]))
     error = float(np.max([each.error or 0.0 for each in found]))
     if agreement < LEAST_AGREEMENT:
-        what = f"eager's class on {agreement:.0%} of the pixels"
+        what = f"matches eager on only {agreement:.0%} of the pixels"
     elif not error <= LARGEST_ERROR:
-        what = f"logits that are {error:.0%} off eager's"
+        what = f"has logits that are {error:.0%} off eager's on some"
     else:
         return agreement
     raise SegbenchError(
-        f"The INT8 network gives {what} of its calibration frames, so it was not written; keep "
+        f"The INT8 network {what} of its calibration frames, so it was not written; keep "
         "layers in floating point (segbench quantize-report shows which cost most), or export in "
         "FP16."
     )
 
 
 def quantized(model: SegmentationModel, setup: Setup, profile: Profile) -> Quantized:
-    """The network from the cache, built first where it is not there."""
+    """The network from the cache, built if missing."""
     kept = None if setup.keep_float is None else sorted(setup.keep_float)
     asked = (setup.size, setup.batch_size, setup.output, kept, profile)
     key = _key(model, calibration_of(setup), *asked)
@@ -124,7 +124,7 @@ def quantized(model: SegmentationModel, setup: Setup, profile: Profile) -> Quant
 def cached_ranges(model: SegmentationModel, source: Path, setup: Setup) -> dict[str, Ranges]:
     """Method -> ranges of ``model``, exported to ``source``, on the calibration images.
 
-    They serve every profile, output and batch, and layers kept in float, without measuring again.
+    They are reused for every profile, output, batch and choice of float layers.
     """
     calibration = calibration_of(setup)
     compare = calibration.held_back_labels is not None
@@ -141,7 +141,7 @@ def cached_ranges(model: SegmentationModel, source: Path, setup: Setup) -> dict[
 
 
 def calibration_of(setup: Setup) -> Calibration:
-    """The images to calibrate on; SegbenchError where the setup has none."""
+    """The images to calibrate on; SegbenchError if the setup has none."""
     if setup.calibration is None or not len(setup.calibration.images):
         raise SegbenchError(
             "INT8 needs training images to calibrate on: give --dataset and --data-root."
@@ -186,7 +186,7 @@ def _build(model: SegmentationModel, path: Path, setup: Setup, profile: Profile)
 
 
 def remembered(name: str, work: Callable[[], Any]) -> Any:
-    """The JSON value that ``work`` gives, from the cache once it is there."""
+    """The JSON value that ``work`` returns, cached."""
     place = cached(
         cache_dir("int8") / name,
         lambda draft: draft.write_text(json.dumps(work(), default=float), "utf-8"),
@@ -195,7 +195,7 @@ def remembered(name: str, work: Callable[[], Any]) -> Any:
 
 
 def _key(model: SegmentationModel, calibration: Calibration, *asked: Any) -> str:
-    """A digest of everything that determines what ``asked`` leads to."""
+    """A digest of everything that determines the result of ``asked``."""
     versions = (FORMAT, onnxruntime.__version__, onnx.__version__)
     described = (versions, asked, digest(calibration), repr(model), model.network.stride)
     whole = hashlib.sha256(repr(described).encode())

@@ -1,8 +1,8 @@
-"""Which nodes are quantised, and into what, for each kind of engine.
+"""Which nodes are quantised, and how, for each kind of engine.
 
-The classifier and what comes after it stay in floating point in all profiles: they are a small
-part of the work, and 8 bits of a logit decide less than 32. So do transposed convolutions: ONNX
-Runtime runs them in floating point whatever stands around them, and one network serves all engines.
+The classifier and everything after it stay in floating point in all profiles: they are a small part
+of the work, and 8-bit logits are less decisive. So do transposed convolutions: ONNX Runtime always
+runs them in floating point, and one network serves all engines.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Ranges = dict[str, tuple[np.float32, np.float32]]
 """Tensor -> (lowest, highest) value."""
 
 LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
-"""What multiplies by weights, the classifier among them."""
+"""Operators that multiply by weights, including the classifier."""
 IN_8_BITS = ["Clip", "Relu", "MaxPool", "Add"]
 FOLLOWERS = {"unsigned": IN_8_BITS, "unsaturated": IN_8_BITS, "signed": []}
 ACTIVATIONS = {
@@ -38,16 +38,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "OpTypesToExcludeOutputQuantization": ["Conv"],
     },
 }
-"""Weights are symmetric with a scale a channel in all. ONNX Runtime on x86 wants every tensor
-between two operators in 8 bits. Engines on GPUs fuse by themselves: they want Q/DQ at the inputs of
-convolutions alone, around zero, and no quantised bias. "unsaturated" is "unsigned" with weights
-small enough for CPUs that add products two by two in 16 bits."""
+"""Weights are symmetric with a scale per channel in all. ONNX Runtime on x86 needs every tensor
+between two operators in 8 bits. Engines on GPUs fuse by themselves: they need symmetric Q/DQ only
+at the inputs of convolutions, and no quantised bias. "unsaturated" is "unsigned" with weights small
+enough for CPUs that add pairs of products in 16 bits."""
 
 
 def layers_to_quantize(graph: onnx.GraphProto, keep_float: Sequence[str]) -> list[str]:
     """The convolutions before the classifier in the graph's order, without ``keep_float``.
 
-    SegbenchError for a name in ``keep_float`` that is no layer.
+    SegbenchError for a name in ``keep_float`` that is not a layer.
     """
     layers = [node.name for node in convolutions(graph)]
     for name in keep_float:
@@ -58,10 +58,10 @@ def layers_to_quantize(graph: onnx.GraphProto, keep_float: Sequence[str]) -> lis
 
 
 def classifier(graph: onnx.GraphProto) -> set[str]:
-    """The layers that make the logits: the last on each way to the output.
+    """The layers that compute the logits: the last on each path to the output.
 
-    A transposed convolution that keeps the number of channels enlarges logits, so the layers
-    before it make them.
+    A transposed convolution with as many inputs as outputs upsamples logits, so the layers before
+    it compute them.
     """
     makers = {name: node for node in graph.node for name in node.output}
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
@@ -88,7 +88,7 @@ def _keeps_channels(shape: tuple[int, ...]) -> bool:
 
 
 def convolutions(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """Every convolution, transposed ones too; they are the layers that a user knows by name."""
+    """Every convolution, including transposed ones, by the layer names that users know."""
     return [node for node in graph.node if node.op_type in ("Conv", "ConvTranspose")]
 
 
@@ -107,7 +107,7 @@ def tensors_to_measure(graph: onnx.GraphProto) -> list[str]:
 
 
 def before_activation(graph: onnx.GraphProto) -> dict[str, str]:
-    """Tensors that only a Relu or Clip reads -> what it makes of them, which has their range."""
+    """Tensors read only by a Relu or Clip -> its output, which has their range."""
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
         for name in node.input:
@@ -149,9 +149,10 @@ def _weights_that_cannot_saturate(
 ) -> dict[str, list[dict[str, Any]]]:
     """Weight -> ONNX Runtime's override for each output channel of ``layers``.
 
-    A channel's range is the sum of its two largest weights of one sign. In 8 bits two such weights
-    come to 128 at most, and with the largest activations to 255 * 128 < 2**15, whichever two an
-    engine adds. A depthwise convolution keeps all 8 bits: nothing is added across its channels.
+    A channel's range is the sum of its two largest weights of the same sign. In 8 bits two such
+    weights add up to at most 128, and with the largest activations to 255 * 128 < 2**15, whichever
+    two an engine adds. Depthwise convolutions keep all 8 bits: nothing is added across their
+    channels.
     """
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     overrides = {}
@@ -175,7 +176,7 @@ def _sums_of_two_largest(weight: NDArray[np.float32]) -> NDArray[np.float32]:
 def _nodes_to_quantize(
     graph: onnx.GraphProto, profile: Profile, layers: Sequence[str]
 ) -> list[str]:
-    """The layers, and what the profile quantises of the nodes that read nothing but them."""
+    """The layers, and nodes that the profile quantises and that read only them."""
     weights = {tensor.name for tensor in graph.initializer}
     in_8_bits: set[str] = set()
     chosen = []

@@ -1,4 +1,4 @@
-"""Measure what every layer of a checkpoint costs in INT8, one after another."""
+"""Measure the cost of every layer of a checkpoint in INT8, one at a time."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What ``segbench quantize-report`` was asked for.
+    """The options of ``segbench quantize-report``.
 
-    ``frames`` None is all that are held back, ``calibration_frames`` None 128; ``keep_float`` is
-    how many of the costliest layers.
+    ``frames`` None is all held-back ones, ``calibration_frames`` None is 128; ``keep_float`` is the
+    number of costliest layers to keep in float.
     """
 
     checkpoint: Source
@@ -37,7 +37,7 @@ class ReportOptions:
 def quantize_report(options: ReportOptions, registry: Registry, reporter: Reporter) -> "Report":
     """Measure and write ``report.json``, ``report.csv`` and ``report.png`` to ``options.output``.
 
-    What an interrupted run has left in the JSON file is not measured again.
+    Layers already in the JSON file of an interrupted run are not measured again.
     """
     source_file(options.checkpoint)
     check_writable(options.output)
@@ -77,7 +77,7 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
             report = _with_costs(report, costing, place, reporter)
             report = _with_kept(report, costing, options.keep_float)
     except KeyboardInterrupt:
-        raise InterruptedRun(f"Interrupted; the same command goes on from {place}.") from None
+        raise InterruptedRun(f"Interrupted; the same command continues from {place}.") from None
     write_json(report, place)
     write_csv(report, options.output / "report.csv")
     draw_chart(report, options.output / "report.png")
@@ -89,14 +89,14 @@ def held_back(calibration: Calibration, frames: int | None) -> Calibration:
     images, labels = calibration.held_back_images, calibration.held_back_labels
     if images is None or labels is None:
         raise SegbenchError(
-            f"{calibration.source} has too few frames to hold some back and to score layers on "
-            "them: it takes five."
+            f"{calibration.source} has too few frames to hold some back for scoring layers: "
+            "it needs at least five."
         )
     return replace(calibration, held_back_images=images[:frames], held_back_labels=labels[:frames])
 
 
 def _with_costs(report: "Report", costing: "Costing", place: Path, reporter: Reporter) -> "Report":
-    """The report with every layer in it, written after each."""
+    """The report with all layers, written after each."""
     from .report import worst_first, write_json
 
     measured = {cost.layer for cost in report.costs}
@@ -109,7 +109,7 @@ def _with_costs(report: "Report", costing: "Costing", place: Path, reporter: Rep
 
 
 def _with_kept(report: "Report", costing: "Costing", count: int) -> "Report":
-    """The report with the mIoU of INT8 where the ``count`` costliest layers stay in float."""
+    """The report with the mIoU of INT8 with the ``count`` costliest layers in float."""
     if not count:
         return replace(report, kept_float=(), kept_miou=None)
     kept = tuple(cost.layer for cost in report.costs[:count])

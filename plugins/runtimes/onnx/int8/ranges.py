@@ -1,6 +1,6 @@
 """The ranges of activations on calibration images, found in three ways in one pass.
 
-"min-max" takes every value. "percentile" leaves out one value in ten thousand. "entropy" is the
+"min-max" covers every value. "percentile" leaves out one value in ten thousand. "entropy" is the
 range that loses the least information (Migacz, GTC 2017, session S7310).
 """
 
@@ -22,9 +22,9 @@ from ..session import DISABLED_OPTIMIZERS, execute_as_written
 from .profiles import Ranges, tensors_to_measure
 
 BINS = 2048
-"""Over both signs, of the first batch's range; more where a later batch has larger values."""
+"""Bins over the first batch's range, both signs; more if a later batch has larger values."""
 ENTROPY_BINS = 512
-"""At most. The search takes time with the square of it: a third of a second a tensor for 512."""
+"""The maximum. Search time grows with its square: a third of a second per tensor for 512."""
 LEVELS = 128
 PERCENTILE = 99.99
 
@@ -32,7 +32,7 @@ PERCENTILE = 99.99
 def measure_ranges(
     source: Path, images: NDArray[np.uint8], batch_size: int, compare: bool, reporter: Reporter
 ) -> dict[str, Ranges]:
-    """Method -> ranges of the FP32 graph at ``source``; "min-max" alone unless ``compare``.
+    """Method -> ranges of the FP32 graph at ``source``; only "min-max" unless ``compare``.
 
     ``images`` are (N, H, W, 3). The activations of one batch at a time are held in memory.
     """
@@ -62,13 +62,13 @@ def measure_ranges(
 
 
 def batches(images: NDArray[np.uint8], batch_size: int) -> Iterator[NDArray[np.float32]]:
-    """Inputs (batch_size, 3, H, W) of images (N, H, W, 3); the last is filled from the start."""
+    """Inputs (batch_size, 3, H, W) of images (N, H, W, 3); the last is filled up from the first."""
     for batch in full_batches(images, batch_size):
         yield np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
 def session_with_outputs(source: Path, names: Sequence[str]) -> Any:
-    """An ONNX Runtime session on the CPU that can give inner tensors too.
+    """An ONNX Runtime session on the CPU that can also output inner tensors.
 
     It executes the graph as written.
     """
@@ -92,7 +92,7 @@ def session_with_outputs(source: Path, names: Sequence[str]) -> Any:
 def _coarse(
     counts: NDArray[np.int64], edges: NDArray[Any], low: Any, high: Any, threshold: Any
 ) -> tuple[Any, ...]:
-    """The collector's entry with at most ``ENTROPY_BINS`` bins, zero still between two of them."""
+    """The collector's entry with at most ``ENTROPY_BINS`` bins, keeping zero at a bin edge."""
     while counts.size > ENTROPY_BINS:
         if counts.size % 4:
             step = edges[1] - edges[0]

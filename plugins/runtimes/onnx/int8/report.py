@@ -16,12 +16,12 @@ from .layer_costs import LayerCost
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured; every mIoU is a fraction on the same ``frames`` held-back frames.
+    """The measurements; every mIoU is a fraction on the same ``frames`` held-back frames.
 
-    ``key`` stands for the network and ``frames``: a report with another key is of another
-    network. ``kept_float`` are the costliest layers, and ``kept_miou`` the mIoU of INT8 with
-    these in floating point; None and empty where that was not asked for. ``costs`` are in the
-    network's order while measuring, and worst first in the end.
+    ``key`` is a digest of the network and ``frames``: a report with another key is for another
+    network. ``kept_float`` are the costliest layers, and ``kept_miou`` the mIoU of INT8 with these
+    in floating point; empty and None if not requested. ``costs`` are in the network's order while
+    measuring, and worst first at the end.
     """
 
     key: str
@@ -37,7 +37,7 @@ class Report:
 
 
 def worst_first(costs: tuple[LayerCost, ...]) -> tuple[LayerCost, ...]:
-    """By mIoU lost, then by noise."""
+    """The costs sorted by mIoU lost, then by noise."""
 
     def order(cost: LayerCost) -> tuple[float, float]:
         return -cost.miou_lost, inf if cost.snr_db is None else cost.snr_db
@@ -46,13 +46,13 @@ def worst_first(costs: tuple[LayerCost, ...]) -> tuple[LayerCost, ...]:
 
 
 def write_json(report: Report, path: Path) -> None:
-    """Whole or not at all, so that a killed run leaves the last whole one."""
+    """Write atomically, so that a killed run leaves the last complete report."""
     with draft_of(path) as draft:
         draft.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Report | None:
-    """The report at ``path``; None where there is none. SegbenchError for any other file."""
+    """The report at ``path``, None if missing; SegbenchError for any other file."""
     try:
         found = json.loads(read_text(path))
         costs = tuple(LayerCost(**cost) for cost in found["costs"])
@@ -66,7 +66,7 @@ def read_json(path: Path) -> Report | None:
 
 
 def write_csv(report: Report, path: Path) -> None:
-    """One line a layer; what a layer in floating point has no figure for is left empty."""
+    """One line per layer; missing figures of floating-point layers are left empty."""
     with draft_of(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("layer", "precision", "snr_db", "miou_lost"))
@@ -76,7 +76,7 @@ def write_csv(report: Report, path: Path) -> None:
 
 
 def draw_chart(report: Report, path: Path) -> None:
-    """Two bars a layer, mIoU lost in points and signal-to-noise ratio in dB, as a PNG."""
+    """Two bars per layer, mIoU lost in points and signal-to-noise ratio in dB, as a PNG."""
     from matplotlib.figure import Figure
 
     costs = report.costs
