@@ -5,10 +5,14 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/segbench-$(shell sha256sum pyproject.toml | cut -c1-16)
 
-.PHONY: demo test test-long bench gpu audit results tables docs install lint clean
+.PHONY: demo test tests test-long bench gpu audit results tables docs install lint clean
+
+# Lint beside the tests: mypy takes a minute of one core.
+test:
+	$(MAKE) --jobs 2 lint tests
 
 # Two processes of one thread each: small networks gain little from a second thread.
-test: lint
+tests: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-long: install
