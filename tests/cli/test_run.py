@@ -157,7 +157,7 @@ def test_a_damaged_state_is_named() -> None:
         shutil.copy(other, "out/state.pt")
         result = run("--epochs", "1", "--output", "out", "--resume", "--force")
         assert result.exit_code == 1
-        assert "out/state.pt is damaged or of another version; repeat the run" in result.output
+        assert "out/state.pt is damaged or from another version; repeat the run" in result.output
         assert isinstance(result.exception, SystemExit)
 
 
@@ -190,7 +190,7 @@ def test_memory_that_is_not_there_is_said_with_batch_and_size(
     monkeypatch.setattr("segbench.training.fit.augment", too_large)
     result = run("--epochs", "1")
     assert result.exit_code == 1
-    assert "Out of memory with a batch of 2 at 32x64; give --batch-size auto" in result.output
+    assert "Out of memory with a batch of 2 at 32x64; use --batch-size auto" in result.output
 
 
 def test_a_batch_that_does_not_fit_is_accumulated(monkeypatch: pytest.MonkeyPatch) -> None:

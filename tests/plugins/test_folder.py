@@ -128,7 +128,7 @@ def test_text_that_is_not_json_and_a_missing_file_are_one_sentence(tmp_path: Pat
 def test_two_pictures_of_one_name_are_refused(tmp_path: Path) -> None:
     dataset = read(write(tmp_path))
     PIL.Image.new("RGB", (48, 32)).save(tmp_path / "images/val/val_a.png")
-    with pytest.raises(DataError, match="one name"):
+    with pytest.raises(DataError, match="the same name"):
         dataset.frames(tmp_path, "val")
 
 

@@ -460,7 +460,7 @@ def test_a_frame_of_no_category_is_named(tmp_path: Path) -> None:
 
 def test_the_birds_eye_view_asks_for_calibration(tmp_path: Path) -> None:
     frame = make_frame(tmp_path, "um_0", [1])
-    with pytest.raises(DataError, match="Frame um_0 names no calibration file"):
+    with pytest.raises(DataError, match="Frame um_0 has no calibration file"):
         KittiRoad().count(frame, levels(1))
 
 

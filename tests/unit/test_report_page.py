@@ -57,7 +57,7 @@ def test_one_frame_has_no_interval() -> None:
     lone = ScoredFrames(("f0",), FRAMES.classes, FRAMES.confusions[:1])
     section = class_section(lone)
     assert [row[2] for row in section.tables[0].rows] == ["-", "-", "-"]
-    assert "no interval" in section.plates[0].caption
+    assert "without an interval" in section.plates[0].caption
     record = Record("run", {}, {"miou": 0.5, "miou_low": 0.5, "miou_high": 0.5, "frames": 1}, {})
     record.config.update(runtime="eager", height=2, width=2, backbone="vgg16")
     assert facts(record)["mIoU (95% interval)"] == "0.5000 (no interval: one frame)"

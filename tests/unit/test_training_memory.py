@@ -38,7 +38,7 @@ def test_the_batch_is_halved_until_it_fits(
 
 def test_where_nothing_fits_that_is_said(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_memory", lambda: 1000)
-    with pytest.raises(SegbenchError, match="Not even one image of 32x64 fits the memory"):
+    with pytest.raises(SegbenchError, match="Not even one image of 32x64 fits in memory"):
         largest(split)
 
 

@@ -162,4 +162,4 @@ def test_a_folder_ends_where_a_frame_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "2.png").unlink()
     footage = open_footage(tmp_path, Fraction(10))
     assert len(list(footage.stills)) == 1
-    assert "3.png, which is of another size" in footage.troubles[0]
+    assert "3.png, which has another size" in footage.troubles[0]
