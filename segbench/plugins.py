@@ -193,7 +193,7 @@ class Registry:
         if (ending := path.suffix.lower()) not in names:
             raise PluginError(
                 f"{path.name} is not in a known model format; known endings: "
-                f"{', '.join(names) or 'nothing'}.{self._broken_hint()}"
+                f"{', '.join(names) or 'nothing'}.{self.broken_hint()}"
             )
         return self._one(ModelFormat, names[ending])
 
@@ -283,12 +283,13 @@ class Registry:
             known = {item.name for item in items}
             if kind is Dataset:
                 known |= {described.name for described in self._all(DescribedDataset)}
-            raise PluginError(unknown_name(_kind(kind), name, known) + self._broken_hint())
+            raise PluginError(unknown_name(_kind(kind), name, known) + self.broken_hint())
         if problem := self.problem(found):
             raise PluginError(problem)
         return found
 
-    def _broken_hint(self) -> str:
+    def broken_hint(self) -> str:
+        """The end of a message about an unknown name: the broken plugins, if any."""
         broken = ", ".join(plugin.name for plugin in self.plugins if plugin.error)
         return f" Broken plugins (see `segbench plugins`): {broken}." if broken else ""
 

@@ -65,7 +65,7 @@ class Program(Commands):
         """As click's; suggests the nearest name for an unknown command."""
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(unknown_name("command", args[0], names))
+            ctx.fail(unknown_name("command", args[0], names) + _registry(ctx).broken_hint())
         return super().resolve_command(ctx, args)
 
 

@@ -96,7 +96,9 @@ def test_a_crash_costs_only_itself(tmp_path: Path) -> None:
     result = latency(tmp_path, "eager", "killed", "aborted", "gone", "broken", "again")
     assert result.returncode == 1
     messages = " ".join(result.stderr.split())
-    assert "killed was not measured: The process of killed was killed (SIGKILL), probably" in messages
+    assert (
+        "killed was not measured: The process of killed was killed (SIGKILL), probably" in messages
+    )
     assert "out of memory with --batch-size 1 at --size 32x64" in messages
     assert "aborted was not measured: The process of aborted crashed (SIGABRT)" in messages
     assert "The process of gone ended with exit code 3" in messages

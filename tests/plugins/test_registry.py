@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from segbench.cli import main
 from segbench.errors import PluginError
-from segbench.plugins import Registry, required_versions
+from segbench.plugins import Origin, Plugin, Registry, required_versions
 from segbench.types import Backbone, Command, Runtime
 
 GOOD = """
@@ -248,3 +248,10 @@ def test_an_unknown_command_comes_with_the_nearest_one() -> None:
     result = CliRunner().invoke(main, ["recipe"])
     assert result.exit_code == 2
     assert "Did you mean 'recipes'?" in result.output
+
+
+def test_an_unknown_command_names_the_broken_plugins() -> None:
+    broken = Plugin("segbench:commands", Origin("segbench", "0"), error="ImportError: no click")
+    result = CliRunner().invoke(main, ["run"], obj=Registry((broken,)))
+    assert result.exit_code == 2
+    assert "Broken plugins (see `segbench plugins`): segbench:commands." in result.output
