@@ -37,9 +37,10 @@ not steady (the record says how); it is kept until a VALID one replaces it. Remo
 replaced by a better one, latencies with a wrong roofline (the FP32 rate for an INT8 engine, or a
 rate higher than the machine's), and records that no suite repeats: VGG16 on `streets` with an
 old recipe, and latencies of VGG16 with random weights on the H200, INVALID after 0.4 s each. The
-files in `suites/` name every record here. Tables with *unknown extensions* are from before these
-were recorded. Rows of the H200 are from trainings still in progress, on frames re-encoded as JPEG
-of quality 95. docs/results.md has the details.
+files in `suites/` name every record here but the two of `external/`, which `tools/kitti_folds.py`
+makes. Tables with *unknown extensions* are from before these were recorded. Rows of the H200 are
+from trainings still in progress, on frames re-encoded as JPEG of quality 95. docs/results.md has
+the details.
 
 """
 
