@@ -231,7 +231,7 @@ def check_tracker(tracker: Tracker) -> None:
         folder = Path(temporary)
         checkpoint = folder / "best.safetensors"
         checkpoint.write_bytes(b"weights")
-        parameters: dict[str, str | float] = {"dataset": "streets", "lr": 0.1, "flip": True}
+        parameters: dict[str, str | float] = {"dataset": "mine", "lr": 0.1, "flip": True}
         first = tracker.start(TrackedTraining("a run", parameters, folder))
         assert isinstance(first.id, str), f"the id is {first.id!r}, not a string"
         assert isinstance(first.address, str), f"the address is {first.address!r}, not a string"

@@ -18,7 +18,7 @@ from .print_scores import print_record
 @click.command()
 @source_options
 @click.option("--dataset", required=True)
-@click.option("--runtime", help="Default: eager, or onnx for an ONNX file.")
+@click.option("--runtime", help="Default: eager, or the --model format's.")
 @click.option("--split", help="Default: the dataset's scoring split.")
 @click.option("--size", type=options.SIZE, help="Network input size. Default: as in training.")
 @options.label_scale

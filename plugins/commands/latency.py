@@ -26,7 +26,7 @@ from segbench.records.record import Record
     "runtimes",
     type=click.STRING,
     help="Runtime to time; speed-ups are relative to the first; 'all': all that run here. "
-    "Default: eager, or onnx for an ONNX file.",
+    "Default: eager, or that of the --model format.",
 )
 @click.option(
     "--checkpoint",

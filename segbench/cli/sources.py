@@ -124,7 +124,7 @@ NETWORK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
 )
 ENGINE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     dataset_option,
-    click.option("--runtime", "runtime_name", help="Default: eager, or onnx for an ONNX file."),
+    click.option("--runtime", "runtime_name", help="Default: eager, or the --model format's."),
     device,
     data_root,
     calibration_frames,
@@ -134,8 +134,8 @@ MODEL_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--model",
         type=FILE,
-        metavar="FILE.onnx",
-        help="Your own ONNX file, or another format that a plugin loads.",
+        metavar="FILE",
+        help="Your own network as a file, such as an ONNX file.",
     ),
     _of_model(
         "mean",

@@ -258,12 +258,10 @@ def _rooflines(
     with reporter.steps(len(warm), "measure rooflines", idle=True) as step:
         for name, each in warm.items():
             try:
-                peak = each.runtime.peak or registry.runtime(REFERENCE).peak
-                assert peak, f"{REFERENCE} has no peak"
-                measured = peak(setup)
+                measure_peak = each.runtime.peak or registry.runtime(REFERENCE).peak
+                assert measure_peak, f"{REFERENCE} has no peak"
+                rooflines[name] = Roofline(work, measure_peak(setup), bytes_per_s)
             except Exception as error:
                 rooflines[name] = kept(error)
-            else:
-                rooflines[name] = Roofline(work, measured, bytes_per_s)
             step("")
     return rooflines
