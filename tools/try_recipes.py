@@ -7,33 +7,107 @@ split is never read. What was found stands in docs/recipes.md.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from unittest.mock import patch
 
 import click
+from torch import Tensor
+from torch.nn import functional
 
 from segbench.cli import options
 from segbench.data.frames import fingerprint, labelled_frames
 from segbench.inference.networks import chosen_network
 from segbench.jobs.plan import RunOptions, choose_recipe, configuration
 from segbench.jobs.run import new_network, train
+from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.training import fit
+from segbench.training.loss import LOVASZ_STRIDE, Loss, lovasz_softmax, make_loss
+from segbench.training.tracking import Tracking
+from segbench.training.world import ALONE
+from segbench.types import IGNORED
 
+HARDEST, SMOOTHING, AUXILIARY = 0.25, 0.1, 0.4
+
+
+@dataclass(frozen=True)
+class TriedLoss(Loss):
+    """The recipe's loss with another cross-entropy of logits (N, classes, H, W) and labels."""
+
+    cross: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
+
+    def __call__(self, logits: Tensor, labels: Tensor, batch: Tensor | None = None) -> Tensor:
+        """The loss of a whole batch."""
+        sampled = (..., slice(None, None, LOVASZ_STRIDE), slice(None, None, LOVASZ_STRIDE))
+        surrogate = lovasz_softmax(logits[sampled], labels[sampled])
+        return self.cross(logits, labels) + self.lovasz * surrogate
+
+
+def smoothed(logits: Tensor, labels: Tensor) -> Tensor:
+    """Label smoothing: a tenth of each pixel's target is spread over all classes."""
+    return functional.cross_entropy(logits, labels, ignore_index=IGNORED, label_smoothing=SMOOTHING)
+
+
+def of_the_hardest(logits: Tensor, labels: Tensor) -> Tensor:
+    """OHEM: the mean of the quarter of the labelled pixels with the largest losses."""
+    each = functional.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="none")
+    each = each[labels != IGNORED]
+    return each.topk(max(1, int(HARDEST * len(each)))).values.mean()
+
+
+def with_auxiliary(model: SegmentationModel) -> Callable[[Tensor, Tensor], Tensor]:
+    """Cross-entropy, and 0.4 times that of the scores at strides 16 and 32 before they are fused.
+
+    Weight as in Zhao et al., "Pyramid Scene Parsing Network", CVPR 2017.
+    """
+    seen: dict[str, Tensor] = {}
+    for name in ("up16", "up32"):
+        layer = getattr(model.net, name)
+        layer.register_forward_pre_hook(lambda _, given, name=name: seen.update({name: given[0]}))
+
+    def cross(logits: Tensor, labels: Tensor) -> Tensor:
+        total = functional.cross_entropy(logits, labels, ignore_index=IGNORED)
+        for coarse in seen.values():
+            scores = functional.interpolate(coarse.float(), labels.shape[1:], mode="bilinear")
+            total = total + AUXILIARY * functional.cross_entropy(
+                scores, labels, ignore_index=IGNORED
+            )
+        return total
+
+    return cross
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is changed: settings of the recipe, the decoder, or the cross-entropy for a model."""
+
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    decoder: str = "bilinear"
+    cross: Callable[[SegmentationModel], Callable[[Tensor, Tensor], Tensor]] | None = None
+
+
+BEFORE = {"class_weights": True, "lovasz": 0.0, "ema": None}
 EMA = {"ema": 0.995}
 MILD = {"class_weight_offset": 1.1}
-VARIANTS: Mapping[str, Mapping[str, Any]] = {
-    "before": {},
-    "ema": EMA,
-    "mild-ema": EMA | MILD,
-    "no-weights-ema": EMA | {"class_weights": False},
-    "mild-lovasz-ema": EMA | MILD | {"lovasz": 1.0},
-    "no-weights-lovasz-ema": EMA | {"class_weights": False, "lovasz": 1.0},
-    "mild-lovasz-ema-fast": EMA | MILD | {"lovasz": 1.0, "lr": 4e-3},
+VARIANTS: Mapping[str, Variant] = {
+    "before": Variant(BEFORE),
+    "ema": Variant(BEFORE | EMA),
+    "mild-ema": Variant(BEFORE | EMA | MILD),
+    "no-weights-ema": Variant(EMA | {"lovasz": 0.0}),
+    "mild-lovasz-ema": Variant(EMA | MILD | {"class_weights": True}),
+    "no-weights-lovasz-ema": Variant(EMA),
+    "mild-lovasz-ema-fast": Variant(EMA | MILD | {"class_weights": True, "lr": 4e-3}),
+    "label-smoothing": Variant(EMA, cross=lambda model: smoothed),
+    "ohem": Variant(EMA, cross=lambda model: of_the_hardest),
+    "auxiliary": Variant(EMA, cross=with_auxiliary),
+    "wide": Variant(EMA, "wide"),
 }
+"""``no-weights-lovasz-ema`` is today's modern recipe; the last four change it."""
 
 
 @click.command()
@@ -63,9 +137,11 @@ def try_variant(
 ) -> None:
     """Leave the learning curve of a variant in ``output``."""
     registry, reporter = Registry.load(), Reporter()
-    network, data = chosen_network(registry, None, backbone), registry.dataset(dataset)
+    tried_variant = VARIANTS[variant]
+    network = chosen_network(registry, None, backbone, tried_variant.decoder)
+    data = registry.dataset(dataset)
     recipe = choose_recipe(network, data, "modern", {"epochs": epochs})
-    asked = RunOptions(network, data, replace(recipe, **VARIANTS[variant]), **given)
+    asked = RunOptions(network, data, replace(recipe, **tried_variant.recipe), **given)
     folder = data.locate(asked.data_root)
     splits = {
         split: labelled_frames(data, folder, split, asked.limit) for split in ("train", "val")
@@ -74,9 +150,29 @@ def try_variant(
     output.mkdir(parents=True, exist_ok=True)
     model, _ = new_network(asked)
     config = configuration(asked, prints)
-    curve = train(model, asked, config, splits, prints, output, reporter, resume=False)
+    with patch.object(fit, "make_loss", loss_maker(tried_variant, model)):
+        curve = train(
+            model,
+            asked,
+            config,
+            splits,
+            prints,
+            output,
+            reporter,
+            False,
+            ALONE,
+            Tracking(output, reporter),
+        )
     tried = {"variant": variant, "config": config, "curve": [asdict(epoch) for epoch in curve]}
     (output / "tried.json").write_text(json.dumps(tried, indent=1) + "\n")
+
+
+def loss_maker(variant: Variant, model: SegmentationModel) -> Callable[..., Loss]:
+    """The training loop's ``make_loss`` with the variant's cross-entropy."""
+    if variant.cross is None:
+        return make_loss
+    cross = variant.cross(model)
+    return lambda *given: TriedLoss(**vars(make_loss(*given)), cross=cross)
 
 
 def ranked(folder: Path) -> dict[str, list[float]]:

@@ -18,6 +18,7 @@ from segbench.latency.timing import PHASES, SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record
+from segbench.types import DECODERS
 
 
 @click.command()
@@ -52,9 +53,7 @@ from segbench.records.record import Record
     help="Weights of --network, for the classes of --dataset. Default: random.",
 )
 @model_options
-@click.option(
-    "--decoder", type=click.Choice(["bilinear", "transposed"]), help="FCN8s only, random weights."
-)
+@click.option("--decoder", type=click.Choice(DECODERS), help="FCN8s only, random weights.")
 @click.option(
     "--dataset",
     help="With random weights: dataset for the classes and the frames to calibrate and compare "

@@ -14,6 +14,7 @@ from segbench.cli.terminal import echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.types import DECODERS
 
 from .print_scores import print_record
 
@@ -113,8 +114,8 @@ of 4 KB that takes a fifth of VGG16's training on a CPU."""
 )
 @click.option(
     "--decoder",
-    type=click.Choice(["bilinear", "transposed"]),
-    help="Decoder of FCN8s. Default: bilinear.",
+    type=click.Choice(DECODERS),
+    help="Decoder of FCN8s; wide fuses features of 128 channels. Default: bilinear.",
 )
 @options.label_scale
 @click.option("--seed", type=SEED, default=0, show_default=True)

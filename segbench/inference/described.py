@@ -7,10 +7,9 @@ import orjson
 
 from segbench.records.names import current_names
 from segbench.records.schema import config_problem
-from segbench.types import InputConvention
+from segbench.types import DECODERS, InputConvention
 
 LARGEST = {"height": 2**14, "width": 2**14, "classes": 255}
-DECODERS = ("bilinear", "transposed")
 PADDINGS = ("symmetric", "same")
 
 

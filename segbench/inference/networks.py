@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 FCN8S = "fcn8s"
 FCN8S_STRIDE = 32
-SCORE_LAYERS = ("score8.", "score16.", "score32.", "up32.", "up16.", "up8.")
+SCORE_LAYERS = {
+    "bilinear": ("score8.", "score16.", "score32.", "up32.", "up16."),
+    "transposed": ("score8.", "score16.", "score32.", "up32.", "up16.", "up8."),
+    "wide": ("score.",),
+}
+"""Those of each decoder of FCN8s."""
 RANDOM_CLASSES = 19
 RANDOM_SIZE: Size = (256, 512)
 
@@ -72,7 +77,7 @@ class LoadedNetwork:
 
 
 def fcn8s_on(backbone: Backbone, decoder: str = "bilinear") -> FCN8sNetwork:
-    """FCN8s over ``backbone``, with the decoder "bilinear" or "transposed"."""
+    """FCN8s over ``backbone``, with one of the ``DECODERS``."""
     return FCN8sNetwork(
         name=FCN8S,
         summary=f"FCN8s on {backbone.summary}",
@@ -83,7 +88,7 @@ def fcn8s_on(backbone: Backbone, decoder: str = "bilinear") -> FCN8sNetwork:
         pretrained_part="encoder",
         adapt=partial(_adapt_to, backbone),
         may_start_random=backbone.may_start_fresh,
-        score_layers=SCORE_LAYERS if decoder == "transposed" else SCORE_LAYERS[:-1],
+        score_layers=SCORE_LAYERS[decoder],
         modern_lr_scale=backbone.modern_lr_scale,
         requires=backbone.requires,
         backbone=backbone,
@@ -145,7 +150,10 @@ def _build_fcn8s(
     backbone: Backbone, decoder: str, classes: int, convention: InputConvention
 ) -> "nn.Module":
     from segbench.networks.fcn8s import FCN8s
+    from segbench.networks.fcn8s_wide import WideFCN8s
 
+    if decoder == "wide":
+        return WideFCN8s(backbone.build(convention), classes)
     return FCN8s(backbone.build(convention), classes, decoder)
 
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+DECODERS = ("bilinear", "transposed", "wide")
+"""Of FCN8s: the paper's, the 2017 project's, and one that fuses features instead of scores."""
+
+
 @dataclass(frozen=True)
 class InputConvention:
     """The input that weights expect: (RGB in 0..255 - mean) / std, and the padding."""

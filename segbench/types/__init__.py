@@ -5,7 +5,14 @@ map* is uint8 of shape (H, W) and holds indices into ``Dataset.classes``; in gro
 ``IGNORED`` marks the pixels that no score counts.
 """
 
-from segbench.networks.network import Backbone, BackboneFamily, Encoder, InputConvention, Network
+from segbench.networks.network import (
+    DECODERS,
+    Backbone,
+    BackboneFamily,
+    Encoder,
+    InputConvention,
+    Network,
+)
 from segbench.types.basic import IGNORED, Arithmetic, ClassMap, Color, Counts, Image, Size
 from segbench.types.command import Command
 from segbench.types.dataset import (
@@ -34,6 +41,7 @@ from segbench.types.tracker import TrackedRun, TrackedTraining, Tracker
 
 __all__ = [
     "CLASS_ORDERS",
+    "DECODERS",
     "IGNORED",
     "MODERN",
     "ORIGINAL",

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from segbench.networks.model import SegmentationModel
-from segbench.types import InputConvention
+from segbench.types import DECODERS, InputConvention
 from tests.tiny import TinyEncoder, fcn8s_over
 
 
@@ -14,7 +14,7 @@ def network(classes: int = 5, decoder: str = "bilinear") -> SegmentationModel:
     return fcn8s_over(TinyEncoder(), classes, decoder=decoder).eval()
 
 
-@pytest.mark.parametrize("decoder", ["bilinear", "transposed"])
+@pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("size", [(64, 64), (33, 95), (1, 1), (100, 64)])
 def test_logits_have_the_size_of_the_image(decoder: str, size: tuple[int, int]) -> None:
     logits = network(7, decoder)(torch.zeros(2, 3, *size))
@@ -37,6 +37,20 @@ def test_seed_decoder_has_three_transposed_convolutions_that_start_as_noise() ->
     layers = [model.up32, model.up16, model.up8]
     assert [layer.stride[0] for layer in layers] == [2, 2, 8]
     assert all(0.0003 < layer.weight.std() < 0.0015 for layer in layers)
+
+
+def test_the_wide_decoder_adds_features_from_coarse_to_fine_and_scores_them_once() -> None:
+    net = network(decoder="wide").net
+    taps = net.encoder(torch.zeros(1, 3, 64, 96))
+
+    def doubled(coarse: torch.Tensor) -> torch.Tensor:
+        return functional.interpolate(coarse, scale_factor=2, mode="bilinear")
+
+    fused = net.fuse16(net.reduce16(taps[1]) + doubled(net.reduce32(taps[2])))
+    fused = net.fuse8(net.reduce8(taps[0]) + doubled(fused))
+    assert fused.shape == (1, 128, 8, 12)
+    logits = functional.interpolate(net.score(fused), scale_factor=8, mode="bilinear")
+    assert torch.allclose(net(torch.zeros(1, 3, 64, 96)), logits, atol=1e-6)
 
 
 def test_normalisation_is_inside() -> None:
