@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+from math import log
 from pathlib import Path
 
 import pytest
+import torch
 
+from segbench.types import IGNORED
+from segbench_plugins.datasets.streets import plugin as streets
 from tools.gpu import FULL, QUICK, steps
-from tools.try_recipes import VARIANTS, ranked
+from tools.try_recipes import VARIANTS, of_the_hardest, ranked, smoothed, try_variant
 
 
 @pytest.mark.slow
@@ -55,3 +59,29 @@ def test_tried_recipes_are_ranked_by_the_mean_of_their_last_epochs(tmp_path: Pat
         (tmp_path / str(number) / "tried.json").write_text(json.dumps(tried))
     assert list(ranked(tmp_path).items()) == [("ema", [0.5, 0.8]), ("before", [0.6])]
     assert {"ema", "before"} <= VARIANTS.keys()
+
+
+def test_ohem_is_the_mean_loss_of_the_hardest_quarter_of_the_labelled_pixels() -> None:
+    chances = torch.tensor([0.9, 0.2, 0.8, 0.7, 0.1])
+    logits = torch.stack([chances.log(), (1 - chances).log()])[None, :, None]
+    labels = torch.tensor([[[0, 0, 0, 0, IGNORED]]])
+    assert of_the_hardest(logits, labels).item() == pytest.approx(-log(0.2), rel=1e-5)
+
+
+def test_label_smoothing_spreads_a_tenth_of_the_target_over_all_classes() -> None:
+    chances = torch.tensor([0.7, 0.2, 0.1])
+    labels = torch.tensor([[[0, IGNORED]]])
+    logits = chances.log().view(1, 3, 1, 1).expand(1, 3, 1, 2)
+    expected = -0.9 * log(0.7) - 0.1 / 3 * (log(0.7) + log(0.2) + log(0.1))
+    assert smoothed(logits, labels).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_variant_with_another_loss_trains_and_leaves_its_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streets, "FRAMES", 16)
+    given = {"weights": "none", "seed": 0, "data_root": tmp_path, "device": "cpu", "limit": 2}
+    try_variant("auxiliary", "mobilenet", "streets", 1, tmp_path / "tried", **given)
+    tried = json.loads((tmp_path / "tried/tried.json").read_text())
+    assert tried["variant"] == "auxiliary"
+    assert tried["curve"][0]["train_loss"] > 1.5 * log(19)  # two auxiliary losses weigh 0.8
