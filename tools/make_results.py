@@ -19,7 +19,7 @@ from segbench_plugins.commands.leaderboard.points import plot_key, points
 from segbench_plugins.commands.pages import render
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
 from segbench_plugins.datasets.streets.scene import draw_scene
-from tools.readme_table import newest, readme_table
+from tools.readme_table import newest, readme_table, unbeaten
 
 ROOT = Path(__file__).parents[1]
 STREET = ROOT / "docs/pictures/street.png"
@@ -70,7 +70,7 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
         "results/leaderboard.html": leaderboard_page(board, named.get, frame["started_at"], "."),
         "docs/pictures/pareto.svg": pareto_picture(rows),
         "README.md": TABLE.sub(
-            lambda found: f"{found[1]}\n{readme_table(rows)}\n{found[2]}", readme
+            lambda found: f"{found[1]}\n{readme_table(unbeaten(rows))}\n{found[2]}", readme
         ),
     }
 

@@ -40,6 +40,19 @@ def newest(rows: Sequence[Row]) -> list[Row]:
     return [row for row in shown if row is latest[row["network"], row["runtime"]]]
 
 
+def unbeaten(rows: Sequence[Row]) -> list[Row]:
+    """The rows that no other of the same network beats in both speed and score as shown."""
+
+    def beats(other: Row, row: Row) -> bool:
+        scores = [round(each["score"], 4) for each in (other, row)]
+        return scores[0] >= scores[1] and other["p50_ms"] < row["p50_ms"]
+
+    def rivals(row: Row) -> list[Row]:
+        return [other for other in rows if other["network"] == row["network"]]
+
+    return [row for row in rows if not any(beats(other, row) for other in rivals(row))]
+
+
 def readme_table(rows: Sequence[Row]) -> str:
     """What all rows have in common, and a Markdown table of the rest."""
     varying = {name: cell for name, cell in SETTINGS.items() if len(_texts(cell, rows)) > 1}

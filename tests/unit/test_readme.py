@@ -10,7 +10,7 @@ from segbench.analysis.rank import leaderboard
 from segbench.plugins import Registry
 from segbench.records.record import read_records
 from tools import make_results
-from tools.readme_table import readme_table
+from tools.readme_table import readme_table, unbeaten
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,6 +58,19 @@ def test_the_readmes_table_has_each_networks_best_checkpoint_on_every_runtime() 
         valid = [each for each in same if each["verdict"] == "VALID"]
         assert row["record"] == max(each["record"] for each in valid or same)
     assert len({(row["network"], row["runtime"]) for row in rows}) == len(rows)
+
+
+def test_the_readmes_table_leaves_out_what_is_slower_and_no_better_on_the_same_network() -> None:
+    rows = [
+        {"network": network, "score": score, "p50_ms": ms}
+        for network, score, ms in (
+            ("a", 0.65004, 30.0),
+            ("a", 0.65001, 60.0),
+            ("a", 0.64, 20.0),
+            ("b", 0.60, 40.0),
+        )
+    ]
+    assert unbeaten(rows) == [rows[0], rows[2], rows[3]]
 
 
 def test_what_is_constant_stands_above_the_readmes_table() -> None:
