@@ -24,6 +24,8 @@ def nearest_color(
     stride: int = 1,
     decide: bool = False,
     auxiliary: bool = False,
+    softmax: bool = False,
+    weights: str | None = None,
     opset: int = 17,
     metadata: dict[str, str] | None = None,
     kind: int = TensorProto.FLOAT,
@@ -31,7 +33,8 @@ def nearest_color(
     """Images of RGB / ``divisor`` to logits, or with ``decide`` to class maps.
 
     The first convolution changes nothing. The classifier's logits are 2 c x - c c for the colour
-    c of each class, so the class of the nearest is largest.
+    c of each class, so the class of the nearest is largest. A ``softmax`` is over the last axis, of
+    (N, W, H, C), as Paddle2ONNX writes it. ``weights`` names a second file to keep them in.
     """
     colors = np.array(palette, np.float32) / divisor
     weight = 2 * (colors[:, ::-1] if bgr else colors)
@@ -54,6 +57,13 @@ def nearest_color(
     if nhwc:
         nodes.append(helper.make_node("Transpose", [last], ["hwc"], perm=[0, 2, 3, 1]))
         last = "hwc"
+    if softmax:
+        nodes += [
+            helper.make_node("Transpose", [last], ["turned"], perm=[0, 3, 2, 1]),
+            helper.make_node("Softmax", ["turned"], ["shares"], axis=-1),
+            helper.make_node("Transpose", ["shares"], ["chances"], perm=[0, 3, 2, 1]),
+        ]
+        last = "chances"
     if decide:
         axis = 3 if nhwc else 1
         nodes.append(helper.make_node("ArgMax", [last], ["classes"], axis=axis, keepdims=0))
@@ -73,5 +83,6 @@ def nearest_color(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
     helper.set_model_props(model, metadata or {})
-    onnx.save(model, path)
+    outside: dict[str, Any] = {"save_as_external_data": True, "size_threshold": 0}
+    onnx.save(model, path, **({**outside, "location": weights} if weights else {}))
     return path

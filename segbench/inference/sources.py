@@ -93,7 +93,7 @@ def load_model_file(
 
     path, kind = source_file(file), registry.model_format(file.path)
     network = kind.load(file, size)
-    sha256 = file_sha256(path)
+    sha256 = network.sha256 or file_sha256(path)
     config = {
         "dataset": file.dataset.name,
         **network.config,

@@ -160,10 +160,13 @@ def weights_label(weights: str, downloads: Collection[str] = ()) -> str:
     return f"{path.name}@{file_sha256(path)[:12]}"
 
 
-def file_sha256(path: Path) -> str:
-    """The hex digest of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_sha256(*paths: Path) -> str:
+    """The hex digest of the content of files, one after the other."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: whole)
+    return whole.hexdigest()
 
 
 def _download(network: Network, name: str) -> "Mapping[str, Tensor]":

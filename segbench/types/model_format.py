@@ -46,11 +46,13 @@ class ModelFile:
 class FileNetwork(Network):
     """The network of a model file, with its weights, for images of ``size``.
 
-    ``build`` returns the file's own module for the dataset's classes. ``details`` ("input") go into
-    the ``config`` of records, and ``notes`` are assumptions about the file.
+    ``build`` returns the file's own module for the dataset's classes. ``sha256`` is needed only if
+    the weights are in more than one file. ``details`` ("input") go into the ``config`` of records,
+    and ``notes`` are assumptions about the file.
     """
 
     size: Size
+    sha256: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -1,5 +1,6 @@
 """``--model``: what is read from an ONNX file, what is asked of its owner, what is refused."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,45 @@ def test_a_file_gives_its_own_classes(
 def test_logits_at_a_stride_are_resized(tmp_path: Path) -> None:
     network = load(nearest_color(tmp_path / "net.onnx", stride=4))
     assert right(network) > 0.9
+
+
+@pytest.mark.parametrize("opset", [11, 17])
+def test_a_softmax_between_transposes_is_removed(tmp_path: Path, opset: int) -> None:
+    images = torch.from_numpy(draw(0, noise=2).image).permute(2, 0, 1).float()[None]
+    plain = load(nearest_color(tmp_path / "plain.onnx", opset=opset))
+    paddle = load(nearest_color(tmp_path / "paddle.onnx", opset=opset, softmax=True))
+    torch.testing.assert_close(paddle.model(images), plain.model(images))
+
+
+def test_weights_in_a_second_file_are_part_of_the_identity(tmp_path: Path) -> None:
+    path, weights = tmp_path / "net.onnx", tmp_path / "net.onnx.data"
+    first = load(nearest_color(path, weights="net.onnx.data"))
+    graph = path.read_bytes()
+    weights.unlink()  # onnx appends to a file that exists
+    second = load(nearest_color(path, palette=PALETTE[::-1], weights="net.onnx.data"))
+    assert path.read_bytes() == graph
+    assert first.sha256 != second.sha256
+    assert first.config["weights"] != second.config["weights"]
+    assert repr(first.model) != repr(second.model)
+    assert right(first) == 1.0
+    weights.unlink()
+    with pytest.raises(SegbenchError, match=r"net\.onnx\.data, which is missing"):
+        load(path)
+
+
+def test_the_sha256_is_that_of_the_files_one_after_the_other(tmp_path: Path) -> None:
+    path, weights = tmp_path / "net.onnx", tmp_path / "net.onnx.data"
+    network = load(nearest_color(path, weights=weights.name))
+    assert network.sha256 == hashlib.sha256(path.read_bytes() + weights.read_bytes()).hexdigest()
+
+
+def test_the_output_that_is_used_is_named(tmp_path: Path) -> None:
+    path = nearest_color(tmp_path / "net.onnx", auxiliary=True)
+    assert load(path).notes == (
+        "net.onnx: it has the outputs y, auxiliary; y is used (--model-output overrides)",
+    )
+    assert load(path, output="y").notes == ()
+    assert right(load(path, output="auxiliary")) < 0.5
 
 
 def test_an_open_size_is_that_of_the_command_or_of_the_recipe(tmp_path: Path) -> None:

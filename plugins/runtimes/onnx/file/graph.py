@@ -111,6 +111,7 @@ def trimmed(graph: onnx.ModelProto, form: Form) -> onnx.ModelProto:
     """``graph`` up to the output of ``form``, without argmax or softmax and auxiliary heads."""
     whole = onnx.ModelProto()
     whole.CopyFrom(graph)
+    _drop_softmax(whole, form.output)
     nodes = _needed(list(whole.graph.node), form.output)
     del whole.graph.node[:], whole.graph.output[:]
     whole.graph.node.extend(nodes)
@@ -220,16 +221,33 @@ def _inputs(node: onnx.NodeProto) -> set[str]:
 
 
 def undecided(graph: onnx.ModelProto, name: str) -> str:
-    """The tensor whose argmax or softmax ``name`` is, else ``name`` itself."""
+    """The tensor whose argmax ``name`` is, else ``name`` itself."""
     makers = {output: node for node in graph.graph.node for output in node.output}
-    source = name
-    while source in makers and makers[source].op_type in ("Cast", "Squeeze", "Identity", "Reshape"):
-        source = makers[source].input[0]
-    if source in makers and makers[source].op_type == "ArgMax":
-        name = makers[source].input[0]
-    if name in makers and makers[name].op_type in ("Softmax", "LogSoftmax"):
-        return str(makers[name].input[0])
+    decision = _behind(makers, name, ("Cast", "Squeeze", "Identity", "Reshape"))
+    if decision and decision.op_type == "ArgMax":
+        return str(decision.input[0])
     return name
+
+
+def _drop_softmax(graph: onnx.ModelProto, name: str) -> None:
+    """Replace the softmax before ``name`` by an identity.
+
+    Older opsets only have a softmax over the last axis, so a transpose or reshape may follow.
+    """
+    makers = {output: node for node in graph.graph.node for output in node.output}
+    last = _behind(makers, name, ("Identity", "Transpose", "Reshape"))
+    if last and last.op_type in ("Softmax", "LogSoftmax"):
+        last.op_type = "Identity"
+        del last.attribute[:]
+
+
+def _behind(
+    makers: dict[str, onnx.NodeProto], name: str, passed: Sequence[str]
+) -> onnx.NodeProto | None:
+    """The node that makes ``name``, before nodes of the kinds ``passed``; None for an input."""
+    while name in makers and makers[name].op_type in passed:
+        name = makers[name].input[0]
+    return makers.get(name)
 
 
 class _Chain:

@@ -37,18 +37,11 @@ def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
     Raises SegbenchError if the file does not have one image input, has no logits or class maps for
     the dataset, has another fixed size, or is already quantised or in half precision.
     """
-    import onnx
-
-    from segbench.inference.weights import file_sha256
-
     from .graph import Form, as_new_as_needed, trimmed
     from .network import OnnxNetwork
 
     path, dataset = file.path, file.dataset
-    try:
-        graph = onnx.load(path)
-    except Exception as error:  # a foreign or damaged file can raise any error
-        raise SegbenchError(f"{path} is not a readable ONNX file ({first_line(error)}).") from error
+    graph, sha256 = _read(path)
     _refuse_low_precision(graph, path)
     graph = as_new_as_needed(graph, path)
     said, options = Said.of(graph), file.options
@@ -60,10 +53,9 @@ def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
     chosen = fixed or size or dataset.recipes["modern"].size
     bgr = (options.channels or said.channels) == "bgr"
     start = Form(images.name, "", (), bgr=bgr, images_last=last)
-    form, void = _with_output(graph, start, (batch or 1, chosen), said, file)
+    form, notes = _with_output(graph, start, (batch or 1, chosen), said, file)
     graph = trimmed(graph, form)
     convention, assumed = _convention(options, said, path)
-    sha256 = file_sha256(path)
 
     def build(classes: int, convention: InputConvention) -> OnnxNetwork:
         return OnnxNetwork(graph, sha256, form, batch)
@@ -74,12 +66,39 @@ def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
         build=build,
         convention=convention,
         size=chosen,
+        sha256=sha256,
         details={
             "input": f"{'BGR' if bgr else 'RGB'}, mean {convention.mean}, std {convention.std}",
             "outputs": list(form.channels),
         },
-        notes=tuple(note for note in (assumed, void) if note),
+        notes=tuple(note for note in (assumed, *notes) if note),
     )
+
+
+def _read(path: Path) -> "tuple[onnx.ModelProto, str]":
+    """The graph with its weights, and the SHA-256 of the file and its external weights."""
+    import onnx
+    from onnx.external_data_helper import (
+        ExternalDataInfo,
+        load_external_data_for_model,
+        uses_external_data,
+    )
+
+    from segbench.inference.weights import file_sha256
+
+    try:
+        graph = onnx.load(path, load_external_data=False)
+        external = filter(uses_external_data, graph.graph.initializer)
+        places = {ExternalDataInfo(tensor).location for tensor in external}
+        files = [path.parent / place for place in sorted(places)]
+        lacking = [file for file in files if not file.is_file()]
+        if not lacking:
+            load_external_data_for_model(graph, str(path.parent))
+    except Exception as error:  # a foreign or damaged file can raise any error
+        raise SegbenchError(f"{path} is not a readable ONNX file ({first_line(error)}).") from error
+    if lacking:
+        raise SegbenchError(f"{path} has its weights in {lacking[0]}, which is missing; copy both.")
+    return graph, file_sha256(path, *files)
 
 
 @dataclass(frozen=True)
@@ -195,8 +214,8 @@ def _with_output(
     query: tuple[int, Size],
     said: Said,
     file: ModelFile,
-) -> "tuple[Form, str | None]":
-    """The form with its output, the first that fits, and a note on an assumed void output."""
+) -> "tuple[Form, tuple[str | None, ...]]":
+    """The form with its output, the first that fits, and notes on assumptions."""
     from .graph import output_shapes, undecided
 
     names = [each.name for each in graph.graph.output]
@@ -206,22 +225,30 @@ def _with_output(
         names = [file.options.output]
     sources = [undecided(graph, name) for name in names]
     found = output_shapes(graph, form, sources, *query)
-    for source, (kind, shape) in zip(sources, found, strict=True):
+    for name, source, (kind, shape) in zip(names, sources, found, strict=True):
+        chosen = _note_on_choice(name, names)
         whole = kind.kind in "iu"
         if whole and (len(shape) == 3 or (len(shape) == 4 and 1 in (shape[1], shape[3]))):
             last = len(shape) == 4 and shape[1] != 1
             classes, note = outputs_of(file, None, said.names)
             labels = replace(form, output=source, labels=True, logits_last=last)
-            return replace(labels, channels=classes), note
+            return replace(labels, channels=classes), (chosen, note)
         if not whole and len(shape) == 4:
             last = _channels_are_last(shape, query[1], form.images_last)
             classes, note = outputs_of(file, shape[3 if last else 1], said.names)
-            return replace(form, output=source, channels=classes, logits_last=last), note
+            logits = replace(form, output=source, channels=classes, logits_last=last)
+            return logits, (chosen, note)
     shapes = ", ".join(f"{n} {shape}" for n, (_, shape) in zip(names, found, strict=True))
     raise SegbenchError(
         f"{file.path} has the outputs {shapes}; logits (N, C, h, w) or class maps (N, h, w) are "
         "needed."
     )
+
+
+def _note_on_choice(name: str, names: Sequence[str]) -> str | None:
+    if len(names) < 2:
+        return None
+    return f"it has the outputs {', '.join(names)}; {name} is used (--model-output overrides)"
 
 
 def _channels_are_last(shape: Sequence[int], size: Size, usual: bool) -> bool:
