@@ -89,7 +89,7 @@ def pareto_picture(rows: Sequence[Row]) -> str:
     light = dict(re.findall(r"--([\w-]+): light-dark\((.+?),", render("page.css")))
     style = re.sub(r"var\(--([\w-]+)\)", lambda name: light[name[1]], render("plot.css"))
     most = max(points(rows).values(), key=len)
-    plot = pareto_plot(most, plot_key({"": list(rows)}), score_name(rows[0]))
+    plot = pareto_plot(most, plot_key({"": list(rows)}), score_name(rows[0]), whole=True)
     return render("plot.svg", plot=plot, style=style)
 
 

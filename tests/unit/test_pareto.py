@@ -167,6 +167,12 @@ def test_what_lies_far_below_the_front_is_counted_and_leaves_the_range_to_the_re
     assert not any("outside" in (text.text or "") for text in plot(good).iter(f"{SVG}text"))
 
 
+def test_the_whole_plot_has_every_point() -> None:
+    points = [Point(10, 0.60, "vgg16", "onnx"), Point(15, 0.2, "vgg16", "eager")]
+    whole = pareto_plot(points, Key(["vgg16"], ["eager", "onnx"]), "mIoU", whole=True)
+    assert (len(whole["marks"]), whole["outside"]) == (2, None)
+
+
 def labels(points: list[Point]) -> list[str | None]:
     texts = [point.find(f"{SVG}text") for point in drawn(points)]
     return [None if text is None else text.text for text in texts]

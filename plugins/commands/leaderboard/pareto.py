@@ -180,14 +180,17 @@ def log_axis(values: Sequence[float], start: float, end: float) -> Axis:
     return Axis(low, high, start, end, [(value, f"{value:g}") for value in marked], log10)
 
 
-def pareto_plot(points: Sequence[Point], key: Key, score_name: str) -> dict[str, Any]:
+def pareto_plot(
+    points: Sequence[Point], key: Key, score_name: str, whole: bool = False
+) -> dict[str, Any]:
     """The values for the template ``plot.svg``: score against latency, the front of valid points.
 
-    ``points`` has at least one. The axes cover those near the front; the rest is counted.
+    ``points`` has at least one. The axes cover those near the front, and the rest is counted, or
+    the ``whole``.
     """
-    near = near_front(points)
-    x = log_axis([point.ms for point in near], LEFT, RIGHT)
-    y = linear_axis([point.score for point in near], BOTTOM, TOP)
+    covered = points if whole else near_front(points)
+    x = log_axis([point.ms for point in covered], LEFT, RIGHT)
+    y = linear_axis([point.score for point in covered], BOTTOM, TOP)
     drawn = [p for p in points if x.low <= p.ms <= x.high and y.low <= p.score <= y.high]
     drawn.sort(key=lambda point: point.ms)
     outside = len(points) - len(drawn)
