@@ -75,7 +75,9 @@ def test_commands_and_options_exist(command: str) -> None:
         if isinstance(here, click.Group):
             here = here.get_command(click.Context(here), word)
         elif word.startswith("--"):
-            assert any(word in option.opts for option in here.params), f"{word} of {command}"
+            assert any(word in (*each.opts, *each.secondary_opts) for each in here.params), (
+                f"{word} of {command}"
+            )
 
 
 def test_commands_that_take_no_time_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
