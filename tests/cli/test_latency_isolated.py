@@ -79,6 +79,7 @@ def start(folder: Path, *runtimes: str, seconds: float = 0.05) -> subprocess.Pop
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # some shells ignore it
     )
 
 
