@@ -1,7 +1,10 @@
 """The compact leaderboard of the README: what varies is a column, what is constant stands above."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from segbench_plugins.commands.leaderboard.pareto import Point, pareto_front
 
 Row = Mapping[str, Any]
 Cell = Callable[[Row], str]
@@ -41,16 +44,13 @@ def newest(rows: Sequence[Row]) -> list[Row]:
 
 
 def unbeaten(rows: Sequence[Row]) -> list[Row]:
-    """The rows that no other of the same network beats in both speed and score as shown."""
-
-    def beats(other: Row, row: Row) -> bool:
-        scores = [round(each["score"], 4) for each in (other, row)]
-        return scores[0] >= scores[1] and other["p50_ms"] < row["p50_ms"]
-
-    def rivals(row: Row) -> list[Row]:
-        return [other for other in rows if other["network"] == row["network"]]
-
-    return [row for row in rows if not any(beats(other, row) for other in rivals(row))]
+    """The rows on the Pareto front of their network, with scores as they are shown."""
+    networks = defaultdict(list)
+    for place, row in enumerate(rows):
+        point = Point(row["p50_ms"], round(row["score"], 4), row=place)
+        networks[row["network"]].append(point)
+    kept = {point.row for points in networks.values() for point in pareto_front(points)}
+    return [row for place, row in enumerate(rows) if place in kept]
 
 
 def readme_table(rows: Sequence[Row]) -> str:
