@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.boards import ODD, network, write_crowd, write_latency, write_page, write_score
+
 OpenPage = Callable[..., Page]
 
 
@@ -47,3 +49,25 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert (errors, [url for url in requests if not url.startswith("data:")]) == ([], [])
+
+
+@pytest.fixture(scope="session")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of three networks, one of them INVALID and with a name that is a script."""
+    folder = tmp_path_factory.mktemp("board")
+    for name, score, p50_ms, reason in (
+        ("vgg16", 0.7, 100.0, ""),
+        ("mobilenet", 0.6, 9.5, ""),
+        (ODD, 0.58, 20.0, "the median drifted"),
+    ):
+        write_score(folder / "results", network(name), score, {"Sky": score, "Road": None})
+        write_latency(folder / "results", network(name), p50_ms, reason)
+    return write_page(folder / "results", folder / "board.html")
+
+
+@pytest.fixture(scope="session")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page whose tables are wider and longer than a screen."""
+    folder = tmp_path_factory.mktemp("crowded")
+    write_crowd(folder / "results")
+    return write_page(folder / "results", folder / "board.html")
