@@ -10,6 +10,7 @@ import click
 
 from segbench import api
 from segbench.cli import options
+from segbench.cli.sources import check_alone
 from segbench.cli.terminal import echo
 from segbench.errors import InterruptedRun, SegbenchError
 from segbench.plugins import Registry
@@ -165,11 +166,7 @@ def run(
     if networks and (backbones or decoder):
         raise click.UsageError("--backbone and --decoder are for FCN8s; omit them or --network.")
     if checkpoint is not None:
-        if networks or backbones or decoder or weights:
-            raise click.UsageError(
-                "A checkpoint has its own network and weights; "
-                "leave --backbone, --network, --decoder and --weights out."
-            )
+        check_alone(networks, backbones, decoder, weights)
         chosen_networks = [checkpoint_network(checkpoint, registry)]
         weights, given["fine_tune"] = str(checkpoint_file(checkpoint)), True
     else:

@@ -54,6 +54,15 @@ class PositiveNumber(click.ParamType):
         return number
 
 
+def check_alone(*others: object) -> None:
+    """Raise UsageError if a training names other starts than its checkpoint."""
+    if any(others):
+        raise click.UsageError(
+            "A checkpoint has its own network and weights; "
+            "leave --backbone, --network, --decoder and --weights out."
+        )
+
+
 def source_options(command: FC) -> FC:
     """--checkpoint, --network with --weights, or --model with options that describe its file."""
     return _with(model_options(command), NETWORK_OPTIONS)

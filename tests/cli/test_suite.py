@@ -252,6 +252,17 @@ def test_a_checkpoint_that_exists_is_scored_and_timed() -> None:
     ]
 
 
+def test_a_checkpoint_is_trained_further_by_its_own_network_and_weights() -> None:
+    assert suite(TINY + 'output = "there"\n').exit_code == 0
+    further = TOP + '[[train]]\nname = "further"\ncheckpoint = "there"\nlr = 1e-4\n'
+    (options,) = options_of(further)
+    assert (options.fine_tune, options.weights) == (True, str(Path("there", BEST)))
+    assert states(further)[0] == ("train", "done")
+    record = records("run")[-1]
+    assert (record.config["backbone"], record.config["fine_tune"]) == ("tiny", True)
+    assert states(further)[0] == ("train", "exists")
+
+
 def test_published_weights_are_scored_and_timed_as_by_the_commands() -> None:
     save_file(nn.Conv2d(3, 11, 1).state_dict(), "small.safetensors")
     text = 'reports = "reports"\n' + TOP + PUBLISHED
@@ -365,6 +376,8 @@ def test_all_faults_are_named_before_anything_runs() -> None:
         (TINY + PUBLISHED, "no file small.safetensors"),
         (TINY + PUBLISHED.replace("small", "smal", 1), "Did you mean 'small'?"),
         (TINY + PUBLISHED.replace("small", "half", 1), "only the backbone"),
+        (TINY + 'checkpoint = "there"\n', "its own network and weights"),
+        (TOP + '[[train]]\ncheckpoint = "there"\n', "no file there"),
         (TINY + "seed = []\n", "empty"),
         (TINY.replace('"data"', '"elsewhere"'), "No tiny data"),
         (TINY + "train-splits = ['test']\n", "test"),

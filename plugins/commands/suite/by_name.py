@@ -4,6 +4,7 @@ So a host uses its own plugins, which can be compared with the sender's.
 """
 
 import pickle
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -31,7 +32,7 @@ def loaded(data: bytes, registry: Registry) -> tuple[Any, tuple[Item, ...]]:
 class _Pickler(pickle.Pickler):
     def persistent_id(self, item: object) -> tuple[str, Any] | None:
         if isinstance(item, Network):
-            return "network", item.config
+            return "network", (item.config, item.convention)
         if isinstance(item, Dataset):
             return "dataset", item.name
         return ("runtime", item.name) if isinstance(item, Runtime) else None
@@ -46,7 +47,8 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, named: tuple[str, Any]) -> Network | Dataset | Runtime:
         kind, name = named
         if kind == "network":
-            network = chosen_network(self.registry, **name)
+            config, convention = name
+            network = replace(chosen_network(self.registry, **config), convention=convention)
             self.items.append(network.plugin)
             return network
         found = getattr(self.registry, kind)(name)

@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 
-from segbench.cli.sources import OF_MODEL
+from segbench.cli.sources import OF_MODEL, check_alone
 from segbench.errors import SegbenchError, unknown_name
 from segbench.files import read_text
-from segbench.inference.checkpoint import checkpoint_file
+from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
 from segbench.inference.downloads import check_weights
 from segbench.inference.networks import chosen_network
 from segbench.inference.sources import NetworkWeights
@@ -34,7 +34,7 @@ from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_
 from segbench.latency.group import REFERENCE
 from segbench.plugins import Registry
 from segbench.text import counted
-from segbench.types import Recipe
+from segbench.types import Network, Recipe
 
 from .jobs import Training
 from .resources import KEYS, Resources
@@ -43,11 +43,12 @@ from .shop import Subject
 Table = Mapping[str, Any]
 
 OWN = ("results", "page", "reports", "exports")
+ENTRIES = ("train", "checkpoint")
 MODEL = {
     *("model", "mean", "std", "scale", "channels", "layout", "class-order", "model-output"),
 }
 LEFT_OUT = {
-    "run": {"results", "checkpoint", "seeds", "resume", "force"},
+    "run": {"results", "seeds", "resume", "force"},
     "evaluate": {"results", "checkpoint", "network", "weights", *MODEL},
     "latency": {
         *("results", "checkpoint", "network", "backbone", "decoder", "weights", "dataset"),
@@ -61,6 +62,8 @@ TOGETHER = {
     "latency": ("runtime", "keep-float"),
 }
 """Options whose list is a single value; for others a list means one job per value."""
+OWN_OF_CHECKPOINT = ("network", "backbone", "decoder", "weights")
+"""Options of a training that a checkpoint to fine-tune has itself."""
 PUBLISHED = ("network", "weights", "dataset")
 """Keys of a [[checkpoint]] published as weights, instead of its path."""
 RECIPE = {each.name for each in fields(Recipe)}
@@ -132,14 +135,13 @@ class _Reader:
     def suite(self, tables: Table) -> Suite:
         """The contents of the tables; complete if there are no faults."""
         known = {key for options in self.options.values() for key in options}
-        top = self._table(
-            tables, {*OWN, *KEYS, *self.commands, "train", "checkpoint", *known}, "top"
-        )
+        top = self._table(tables, {*OWN, *KEYS, *self.commands, *ENTRIES, *known}, "top")
         own = {key: Path(str(top[key])) for key in OWN if key in top}
         self.results = own.get("results", Path("results"))
+        shared = {key: value for key, value in top.items() if key not in ENTRIES}
         for name in self.commands:
             default = self._table(top.get(name, {}), {*self.options[name], *KEYS}, f"[{name}]")
-            self.layers[name] = [top, default]
+            self.layers[name] = [shared, default]
         entries = [
             entry
             for key, read in (("train", self._trained), ("checkpoint", self._there))
@@ -156,7 +158,7 @@ class _Reader:
     def _trained(self, table: Table, where: str) -> Iterator[Entry]:
         known = {"name", "evaluate", "latency", *self.options["run"], *KEYS}
         entry = self._table(table, known, where)
-        named = [entry.get(key) for key in ("name", "network", "backbone")]
+        named = [entry.get(key) for key in ("name", "checkpoint", "network", "backbone")]
         name = next((each for each in named if isinstance(each, str)), "")
         for argv, given, swept in self._lines("run", entry, where):
             label = ", ".join(filter(None, (name, swept))) or where
@@ -220,6 +222,8 @@ class _Reader:
         options = self.options[name]
         asked = {"dataset": dataset} if dataset and "dataset" in options else {}
         for layer in (*self.layers[name], own):
+            if "checkpoint" in layer:
+                asked = {k: v for k, v in asked.items() if k not in OWN_OF_CHECKPOINT}
             asked |= {key: value for key, value in layer.items() if key in options}
         lists = {k: v for k, v in asked.items() if isinstance(v, list) and k not in TOGETHER[name]}
         for values in product(*lists.values()):
@@ -233,22 +237,31 @@ class _Reader:
 
     def _run_options(self, argv: Sequence[str], given: dict[str, Any]) -> RunOptions:
         (dataset,) = map(self.registry.dataset, given.pop("datasets"))
-        whole, backbone = (next(iter(given.pop(k)), None) for k in ("networks", "backbones"))
-        network = chosen_network(self.registry, whole, backbone, given.pop("decoder"))
+        network, weights = self._start(given)
         changes = {key: given.pop(key) for key in RECIPE & given.keys()}
         recipe = choose_recipe(
             network, dataset, given.pop("recipe"), changes, given.pop("early_stop")
         )
-        weights = given.pop("weights") or default_weights(network)
-        check_weights(weights, network.weights)
         check_splits(dataset, given["train_splits"], recipe)
         dataset.locate(given["data_root"])
-        for unused in ("seeds", "checkpoint"):
-            given.pop(unused)
+        given.pop("seeds")
         for name in given["trackers"]:
             self.registry.tracker(name)
         given |= {"weights": weights, "results": self.results, "resume": True, "argv": argv}
         return RunOptions(network, dataset, recipe, **given)
+
+    def _start(self, given: dict[str, Any]) -> tuple[Network, str]:
+        """The network of a training and its initial weights."""
+        whole, backbone = (next(iter(given.pop(k)), None) for k in ("networks", "backbones"))
+        checkpoint, decoder, weights = (given.pop(k) for k in ("checkpoint", "decoder", "weights"))
+        given["fine_tune"] = checkpoint is not None
+        if checkpoint is not None:
+            check_alone(whole, backbone, decoder, weights)
+            return checkpoint_network(checkpoint, self.registry), str(checkpoint_file(checkpoint))
+        network = chosen_network(self.registry, whole, backbone, decoder)
+        weights = weights or default_weights(network)
+        check_weights(weights, network.weights)
+        return network, weights
 
     def _evaluation(self, argv: Sequence[str], given: dict[str, Any]) -> EvaluateOptions:
         for unused in ("network", "weights", "model", *OF_MODEL):
