@@ -61,4 +61,5 @@ def export(registry: Registry, output: Path, **given: Any) -> None:
         f"{written.weights / 1e6:.1f} MB in FP32"
     )
     checked = "it" if output.suffix == ".onnx" else "the graph it was built from"
-    echo(f"{written.interface}; {checked} matches eager FP32{equal}.")
+    reference = f"FP32 execution of {given['model']}" if given["model"] else "eager FP32"
+    echo(f"{written.interface}; {checked} matches {reference}{equal}.")

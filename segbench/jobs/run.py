@@ -82,6 +82,8 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
         reporter.say(_skipped(done, options.output))
         return done
     output = options.output or default_output(config)
+    if output.resolve() == options.results.resolve():
+        raise SegbenchError(f"--output and --results are one folder, {output}; name two.")
     if world.first:
         check_writable(output, needed=FILES * 4 * model.count_parameters())
     named = f" --output {options.output}" if options.output else ""

@@ -324,6 +324,7 @@ def test_a_run_over_other_data_is_another_run() -> None:
         (["--device", "tpu"], "'tpu'"),
         (["--device", "cuda:7"], "CUDA devices"),
         (["--data-root", "nowhere"], "No tiny data in nowhere"),
+        (["--output", "results"], "--output and --results are one folder"),
     ],
 )
 def test_bad_options_are_named_in_one_sentence(options: list[str], message: str) -> None:

@@ -63,6 +63,17 @@ def test_one_frame_has_no_interval() -> None:
     assert facts(record)["mIoU (95% interval)"] == "0.5000 (no interval: one frame)"
 
 
+def test_facts_tell_on_what_it_was_trained() -> None:
+    config = {
+        "runtime": "eager",
+        "backbone": "vgg16",
+        "crop": "240x320",
+        "train_splits": "train+val",
+    }
+    said = facts(Record("run", config, {"miou": 0.5, "frames": 1}, {}))
+    assert (said["trained on"], said["crop"]) == ("train+val", "240x320")
+
+
 def test_confusion_is_in_percent_of_the_ground_truth_and_has_a_column_for_no_class() -> None:
     (table,) = confusion_section(FRAMES).folded
     assert table.headers == ("ground truth \\ predicted", "road", ODD, "never", "no class")

@@ -106,6 +106,8 @@ def facts(record: Record) -> dict[str, str]:
         "network": " ".join(filter(None, (record.network_name, config.get("decoder")))),
         "recipe": config.get("recipe"),
         "epochs": config.get("epochs"),
+        "trained on": config.get("train_splits"),
+        "crop": config.get("crop"),
         "seed": config.get("seed"),
         "limit": config.get("limit"),
         "parameters": _form("{:.2f} M", record.metrics.get("parameters"), 1e-6),
