@@ -88,8 +88,8 @@ def leaderboard(
     if frame.empty:
         raise SegbenchError(
             f"There is no record in {results}: make one with `segbench run --backbone "
-            f"{registry.default_backbone().name} --dataset {registry.self_made_dataset().name}`, "
-            "or name another --results."
+            f"{registry.default_backbone().name} --dataset {registry.self_made_dataset().name} "
+            "--weights none`, or name another --results."
         )
     rows = api.leaderboard(frame, devices=devices_here() if here else None, **selection)
     dates = frame["started_at"]
