@@ -75,3 +75,7 @@ def mean_of(events: list[dict[str, Any]], runs: int) -> Counter[str]:
         if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
             spent[event["args"]["op_name"]] += event["dur"] / 1000 / runs
     return spent
+
+
+if __name__ == "__main__":
+    main()

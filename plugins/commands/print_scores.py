@@ -40,7 +40,7 @@ def print_score(score: Score, benchmark: Benchmark, title: str) -> None:
         console.print(shown)
         console.print()
     console.say(means(score))
-    for note in score.notes:
+    for note in (*absent_classes(score.summary), *score.notes):
         console.say(f"Note: {note}", "yellow")
 
 
@@ -70,6 +70,23 @@ def means(score: Score) -> str:
         f"frequency-weighted IoU {show(figures['fw_iou'])}, "
         f"pixel accuracy {show(figures['pixel_accuracy'])}, "
         f"mean accuracy {show(figures['mean_accuracy'])}"
+    )
+
+
+def absent_classes(summary: Mapping[str, Any]) -> Sequence[str]:
+    """A note on classes that are predicted but shown by no label: their IoU of 0 is in the mean.
+
+    A few frames rarely show all classes.
+    """
+    iou, accuracy = summary["per_class"]["iou"], summary["per_class"]["accuracy"]
+    absent = [name for name in iou if iou[name] is not None and accuracy[name] is None]
+    shown = [iou[name] for name in iou if accuracy[name] is not None]
+    if not (absent and shown):
+        return ()
+    verbs = ("is", "counts") if len(absent) == 1 else ("are", "count")
+    return (
+        f"{', '.join(absent)} {verbs[0]} predicted but in no label, and {verbs[1]} as 0 in the "
+        f"official mean; without that it is {sum(shown) / len(shown):.4f}",
     )
 
 

@@ -12,12 +12,13 @@ import torch
 
 from segbench.errors import SegbenchError, out_of_memory
 from segbench.inference import tensors
+from segbench.inference.agreement import Agreement
 from segbench.networks.model import SegmentationModel
 from segbench.testing import TinyEncoder, tiny_network
 from segbench.types import InputConvention, Setup
 from segbench_plugins.backbones.mobilenet import segbench_backbones
 from segbench_plugins.runtimes.onnx import session
-from segbench_plugins.runtimes.onnx.graph import export_onnx
+from segbench_plugins.runtimes.onnx.graph import export_onnx, matches
 from segbench_plugins.runtimes.onnx.plugin import segbench_runtimes
 from segbench_plugins.runtimes.onnx.session import OnnxSession
 from tests.tiny import fcn8s_over
@@ -120,6 +121,24 @@ def test_a_graph_with_other_numbers_is_not_written(
     with pytest.raises(SegbenchError, match="does not match eager"):
         export_onnx(tiny_network(), tmp_path / "a.onnx", Setup(SIZE))
     assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
+
+
+@pytest.mark.parametrize(
+    ("error", "same", "fp32", "fp16"),
+    [
+        (5e-4, 1000, True, True),
+        (1.9e-2, 900, False, True),
+        (2.3e-2, 996, False, True),
+        (2.3e-2, 989, False, False),
+        (6e-2, 1000, False, False),
+        (float("nan"), 1000, False, False),
+    ],
+)
+def test_a_few_moved_logits_are_rounding_in_half_precision_if_the_classes_agree(
+    error: float, same: int, fp32: bool, fp16: bool
+) -> None:
+    found = Agreement(same, 1000, error**2, 1.0, logits=True)
+    assert (matches(found, "fp32"), matches(found, "fp16")) == (fp32, fp16)
 
 
 def test_onnx_runtime_has_the_threads_of_torch(

@@ -33,6 +33,9 @@ OPSET = 20
 INPUT = "images"
 TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2}
 """Root mean square of the error over that of eager's logits."""
+MOVED = 5e-2
+"""The same in FP16 if the classes agree: where rounding changes the largest of four values, ENet's
+unpooling puts it elsewhere, so that a few logits are far off."""
 AGREEMENT = {"fp32": 0.999, "fp16": 0.99}
 """Share of pixels that match eager, if the argmax is in the graph."""
 Precision = Literal["fp32", "fp16"]
@@ -191,17 +194,22 @@ def compare_with_eager(
 
 def _check(model: SegmentationModel, path: Path, setup: Setup, precision: Precision) -> None:
     found = compare_with_eager(model, path, setup, precision, _pictures(setup))
-    if found.error is None:
-        wrong = found.share < AGREEMENT[precision]
+    if not matches(found, precision):
         what = f"its class maps agree on {found.share:.2%} of pixels"
-    else:
-        wrong = not found.error <= TOLERANCE[precision]
-        what = f"its logits are {found.error:.2g} off"
-    if wrong:
+        if found.error is not None:
+            what = f"its logits are {found.error:.2g} off"
         raise SegbenchError(
             f"The ONNX graph in {precision} does not match eager ({what}), so it was "
             "not written; export in fp32, or report this with the checkpoint."
         )
+
+
+def matches(found: Agreement, precision: Precision) -> bool:
+    """Whether a graph equals eager up to the rounding of its precision."""
+    alike = found.share >= AGREEMENT[precision]
+    if found.error is None:
+        return alike
+    return found.error <= (MOVED if precision == "fp16" and alike else TOLERANCE[precision])
 
 
 def _pictures(setup: Setup) -> NDArray[np.uint8]:
