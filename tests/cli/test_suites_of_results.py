@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from segbench.inference import weights
+from segbench.inference.checkpoint import BEST, save_checkpoint
 from segbench.jobs.plan import configuration
+from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_records
 from segbench.records.schema import EXTERNAL
@@ -56,6 +59,28 @@ def plain(value: Any) -> Any:
     return [plain(each) for each in value] if isinstance(value, tuple | list) else value
 
 
+@pytest.fixture
+def first_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for the checkpoint that a suite trains further, with the real one's digest."""
+    records, _ = read_records(ROOT / "results")
+    asked = {"network": "enet", "weights": "none"}
+    (first,) = (each for each in records if each.kind == "run" and agree(asked, each.config, asked))
+    path = tmp_path / "runs/enet-camvid" / BEST
+    path.parent.mkdir(parents=True)
+    registry = Registry.load()
+    classes = len(registry.dataset("camvid").classes)
+    save_checkpoint(path, SegmentationModel(registry.network("enet"), classes), first.config)
+    digest = weights.file_sha256
+
+    def committed(*paths: Path) -> str:
+        ours = paths[0].name == BEST
+        return str(first.config["checkpoint_sha256"]) if ours else digest(*paths)
+
+    monkeypatch.setattr(weights, "file_sha256", committed)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("first_stage")
 def test_every_committed_row_is_named_by_a_suite(
     data_root: Path, weights_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
