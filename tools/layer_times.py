@@ -5,6 +5,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +29,7 @@ WARM_UP = 3
 @click.option("--runs", type=COUNT, default=20, show_default=True)
 def main(fp32: Path, int8: Path, runs: int) -> None:
     """Print the mean milliseconds of each kind of operator in two ONNX files."""
-    before, after = milliseconds(fp32, runs), milliseconds(int8, runs)
+    before, after = milliseconds((fp32, int8), runs)
     table = Table("operator", box=None, padding=(0, 2, 0, 0))
     for name in ("FP32 ms", "INT8 ms"):
         table.add_column(name, justify="right")
@@ -43,28 +44,42 @@ def main(fp32: Path, int8: Path, runs: int) -> None:
     )
 
 
-def milliseconds(path: Path, runs: int) -> Counter[str]:
-    """The mean time of each kind of operator in a run, by ONNX Runtime's profiler."""
+def milliseconds(paths: Sequence[Path], runs: int) -> list[Counter[str]]:
+    """The mean time of each kind of operator in the files, by ONNX Runtime's profiler.
+
+    The files take turns, so that a change in the machine's speed meets all of them.
+    """
+    with TemporaryDirectory() as folder:
+        sessions = [profiled(path, Path(folder, f"{n}")) for n, path in enumerate(paths)]
+        images = [noise(session) for session in sessions]
+        for _ in range(WARM_UP + runs):
+            for session, image in zip(sessions, images, strict=True):
+                session.run(None, image)
+        profiles = [Path(session.end_profiling()) for session in sessions]
+        return [mean_of(json.loads(path.read_text(encoding="utf-8")), runs) for path in profiles]
+
+
+def profiled(path: Path, prefix: Path) -> onnxruntime.InferenceSession:
+    """A session as the runtimes open it, whose profile is written to a file at ``prefix``."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cpu_threads()
     if int8_saturates():
         options.add_session_config_entry("session.x64quantprecision", "1")
     options.enable_profiling = True
-    with TemporaryDirectory() as folder:
-        options.profile_file_prefix = str(Path(folder, "profile"))
-        session = onnxruntime.InferenceSession(
-            path,
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=DISABLED_OPTIMIZERS,
-        )
-        (taken,) = session.get_inputs()
-        shape = [size if isinstance(size, int) else 1 for size in taken.shape]
-        image = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-        for _ in range(WARM_UP + runs):
-            session.run(None, {taken.name: image})
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    return mean_of(events, runs)
+    options.profile_file_prefix = str(prefix)
+    return onnxruntime.InferenceSession(
+        path,
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=DISABLED_OPTIMIZERS,
+    )
+
+
+def noise(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
+    """A random image for the session's input."""
+    (taken,) = session.get_inputs()
+    shape = [size if isinstance(size, int) else 1 for size in taken.shape]
+    return {taken.name: np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)}
 
 
 def mean_of(events: list[dict[str, Any]], runs: int) -> Counter[str]:

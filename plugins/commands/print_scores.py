@@ -86,7 +86,7 @@ def absent_classes(summary: Mapping[str, Any]) -> Sequence[str]:
     verbs = ("is", "counts") if len(absent) == 1 else ("are", "count")
     return (
         f"{', '.join(absent)} {verbs[0]} predicted but in no label, and {verbs[1]} as 0 in the "
-        f"official mean; without that it is {sum(shown) / len(shown):.4f}",
+        f"mean; without that it is {sum(shown) / len(shown):.4f}",
     )
 
 
