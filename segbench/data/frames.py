@@ -25,7 +25,7 @@ from segbench.text import by
 from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 from segbench.workers.threads import Threads
 
-FORMAT = 3
+FORMAT = 4
 """Increase it when decoding, resizing or a label mapping changes."""
 
 
@@ -43,12 +43,17 @@ def read_image(path: Path) -> Image:
 
 
 def resize_image(image: Image, size: Size) -> Image:
-    """Bilinear with antialiasing; all images are resized to the network's size by this."""
+    """The mean of the area that a pixel covers, bilinear where a side grows.
+
+    All images are resized to the network's size by this. Half the size is the mean of 2x2 pixels,
+    as by the bilinear resizing of OpenCV and PyTorch, which most networks were trained with.
+    """
     if image.shape[:2] == size:
         return image
     height, width = size
-    resized = PIL.Image.fromarray(image).resize((width, height), PIL.Image.Resampling.BILINEAR)
-    return np.array(resized)
+    shrinks = height <= image.shape[0] and width <= image.shape[1]
+    filtering = PIL.Image.Resampling.BOX if shrinks else PIL.Image.Resampling.BILINEAR
+    return np.array(PIL.Image.fromarray(image).resize((width, height), filtering))
 
 
 def resize_label(label: ClassMap, size: Size) -> ClassMap:

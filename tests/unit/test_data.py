@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+import torch
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
+from torch.nn import functional
 
 from segbench.data.frames import (
     cached_split,
@@ -18,6 +22,7 @@ from segbench.data.frames import (
 )
 from segbench.errors import DataError
 from segbench.progress import Reporter
+from segbench.types import Image
 from tests.tiny import SIZE, draw, tiny_dataset, write_tiny
 
 QUIET = Reporter(quiet=True)
@@ -110,10 +115,24 @@ def test_images_become_rgb(tmp_path: Path) -> None:
     assert read_image(tmp_path / "grey.png").shape == (4, 5, 3)
 
 
-def test_shrinking_is_antialiased() -> None:
-    stripes = np.zeros((8, 8, 3), np.uint8)
-    stripes[:, ::2] = 200
-    assert abs(int(resize_image(stripes, (4, 4))[2, 2, 0]) - 100) < 30
+@given(arrays(np.uint8, (8, 12, 3)))
+def test_half_the_size_is_the_mean_of_2x2_pixels(image: Image) -> None:
+    means = image.reshape(4, 2, 6, 2, 3).mean((1, 3))
+    assert np.abs(resize_image(image, (4, 6)) - means).max() <= 1
+
+
+@given(arrays(np.uint8, (8, 12, 3)))
+def test_half_the_size_is_that_of_torch(image: Image) -> None:
+    tensor = torch.from_numpy(image).permute(2, 0, 1)[None].double()
+    halved = functional.interpolate(tensor, (4, 6), mode="bilinear")[0].permute(1, 2, 0)
+    assert np.abs(resize_image(image, (4, 6)) - halved.numpy()).max() <= 1
+
+
+@pytest.mark.parametrize("height", [8, 2])
+def test_where_a_side_grows_resizing_is_bilinear(height: int) -> None:
+    image = np.zeros((4, 2, 3), np.uint8)
+    image[:, 1] = 100
+    assert resize_image(image, (height, 4))[1, :, 0].tolist() == [0, 25, 75, 100]
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
