@@ -22,6 +22,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     return cache
 
 
+@pytest.fixture(autouse=True)
+def no_default_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test names its data: the commands' default is not what the user has set."""
+    monkeypatch.delenv("SEGBENCH_DATA", raising=False)
+
+
 @pytest.fixture(scope="module")
 def cache_of_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache_of_module")

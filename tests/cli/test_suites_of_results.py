@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -28,9 +29,12 @@ TRAINED = (*ASKED, "epochs", "train_splits", "crop", "precision", "seed")
 
 
 def configuration_of(entry: Entry) -> Mapping[str, Any]:
-    if isinstance(entry.source, Training):
-        return configuration(replace(entry.source.options, device="cpu"), {})
-    return entry.source.config
+    """Of a training; without the precision if the machine chooses it."""
+    if not isinstance(entry.source, Training):
+        return entry.source.config
+    options = replace(entry.source.options, device="cpu")
+    asked = configuration(options, {})
+    return asked | {"precision": ANY} if options.recipe.precision == "auto" else asked
 
 
 def names(entry: Entry, asked: Mapping[str, Any], record: Record) -> bool:
