@@ -168,8 +168,8 @@ class Upsampling(nn.Module):
 
 def max_pool(features: Tensor) -> Pooled:
     """The maxima of 2x2 blocks of (N, C, H, W), H and W even; the first of equal ones counts."""
-    blocks = functional.pixel_unshuffle(features, 2).unflatten(1, (-1, 4))
-    return Pooled(functional.max_pool2d(features, 2), blocks.argmax(2))
+    corners = [features[..., row::2, column::2] for row in (0, 1) for column in (0, 1)]
+    return Pooled(*torch.stack(corners, 2).max(2))
 
 
 def max_unpool(pooled: Pooled) -> Tensor:

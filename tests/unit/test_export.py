@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 from segbench.errors import SegbenchError, out_of_memory
 from segbench.inference import tensors
@@ -199,3 +200,18 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SegbenchError, match="cannot be written"):
         export_onnx(tiny_network(), tmp_path / "file" / "a.onnx", Setup(SIZE))
+
+
+@pytest.mark.parametrize(("slopes", "kind"), [(1, "LeakyRelu"), (3, "PRelu")])
+def test_a_prelu_of_one_slope_is_a_leaky_relu(tmp_path: Path, slopes: int, kind: str) -> None:
+    """ONNX Runtime computes PReLU slowly, and never in 8 bits."""
+    model = tiny_network()
+    prelu = nn.PReLU(slopes)
+    prelu.weight.data = torch.linspace(0.1, 0.7, slopes)
+    model.net = nn.Sequential(prelu, model.net)
+    export_onnx(model, tmp_path / "a.onnx", Setup(SIZE))
+    graph = onnx.load(tmp_path / "a.onnx").graph
+    assert [n.op_type for n in graph.node if "Relu" in n.op_type and n.op_type != "Relu"] == [kind]
+    pictures = images(1)
+    found = run(tmp_path / "a.onnx", pictures, Setup(SIZE))
+    assert found == pytest.approx(eager(model, pictures), abs=1e-4)

@@ -30,7 +30,7 @@ from segbench_plugins.runtimes.onnx.int8.layer_costs import (
     decibels,
 )
 from segbench_plugins.runtimes.onnx.int8.network import export_quantized, quantize_onnx
-from segbench_plugins.runtimes.onnx.int8.profiles import Profile, classifier, layers_to_quantize
+from segbench_plugins.runtimes.onnx.int8.profiles import Profile
 from segbench_plugins.runtimes.onnx.int8.ranges import _coarse, batches, measure_ranges
 from segbench_plugins.runtimes.onnx.int8.report import worst_first
 from segbench_plugins.runtimes.onnx.session import OnnxSession
@@ -420,63 +420,6 @@ def test_a_damaged_network_in_the_cache_is_made_again(
     again = network.quantized(model, alone, "unsigned")
     assert again.path.read_bytes() == whole
     assert again.details == made.details
-
-
-def conv(name: str, source: str, target: str, op_type: str = "Conv") -> onnx.NodeProto:
-    return onnx.helper.make_node(op_type, [source, f"{name}.weight"], [target], name)
-
-
-def graph_of(nodes: list[onnx.NodeProto], **shapes: tuple[int, ...]) -> onnx.GraphProto:
-    """A graph from "images" to "logits" with weights of these shapes."""
-    ends = [
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-        for name in ("images", "logits")
-    ]
-    weights = [
-        onnx.numpy_helper.from_array(np.zeros(shape, np.float32), f"{name}.weight")
-        for name, shape in shapes.items()
-    ]
-    return onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:], weights)
-
-
-def test_what_makes_the_logits_and_enlarges_them_stays_in_float() -> None:
-    """Two score layers, one of which is enlarged twice, as in FCN8s."""
-    graph = graph_of(
-        [
-            conv("first", "images", "a"),
-            conv("second", "a", "b"),
-            conv("score_b", "b", "c"),
-            conv("up", "c", "d", "ConvTranspose"),
-            conv("score_a", "a", "e"),
-            onnx.helper.make_node("Add", ["d", "e"], ["f"]),
-            conv("up_both", "f", "logits", "ConvTranspose"),
-        ],
-        first=(8, 3, 3, 3),
-        second=(8, 8, 3, 3),
-        score_a=(5, 8, 1, 1),
-        score_b=(5, 8, 1, 1),
-        up=(5, 5, 4, 4),
-        up_both=(5, 5, 4, 4),
-    )
-    assert classifier(graph) == {"up_both", "score_a", "up", "score_b"}
-    assert layers_to_quantize(graph, ()) == ["first", "second"]
-
-
-def test_a_transposed_classifier_and_what_has_no_int8_kernel_stay_in_float() -> None:
-    """As in ENet."""
-    graph = graph_of(
-        [
-            conv("first", "images", "a"),
-            conv("enlarge", "a", "b", "ConvTranspose"),
-            conv("second", "b", "c"),
-            conv("scores", "c", "logits", "ConvTranspose"),
-        ],
-        first=(8, 3, 3, 3),
-        enlarge=(8, 8, 2, 2),
-        second=(16, 8, 3, 3),
-        scores=(16, 5, 3, 3),
-    )
-    assert layers_to_quantize(graph, ()) == ["first", "second"]
 
 
 def test_enet_runs_in_int8(tmp_path: Path) -> None:

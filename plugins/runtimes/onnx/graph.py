@@ -26,6 +26,7 @@ from segbench.inference.agreement import Agreement, output_of
 from segbench.networks.model import SegmentationModel
 from segbench.types import Setup
 
+from .file.graph import inputs_of
 from .file.network import OnnxNetwork
 from .session import OnnxSession
 
@@ -62,6 +63,7 @@ def export_onnx(
             _name_after_layers(graph)
             if setup.dynamic:
                 _name_open_axes(graph)
+        _prelu_of_one_slope_as_leaky_relu(graph)
         if precision == "fp16":
             graph = _in_half_precision(graph)
         onnx.save(graph, draft)
@@ -146,6 +148,28 @@ def _name_open_axes(graph: onnx.ModelProto) -> None:
     del graph.graph.value_info[:]
 
 
+def _prelu_of_one_slope_as_leaky_relu(graph: onnx.ModelProto) -> None:
+    """ONNX Runtime fuses a LeakyRelu with a convolution, or computes it in 8 bits, but no PRelu."""
+    constants = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for node in graph.graph.node:
+        slope = constants.get(node.input[1]) if node.op_type == "PRelu" else None
+        if slope is None:
+            continue
+        values = np.unique(onnx.numpy_helper.to_array(slope))
+        if len(values) == 1:
+            node.op_type = "LeakyRelu"
+            node.attribute.append(onnx.helper.make_attribute("alpha", float(values[0])))
+            del node.input[1]
+    _remove_unused_constants(graph)
+
+
+def _remove_unused_constants(graph: onnx.ModelProto) -> None:
+    used = set().union(*map(inputs_of, graph.graph.node))
+    for tensor in list(graph.graph.initializer):
+        if tensor.name not in used:
+            graph.graph.initializer.remove(tensor)
+
+
 def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Convert all but the normalisation to FP16; input and output keep their types."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -167,10 +191,7 @@ def _unshare_constants(graph: onnx.ModelProto) -> None:
                     own = graph.graph.initializer.add()
                     own.CopyFrom(constants[name])
                     own.name = node.input[index] = f"{name}_of_{node.name}"
-    used = {name for node in graph.graph.node for name in node.input}
-    for name, tensor in constants.items():
-        if name not in used:
-            graph.graph.initializer.remove(tensor)
+    _remove_unused_constants(graph)
 
 
 def compare_with_eager(

@@ -210,14 +210,14 @@ def _needed(nodes: Sequence[onnx.NodeProto], output: str) -> list[onnx.NodeProto
     for node in reversed(nodes):
         if wanted.intersection(node.output):
             kept.append(node)
-            wanted.update(_inputs(node))
+            wanted.update(inputs_of(node))
     return kept[::-1]
 
 
-def _inputs(node: onnx.NodeProto) -> set[str]:
+def inputs_of(node: onnx.NodeProto) -> set[str]:
     """The inputs of a node, including those of its subgraphs."""
     inner = [inside for each in node.attribute for inside in each.g.node]
-    return set(node.input).union(*map(_inputs, inner))
+    return set(node.input).union(*map(inputs_of, inner))
 
 
 def undecided(graph: onnx.ModelProto, name: str) -> str:

@@ -22,7 +22,7 @@ Ranges = dict[str, tuple[np.float32, np.float32]]
 
 LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 """Operators that multiply by weights, including the classifier."""
-IN_8_BITS = ["Clip", "Relu", "MaxPool", "Add"]
+IN_8_BITS = ["Clip", "Relu", "LeakyRelu", "MaxPool", "Pad", "Add"]
 FOLLOWERS = {"unsigned": IN_8_BITS, "unsaturated": IN_8_BITS, "signed": []}
 ACTIVATIONS = {
     "unsigned": QuantType.QUInt8,
@@ -135,7 +135,7 @@ def write_quantized(
         weight_qType=QuantType.QInt8,
         activation_qType=ACTIVATIONS[profile],
         tensors_range=TensorsData(CalibrationMethod.MinMax, {**ranges, **aliases}),
-        nodes_to_quantize=_nodes_to_quantize(model.graph, profile, layers),
+        nodes_to_quantize=nodes_to_quantize(model.graph, profile, layers),
         nodes_to_exclude=[],
         op_types_to_quantize=["Conv", *FOLLOWERS[profile]],
         extra_options=options,
@@ -173,18 +173,29 @@ def _sums_of_two_largest(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     return sums
 
 
-def _nodes_to_quantize(
-    graph: onnx.GraphProto, profile: Profile, layers: Sequence[str]
-) -> list[str]:
-    """The layers, and nodes that the profile quantises and that read only them."""
+def nodes_to_quantize(graph: onnx.GraphProto, profile: Profile, layers: Sequence[str]) -> list[str]:
+    """The layers, and nodes that the profile quantises and that read only them.
+
+    A sum that one of ``layers`` reads needs only one term in 8 bits: its result has to be.
+    """
     weights = {tensor.name for tensor in graph.initializer}
+    read = _read_by(graph, profile, layers)
     in_8_bits: set[str] = set()
     chosen = []
     for node in graph.node:
-        follows = node.op_type in FOLLOWERS[profile] and in_8_bits.issuperset(
-            name for name in node.input if name and name not in weights
-        )
-        if node.name in layers or follows:
+        known = [name in in_8_bits for name in node.input if name and name not in weights]
+        enough = any(known) if node.output[0] in read else all(known)
+        if node.name in layers or (node.op_type in FOLLOWERS[profile] and enough):
             chosen.append(node.name)
             in_8_bits.update(node.output)
     return chosen
+
+
+def _read_by(graph: onnx.GraphProto, profile: Profile, layers: Sequence[str]) -> set[str]:
+    """The tensors that ``layers`` read, directly or behind an activation or pooling."""
+    read: set[str] = set()
+    for node in reversed(graph.node):
+        follows = node.op_type in FOLLOWERS[profile] and node.op_type != "Add"
+        if node.name in layers or (follows and node.output[0] in read):
+            read.add(node.input[0])
+    return read
