@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from torch.nn import functional
 
 from segbench.data.frames import (
+    FORMAT,
     cached_split,
     check_some_labelled,
     fingerprint,
@@ -65,8 +66,8 @@ def test_two_runs_may_build_at_once(folder: Path, own_cache: Path) -> None:
         splits = list(pool.map(lambda _: cached_split(TINY, frames, SIZE, "key", QUIET), range(4)))
     assert all(np.array_equal(split.images, splits[0].images) for split in splits)
     assert {path.name for path in (own_cache / "frames").iterdir()} == {
-        "v3-tiny-key-32x64",
-        "v3-tiny-key-32x64.xxh3",
+        f"v{FORMAT}-tiny-key-32x64",
+        f"v{FORMAT}-tiny-key-32x64.xxh3",
     }
 
 
