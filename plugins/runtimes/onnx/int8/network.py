@@ -33,7 +33,7 @@ from .profiles import (
 )
 from .ranges import measure_ranges
 
-FORMAT = 6
+FORMAT = 7
 """Increase it when the same request results in another network."""
 COMPARED_FRAMES = 4
 LEAST_AGREEMENT = 0.5

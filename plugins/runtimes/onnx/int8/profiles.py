@@ -22,7 +22,7 @@ Ranges = dict[str, tuple[np.float32, np.float32]]
 
 LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 """Operators that multiply by weights, including the classifier."""
-IN_8_BITS = ["Clip", "Relu", "LeakyRelu", "MaxPool", "Pad", "Add"]
+IN_8_BITS = ["Clip", "Relu", "LeakyRelu", "MaxPool", "Add"]
 FOLLOWERS = {"unsigned": IN_8_BITS, "unsaturated": IN_8_BITS, "signed": []}
 ACTIVATIONS = {
     "unsigned": QuantType.QUInt8,
