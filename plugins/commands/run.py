@@ -25,6 +25,7 @@ RECIPE_OPTIONS = (
     "crop",
     "batch_size",
     "lr",
+    "encoder_lr_scale",
     "optimizer",
     "patience",
     "class_weights",
@@ -88,6 +89,12 @@ of 4 KB that takes a fifth of VGG16's training on a CPU."""
     "many images at once as fit in memory.",
 )
 @click.option("--lr", type=options.FiniteRange(min=0, min_open=True), help="Learning rate.")
+@click.option(
+    "--encoder-lr-scale",
+    type=options.FiniteRange(min=0, min_open=True),
+    metavar="FACTOR",
+    help="A pretrained encoder learns at this times --lr.",
+)
 @click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd", "rmsprop"]))
 @click.option("--early-stop/--no-early-stop", default=None, help="Stop when mIoU stops improving.")
 @click.option("--patience", type=options.COUNT, help="Epochs without improvement before stopping.")

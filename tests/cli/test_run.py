@@ -306,6 +306,12 @@ def test_a_run_over_other_data_is_another_run() -> None:
     assert len(records()) == 2
 
 
+def test_the_encoder_learns_at_the_rate_that_was_asked_for() -> None:
+    assert run("--epochs", "1", "--encoder-lr-scale", "0.25").exit_code == 0
+    (path,) = records()
+    assert read_record(path).config["training"]["encoder_lr_scale"] == 0.25
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -317,6 +323,7 @@ def test_a_run_over_other_data_is_another_run() -> None:
         (["--lr", "0"], "is not in the range"),
         (["--lr", "nan"], "'--lr': nan"),
         (["--lr", "inf"], "'--lr': inf"),
+        (["--encoder-lr-scale", "0"], "'--encoder-lr-scale': 0.0 is not in the range"),
         (["--seed", "99999999999999999999"], "is not in the range 0<=x<="),
         (["--seeds", "99999999999999999999"], "is not in the range 1<=x<="),
         (["--crop", "640x640"], "--crop 640x640 is larger than --size"),
