@@ -1,13 +1,14 @@
 """What a change to the modern recipe is worth, on the validation split alone.
 
 ``python -m tools.try_recipes --variant ema --output tried/ema-0`` trains one variant and leaves its
-learning curve in ``tried/ema-0/tried.json``; ``--best tried`` ranks those that are there. The test
-split is never read. What was found stands in docs/recipes.md.
+learning curve in ``tried/ema-0/tried.json``; ``--best tried`` ranks those that are there. With
+``--held-out 0006R0`` that drive of CamVid's training split is validated on, and not trained on.
+The test split is never read. What was found stands in docs/recipes.md.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -30,7 +31,7 @@ from segbench.training import fit
 from segbench.training.loss import LOVASZ_STRIDE, Loss, lovasz_softmax, make_loss
 from segbench.training.tracking import Tracking
 from segbench.training.world import ALONE
-from segbench.types import IGNORED
+from segbench.types import IGNORED, Augmentation, Frame, Size
 
 HARDEST, SMOOTHING, AUXILIARY = 0.25, 0.1, 0.4
 
@@ -93,21 +94,37 @@ class Variant:
 
 BEFORE = {"class_weights": True, "lovasz": 0.0, "ema": None}
 EMA = {"ema": 0.995}
+NO_EMA = {"ema": None}
 MILD = {"class_weight_offset": 1.1}
+SLOW, SLOWER = {"encoder_lr_scale": 0.2}, {"encoder_lr_scale": 0.1}
+TWICE_THE_COLOURS = Augmentation(
+    scale=(0.5, 2.0),
+    flip=True,
+    brightness=(-64, 64),
+    contrast=(0.5, 1.6),
+    saturation=(0.0, 2.0),
+)
+COLOURS = {"augmentation": TWICE_THE_COLOURS}
 VARIANTS: Mapping[str, Variant] = {
     "before": Variant(BEFORE),
     "ema": Variant(BEFORE | EMA),
     "mild-ema": Variant(BEFORE | EMA | MILD),
     "no-weights-ema": Variant(EMA | {"lovasz": 0.0}),
     "mild-lovasz-ema": Variant(EMA | MILD | {"class_weights": True}),
-    "no-weights-lovasz-ema": Variant(EMA),
     "mild-lovasz-ema-fast": Variant(EMA | MILD | {"class_weights": True, "lr": 4e-3}),
+    "no-weights-lovasz-ema": Variant(EMA),
     "label-smoothing": Variant(EMA, cross=lambda model: smoothed),
     "ohem": Variant(EMA, cross=lambda model: of_the_hardest),
     "auxiliary": Variant(EMA, cross=with_auxiliary),
     "wide": Variant(EMA, "wide"),
+    "wide-no-ema": Variant(NO_EMA, "wide"),
+    "slow-encoder": Variant(NO_EMA | SLOW, "wide"),
+    "slower-encoder": Variant(NO_EMA | SLOWER, "wide"),
+    "slow-encoder-decay": Variant(NO_EMA | SLOW | {"weight_decay": 0.1}, "wide"),
+    "slow-encoder-colours": Variant(NO_EMA | SLOW | COLOURS, "wide"),
+    "slower-encoder-colours": Variant(NO_EMA | SLOWER | COLOURS, "wide"),
 }
-"""``no-weights-lovasz-ema`` is today's modern recipe; the last four change it."""
+"""``no-weights-lovasz-ema`` is CamVid's modern recipe, which those after it change."""
 
 
 @click.command()
@@ -117,6 +134,9 @@ VARIANTS: Mapping[str, Variant] = {
 @click.option("--dataset", default="camvid", show_default=True)
 @click.option("--weights", default="imagenet", show_default=True)
 @click.option("--epochs", type=options.COUNT, default=60, show_default=True)
+@click.option("--crop", type=options.SIZE, help="Default: the recipe's.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Default: the recipe's.")
+@click.option("--held-out", help="Validate on the training frames whose names begin so.")
 @click.option("--seed", type=int, default=0)
 @options.data_root
 @options.device
@@ -133,19 +153,31 @@ def main(best: Path | None, **asked: Any) -> None:
 
 
 def try_variant(
-    variant: str, backbone: str, dataset: str, epochs: int, output: Path, **given: Any
+    variant: str,
+    backbone: str,
+    dataset: str,
+    output: Path,
+    held_out: str | None = None,
+    epochs: int | None = None,
+    crop: Size | None = None,
+    precision: str | None = None,
+    **given: Any,
 ) -> None:
     """Leave the learning curve of a variant in ``output``."""
     registry, reporter = Registry.load(), Reporter()
     tried_variant = VARIANTS[variant]
     network = chosen_network(registry, None, backbone, tried_variant.decoder)
     data = registry.dataset(dataset)
-    recipe = choose_recipe(network, data, "modern", {"epochs": epochs})
+    recipe = choose_recipe(
+        network, data, "modern", {"epochs": epochs, "crop": crop, "precision": precision}
+    )
     asked = RunOptions(network, data, replace(recipe, **tried_variant.recipe), **given)
     folder = data.locate(asked.data_root)
     splits = {
         split: labelled_frames(data, folder, split, asked.limit) for split in ("train", "val")
     }
+    if held_out is not None:
+        splits = without(held_out, splits["train"])
     prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
     output.mkdir(parents=True, exist_ok=True)
     model, _ = new_network(asked)
@@ -165,6 +197,12 @@ def try_variant(
         )
     tried = {"variant": variant, "config": config, "curve": [asdict(epoch) for epoch in curve]}
     (output / "tried.json").write_text(json.dumps(tried, indent=1) + "\n")
+
+
+def without(held_out: str, frames: Sequence[Frame]) -> dict[str, tuple[Frame, ...]]:
+    """Training frames but those whose names begin so; every second of these to validate on."""
+    held = tuple(frame for frame in frames if frame.id.startswith(held_out))
+    return {"train": tuple(frame for frame in frames if frame not in held), "val": held[1::2]}
 
 
 def loss_maker(variant: Variant, model: SegmentationModel) -> Callable[..., Loss]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from segbench.types import IGNORED
+from segbench.types import IGNORED, Frame
 from segbench_plugins.datasets.streets import plugin as streets
 from tools.gpu import FULL, QUICK, steps
-from tools.try_recipes import VARIANTS, of_the_hardest, ranked, smoothed, try_variant
+from tools.try_recipes import VARIANTS, of_the_hardest, ranked, smoothed, try_variant, without
 
 
 @pytest.mark.slow
@@ -61,6 +61,13 @@ def test_tried_recipes_are_ranked_by_the_mean_of_their_last_epochs(tmp_path: Pat
     assert {"ema", "before"} <= VARIANTS.keys()
 
 
+def test_a_drive_is_held_out_of_training_and_every_second_frame_of_it_validates() -> None:
+    frames = [Frame(name, Path(name)) for name in ("a1", "b1", "b2", "a2", "b3", "b4")]
+    splits = without("b", frames)
+    assert [frame.id for frame in splits["train"]] == ["a1", "a2"]
+    assert [frame.id for frame in splits["val"]] == ["b2", "b4"]
+
+
 def test_ohem_is_the_mean_loss_of_the_hardest_quarter_of_the_labelled_pixels() -> None:
     chances = torch.tensor([0.9, 0.2, 0.8, 0.7, 0.1])
     logits = torch.stack([chances.log(), (1 - chances).log()])[None, :, None]
@@ -81,7 +88,8 @@ def test_a_variant_with_another_loss_trains_and_leaves_its_curve(
 ) -> None:
     monkeypatch.setattr(streets, "FRAMES", 16)
     given = {"weights": "none", "seed": 0, "data_root": tmp_path, "device": "cpu", "limit": 2}
-    try_variant("auxiliary", "mobilenet", "streets", 1, tmp_path / "tried", **given)
+    given |= {"variant": "auxiliary", "backbone": "mobilenet", "dataset": "streets", "epochs": 1}
+    try_variant(output=tmp_path / "tried", **given)
     tried = json.loads((tmp_path / "tried/tried.json").read_text())
     assert tried["variant"] == "auxiliary"
     assert tried["curve"][0]["train_loss"] > 1.5 * log(19)  # two auxiliary losses weigh 0.8
