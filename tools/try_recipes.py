@@ -178,7 +178,7 @@ def try_variant(
     }
     if held_out is not None:
         splits = without(held_out, splits["train"])
-    prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
+    prints = {split: fingerprint(data, frames, reporter) for split, frames in splits.items()}
     output.mkdir(parents=True, exist_ok=True)
     model, _ = new_network(asked)
     config = configuration(asked, prints)

@@ -70,12 +70,12 @@ def leaderboard(
 ) -> None:
     """Rank the records of a results folder, best score first for each dataset.
 
-    Networks whose scores differ only by noise share a rank, the faster first. Scores of another
-    split or label scale, networks trained on another dataset, and latencies of another device have
-    separate tables. Records made with --limit are shown without a rank. Files that are not records
-    are reported and skipped, and the exit code is then 1.
+    Networks whose scores differ only by noise share a rank, the fastest of those with a VALID
+    latency first. Scores of another split or label scale, networks trained on another dataset, and
+    latencies of another device have separate tables. Records made with --limit are shown without a
+    rank. Files that are not records are reported and skipped, and the exit code is then 1.
 
-    The most accurate network within 20 ms on this machine, for each dataset:
+    The fastest of the most accurate networks within 20 ms on this machine, for each dataset:
 
     \b
         segbench leaderboard --here --where runtime=onnx-int8 --max-ms 20 --best
