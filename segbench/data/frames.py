@@ -124,8 +124,8 @@ def only_ignored(dataset: Dataset, split: str) -> str:
     )
 
 
-def fingerprint(frames: Sequence[Frame], reporter: Reporter) -> str:
-    """A hex digest of the frames' ids and file contents, independent of the folder."""
+def fingerprint(dataset: Dataset, frames: Sequence[Frame], reporter: Reporter) -> str:
+    """A hex digest of the frames' ids, files and labelling, independent of the folder."""
 
     def digest(frame: Frame) -> bytes:
         whole = hashlib.sha256(frame.id.encode())
@@ -135,7 +135,7 @@ def fingerprint(frames: Sequence[Frame], reporter: Reporter) -> str:
                     whole.update(hashlib.file_digest(file, "sha256").digest())
         return whole.digest()
 
-    total = hashlib.sha256()
+    total = hashlib.sha256(dataset.labelling.encode())
     with ThreadPoolExecutor() as pool:
         for part in reporter.track(pool.map(digest, frames), len(frames), "fingerprint"):
             total.update(part)

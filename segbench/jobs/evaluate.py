@@ -143,7 +143,7 @@ def score(
             registry=registry,
             plugins=[network.plugin, dataset, runtime],
             engine=session.engine,
-            dataset_fingerprint=fingerprint(frames, reporter),
+            dataset_fingerprint=fingerprint(dataset, frames, reporter),
         )
         | session_details(session),
     )

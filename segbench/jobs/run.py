@@ -74,7 +74,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
         check_writable(options.results / "run", "--results")
     with reporter.working("load the network"):
         model, weights = new_network(options)
-    prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
+    prints = {split: fingerprint(dataset, frames, reporter) for split, frames in splits.items()}
     config = configuration(options, prints)
     check_ranks(world, options, config, len(splits["train"]), registry)
     done = world.tell(find_record(options.results, "run", config_hash(config)))
@@ -148,7 +148,19 @@ def read_splits(options: RunOptions, folder: Path, reporter: Reporter) -> Splits
         split: labelled_frames(dataset, folder, split, options.limit, reporter) for split in used
     }
     together = tuple(chain.from_iterable(frames.pop(split) for split in splits))
+    _check_unseen(together, frames)
     return {"train": together, **frames}
+
+
+def _check_unseen(trained: Sequence[Frame], others: Mapping[str, Sequence[Frame]]) -> None:
+    """Splits may overlap: a name that is not the scored split's is not enough."""
+    images = {frame.image for frame in trained}
+    for split, frames in others.items():
+        if seen := next((frame.image for frame in frames if frame.image in images), None):
+            raise SegbenchError(
+                f"--train-splits has frames of {split!r}, which the network is validated or scored "
+                f"on, such as {seen}; leave out the split that has them."
+            )
 
 
 def new_network(options: RunOptions) -> "tuple[SegmentationModel, LoadedWeights]":
@@ -209,7 +221,8 @@ def train(
     batch_size = min(recipe.batch_size, len(splits["train"]))
     advice = "make --size or --crop smaller"
     if recipe.accumulate:
-        job = replace(job, micro_batch=largest_micro_batch(model, cached["train"], job))
+        with _batch_norm_has_values():
+            job = replace(job, micro_batch=largest_micro_batch(model, cached["train"], job))
         reporter.say(
             f"{counted(job.images_at_once(batch_size), 'image')} at once fit in memory: "
             f"each step takes {counted(job.rounds(batch_size), 'round')}"
@@ -218,8 +231,22 @@ def train(
         advice = f"use --batch-size auto, or {advice}"
     at_once = job.images_at_once(batch_size)
     short = memory_may_be_short(at_once, recipe.crop or recipe.size, advice)
-    with reporter.working("train"), short:
+    with reporter.working("train"), short, _batch_norm_has_values():
         return fit(model, cached["train"], validate, job, reporter, resume, logger)
+
+
+@contextmanager
+def _batch_norm_has_values() -> Iterator[None]:
+    """A layer on the mean of an image, as in DeepLabV3, needs two images at once."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise SegbenchError(
+            "A batch of one image leaves this network a single value at a batch normalisation, "
+            "which cannot train on that; make --batch-size larger, and --limit if there is one."
+        ) from error
 
 
 def score_and_record(

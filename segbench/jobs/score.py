@@ -123,6 +123,8 @@ def _record(
             registry=registry,
             plugins=[options.dataset],
             engine="prediction files",
-            dataset_fingerprint=fingerprint(frames, reporter) if with_images else None,
+            dataset_fingerprint=(
+                fingerprint(options.dataset, frames, reporter) if with_images else None
+            ),
         ),
     )

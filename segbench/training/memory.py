@@ -1,6 +1,7 @@
 """The number of images per pass of a training step, if a batch does not fit in memory."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,10 @@ def largest_micro_batch(model: SegmentationModel, split: Split, job: Job) -> int
     On GPUs a step of each is tried. On CPUs memory is overcommitted and the process killed later,
     so the bytes that a step keeps are measured on two images. Raises SegbenchError if nothing fits.
     """
-    part = job.images_at_once(min(job.recipe.batch_size, len(split.images)))
-    chosen = range(part.bit_length() + 1)
-    sizes = list(dict.fromkeys(-(-part // 2**halvings) for halvings in chosen))
+    batch_size = min(job.recipe.batch_size, len(split.images))
+    part = job.images_at_once(batch_size)
+    jobs = (replace(job, micro_batch=-(-part // 2**n)) for n in range(part.bit_length() + 1))
+    sizes = list(dict.fromkeys(each.images_at_once(batch_size) for each in jobs))
     devices = [torch.cuda.current_device()] if job.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         if job.device.type == "cuda":
@@ -47,9 +49,10 @@ def largest_micro_batch(model: SegmentationModel, split: Split, job: Job) -> int
     smallest: int = min(job.world.gather(mine))
     if smallest == 0:
         height, width = job.recipe.crop or job.recipe.size
+        fewest = "one image" if sizes[-1] == 1 else f"{sizes[-1]} images"
         raise SegbenchError(
-            f"Not even one image of {height}x{width} fits in memory for training; make --size or "
-            "--crop smaller."
+            f"Not even {fewest} of {height}x{width} at once fit in memory for training; make "
+            "--size or --crop smaller."
         )
     return smallest
 

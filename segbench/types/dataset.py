@@ -124,7 +124,9 @@ class Dataset:
     empty, all images have one size. A network is scored on ``score_split``, a folder of predictions
     on ``predictions_split`` or else the same. ``published`` is the number of frames that the
     benchmark publishes for a split. ``prepare`` is for datasets that generate their files: it takes
-    the folder and the frames about to be read and creates missing files.
+    the folder and the frames about to be read and creates missing files. ``labelling`` says what
+    ``read_label`` depends on besides the label files: with another one, the same files are other
+    data.
     """
 
     name: str
@@ -143,6 +145,7 @@ class Dataset:
     published: Mapping[str, int] = field(default_factory=dict)
     prepare: Callable[[Path, Sequence[Frame], Reporter], None] | None = None
     requires: tuple[str, ...] = ()
+    labelling: str = ""
 
 
 @dataclass(frozen=True)

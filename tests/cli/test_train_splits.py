@@ -1,5 +1,6 @@
 """``segbench run --train-splits``: the protocol that trains on the validation frames too."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from segbench.analysis.rank import leaderboard
 from segbench.cli import main
 from segbench.plugins import Registry
 from segbench.records.record import read_record, read_records
+from segbench.types import Frame
 from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
@@ -25,9 +27,9 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SEGBENCH_DATA", raising=False)
 
 
-def run(*more: str) -> Result:
+def run(*more: str, registry: Registry = REGISTRY) -> Result:
     fixed = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "1")
-    return CliRunner().invoke(main, ["run", *fixed, *more], obj=REGISTRY)
+    return CliRunner().invoke(main, ["run", *fixed, *more], obj=registry)
 
 
 def test_with_the_validation_frames_nothing_chooses_the_epoch() -> None:
@@ -37,6 +39,23 @@ def test_with_the_validation_frames_nothing_chooses_the_epoch() -> None:
     assert record.config["train_splits"] == "train+val"
     assert [split.split()[0] for split in record.config["data"].split(", ")] == ["train", "test"]
     assert record.curve[0]["val_miou"] is None
+
+
+def test_a_split_that_has_scored_frames_is_refused() -> None:
+    tiny = tiny_dataset()
+
+    def frames(folder: Path, split: str) -> tuple[Frame, ...]:
+        parts = ("train", "test") if split == "everything" else (split,)
+        return tuple(frame for part in parts for frame in tiny.frames(folder, part))
+
+    dataset = replace(tiny, splits=(*tiny.splits, "everything"), frames=frames)
+    registry = Registry.of(
+        [tiny_backbone()], [dataset], segbench_runtimes(), commands=segbench_commands()
+    )
+    result = run("--train-splits", "everything", registry=registry)
+    assert result.exit_code == 1
+    assert "--train-splits has frames of 'test', which the network is" in result.output
+    assert not list(Path("results").rglob("*.json"))
 
 
 def test_the_two_protocols_are_never_ranked_together() -> None:

@@ -10,8 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segbench.cli import main
+from segbench.data.frames import cached_split, fingerprint
 from segbench.errors import DataError, SegbenchError
 from segbench.plugins import Registry
+from segbench.progress import Reporter
 from segbench.records.record import read_record
 from segbench.testing import check_dataset
 from segbench.types import IGNORED
@@ -146,6 +148,18 @@ def test_commands_find_it_in_their_data_root(
     made = read_record(record)
     assert (made.metrics["miou"], made.config["dataset"]) == (1.0, "folder-my-town")
     assert "folder-my-town" in made.provenance["plugins"]
+
+
+def test_labels_described_anew_are_other_data(tmp_path: Path) -> None:
+    def labels_of(said: object) -> list[int]:
+        dataset, quiet = read(write(tmp_path, said)), Reporter(quiet=True)
+        frames = dataset.frames(tmp_path, "train")
+        content = fingerprint(dataset, frames, quiet)
+        labels = cached_split(dataset, frames, (32, 48), content, quiet).labels
+        return [int(label) for label in labels[0, 0, ::16]]
+
+    assert labels_of(SAID) == [0, 1, 2]
+    assert labels_of(SAID | {"classes": CLASSES[::-1]}) == [2, 1, 0]
 
 
 def test_another_folder_is_not_taken_for_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,10 +84,16 @@ def test_the_fingerprint_follows_content_and_not_place(tmp_path: Path) -> None:
     prints = []
     for name in ("a", "b"):
         frames = labelled_frames(TINY, TINY.locate(write_tiny(tmp_path / name)), "train")
-        prints.append(fingerprint(frames, QUIET))
+        prints.append(fingerprint(TINY, frames, QUIET))
     assert prints[0] == prints[1]
     PIL.Image.fromarray(draw(99).image).save(frames[0].image)
-    assert fingerprint(frames, QUIET) != prints[0]
+    assert fingerprint(TINY, frames, QUIET) != prints[0]
+
+
+def test_the_fingerprint_follows_what_the_labels_mean(folder: Path) -> None:
+    frames = labelled_frames(TINY, folder, "train")
+    other = replace(TINY, labelling="road is 7")
+    assert fingerprint(other, frames, QUIET) != fingerprint(TINY, frames, QUIET)
 
 
 def test_limit_takes_the_first_frames(folder: Path) -> None:

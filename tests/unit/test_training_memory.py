@@ -36,9 +36,21 @@ def test_the_batch_is_halved_until_it_fits(
     assert largest(split) == micro_batch
 
 
+def test_ranks_with_unequal_parts_never_take_more_at_once_than_fit(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a batch of 4, three ranks have 2, 1 and 1 images, so none can take its part in rounds."""
+    monkeypatch.setattr(memory, "images_in_memory", lambda *_: 2)
+    monkeypatch.setattr(World, "gather", lambda _, found: [found])
+    assert largest(split, World(0, 3)) == 2
+    monkeypatch.setattr(memory, "images_in_memory", lambda *_: 1)
+    with pytest.raises(SegbenchError, match="Not even 2 images of 32x64 at once fit in memory"):
+        largest(split, World(0, 3))
+
+
 def test_where_nothing_fits_that_is_said(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_memory", lambda: 1000)
-    with pytest.raises(SegbenchError, match="Not even one image of 32x64 fits in memory"):
+    with pytest.raises(SegbenchError, match="Not even one image of 32x64 at once fit in memory"):
         largest(split)
 
 

@@ -121,7 +121,10 @@ class Host:
         folder = options.dataset.locate(options.data_root)
         reporter = _Telling(self)
         splits = read_splits(options, folder, reporter)
-        prints = {split: fingerprint(frames, reporter) for split, frames in splits.items()}
+        prints = {
+            split: fingerprint(options.dataset, frames, reporter)
+            for split, frames in splits.items()
+        }
         return configuration(options, prints)
 
     def do(self, changes: Mapping[str, Any]) -> list[str]:

@@ -74,6 +74,7 @@ def read(root: Path) -> Dataset:
         benchmark=benchmark,
         splits=SPLITS,
         score_split="test" if tested else "val",
+        labelling=repr((description.classes, description.ids)),
     )
 
 
