@@ -176,6 +176,17 @@ def test_a_measure_without_an_interval_has_mean_iou_beside_it(tmp_path: Path) ->
     assert "+0.0000 to +0.0000 within" in miou
 
 
+def test_the_score_of_prediction_files_has_no_size(tmp_path: Path) -> None:
+    config = {"network": "theirs", "runtime": "external", "dataset": "tiny", "split": "val"}
+    per_class = {"iou": {"road": 0.5, "sky": 0.5}}
+    record = Record("external", config, {"score": 0.5, "score_name": "miou"}, {}, per_class)
+    arrays = {"confusion": np.array([GOOD, POOR]), "frames": np.array(["f0", "f1"])}
+    theirs = write_record(record, tmp_path, arrays)
+    done = segbench(write_score(tmp_path, GOOD, POOR, runtime="eager"), theirs)
+    assert done.exit_code == 0, done.output
+    assert "theirs on tiny val, external\n" in done.output
+
+
 def test_rows_whose_records_cannot_be_compared_keep_their_figures(
     folders: tuple[Path, Path],
 ) -> None:

@@ -85,10 +85,10 @@ def _print_latencies(console: Console, found: Latencies) -> None:
 def _title(record: Record) -> str:
     config = record.config
     where = " ".join(str(config[name]) for name in ("dataset", "split") if config.get(name))
-    size = f"{config['height']}x{config['width']}"
+    size = f", {config['height']}x{config['width']}" if "height" in config else ""
     name = record.name or record.kind
     on = f" on {where}" if where else ""
-    return printable(f"{name}: {record.network_name}{on}, {config['runtime']}, {size}")
+    return printable(f"{name}: {record.network_name}{on}, {config['runtime']}{size}")
 
 
 def _better(row: Difference) -> str:

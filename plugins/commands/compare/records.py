@@ -53,7 +53,7 @@ def compare(a: Record, b: Record) -> Scores | Latencies:
     if (a.kind == "latency") != (b.kind == "latency"):
         raise SegbenchError(
             f"A is of kind {a.kind!r} and B of kind {b.kind!r}: "
-            "compare two scores (run, evaluate) or two latencies."
+            "compare two scores (run, evaluate, external) or two latencies."
         )
     return compare_latencies(a, b) if a.kind == "latency" else compare_scores(a, b)
 
