@@ -76,6 +76,19 @@ def test_the_record_of_a_latency(tmp_path: Path) -> None:
     assert text.count("<img alt=") == 2
 
 
+def test_the_record_of_an_offline_latency_says_what_a_sample_is(tmp_path: Path) -> None:
+    record = json.loads(LATENCY.read_text())
+    record["metrics"]["group"] = 12
+    offline = tmp_path / "record.json"
+    offline.write_text(json.dumps(record))
+    shutil.copy(LATENCY.with_suffix(".npz"), offline.with_suffix(".npz"))
+    done = segbench("report", offline, "--output", tmp_path / "a.html")
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "a.html").read_text()
+    assert "samples, each the mean of 12 queries" in text
+    assert "timed queries" not in text
+
+
 def test_frames_of_a_record_are_drawn_with_its_checkpoint(trained: Path, tmp_path: Path) -> None:
     (record,) = (trained / "results" / "run").glob("*.json")
     options = ("--checkpoint", trained / "out" / "best.safetensors")

@@ -115,6 +115,17 @@ def test_outliers_leave_the_histogram_its_width_and_are_counted() -> None:
     assert even.caption == "All 200 timed queries; none are left out."
 
 
+def test_a_sample_of_several_queries_is_not_called_a_query() -> None:
+    section = latency_section(Samples(np.full(100, 0.01), np.zeros(100)), group=7)
+    histogram, over_time = section.plates
+    assert histogram.caption.startswith("All 100 samples, each the mean of 7 queries; ")
+    assert histogram.figure.axes[0].get_ylabel() == "samples"
+    assert over_time.description.startswith("Latency of each sample in order.")
+    assert over_time.caption.startswith("Samples in order (points)")
+    assert "queries" not in over_time.caption
+    assert over_time.figure.axes[0].get_xlabel() == "sample"
+
+
 def test_views_are_drawn_in_the_order_of_their_list() -> None:
     truth = np.array([[0, 1], [1, IGNORED]], np.uint8)
     image = np.full((2, 2, 3), 90, np.uint8)

@@ -121,7 +121,8 @@ def _of_record(
     if record.kind == "latency":
         if options.checkpoint:
             raise SegbenchError("A latency record has no frames to draw: leave --checkpoint out.")
-        return record, [latency_section(latency_samples(record))]
+        group = record.metrics.get("group") or 1
+        return record, [latency_section(latency_samples(record), group)]
     frames = scored_frames(record)
     sections = score_sections(record, frames)
     if options.checkpoint is None:

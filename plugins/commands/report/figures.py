@@ -158,8 +158,8 @@ def confusion(names: Sequence[str], columns: Sequence[str], matrix: NDArray[np.i
 
 
 @styled
-def latency_histogram(seconds: Seconds) -> Figure:
-    """A histogram of latencies up to p99, with the leaderboard's percentiles."""
+def latency_histogram(seconds: Seconds, units: str = "queries") -> Figure:
+    """A histogram of the latencies of ``units`` up to p99, with the leaderboard's percentiles."""
     figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
     axes = figure.subplots()
     shown = 1e3 * seconds[seconds <= percentile(seconds, HISTOGRAM_END)]
@@ -170,14 +170,14 @@ def latency_histogram(seconds: Seconds) -> Figure:
         axes.axvline(at, color=ORANGE, linewidth=1.2, linestyle=style, label=label)
     figure.legend(loc="outside upper center", ncols=3)
     axes.set_xlabel("latency, ms")
-    axes.set_ylabel("queries")
+    axes.set_ylabel(units)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
 @styled
-def latency_over_time(seconds: Seconds) -> Figure:
-    """Every query in order, and percentiles over windows of queries."""
+def latency_over_time(seconds: Seconds, unit: str = "query") -> Figure:
+    """The latency of every ``unit`` in order, and percentiles over windows."""
     figure = Figure(figsize=(COLUMN, 2.3), layout="constrained")
     axes = figure.subplots()
     axes.plot(1e3 * seconds, ".", color=GREY, alpha=0.6, markersize=3, markeredgewidth=0)
@@ -187,7 +187,7 @@ def latency_over_time(seconds: Seconds) -> Figure:
     axes.set_xlim(0, len(seconds))
     axes.set_ylim(bottom=0)
     figure.legend(loc="outside upper center", ncols=2)
-    axes.set_xlabel("query")
+    axes.set_xlabel(unit)
     axes.set_ylabel("latency, ms")
     axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.5)
     return figure

@@ -251,9 +251,16 @@ def frame_section(
     return Section("Best and worst frames", tuple(plates), tuple(tables), text=text)
 
 
-def latency_section(samples: Samples) -> Section:
-    """The distribution of latencies, and whether they drifted."""
+def latency_section(samples: Samples, group: int = 1) -> Section:
+    """The distribution of latencies, and whether they drifted.
+
+    A sample is the mean of ``group`` queries.
+    """
     seconds = samples.seconds
+    timed, unit, units = f"{len(seconds)} timed queries", "query", "queries"
+    if group > 1:
+        timed = f"{len(seconds)} samples, each the mean of {group} queries"
+        unit, units = "sample", "samples"
     percents = supported_percents(len(seconds))
     end = percentile(seconds, figures.HISTOGRAM_END)
     beyond = int((seconds > end).sum())
@@ -267,15 +274,16 @@ def latency_section(samples: Samples) -> Section:
     drifted = f"From the first third to the last the median changed by {drift(seconds):+.1%}."
     histogram = Plate(
         "latency-histogram",
-        figures.latency_histogram(seconds),
+        figures.latency_histogram(seconds, units),
         f"Histogram of {len(seconds)} latencies: {spread}.",
-        f"All {len(seconds)} timed queries; {within}",
+        f"All {timed}; {within}",
     )
     over_time = Plate(
         "latency-over-time",
-        figures.latency_over_time(seconds),
-        f"Latency of each query in order. {drifted}",
-        f"Queries in order (points), and percentiles over windows of queries. {drifted}",
+        figures.latency_over_time(seconds, unit),
+        f"Latency of each {unit} in order. {drifted}",
+        f"{units.capitalize()} in order (points), and percentiles over windows of {units}. "
+        f"{drifted}",
     )
     return Section("Latency", (histogram, over_time))
 
