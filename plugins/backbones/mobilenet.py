@@ -79,7 +79,9 @@ def segbench_backbones() -> Iterable[Backbone]:
             build=partial(build, architecture),
             convention=convention,
             imagenet=Download(
-                partial(imagenet, architecture), "Hugging Face", f"models--timm--{architecture}.*"
+                partial(imagenet, architecture),
+                "Hugging Face",
+                f"models--timm--{architecture}.*/snapshots/*/*model.*",
             ),
             default=name == "mobilenet",
             requires=("torch", "timm"),

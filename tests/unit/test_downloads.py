@@ -1,5 +1,6 @@
 """First weights that a hub offers, without a hub."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,7 @@ import pytest
 from segbench.errors import SegbenchError
 from segbench.inference import downloads
 from segbench.inference.downloads import Download, cache_folder, check_weights, reachable
+from segbench_plugins.backbones.mobilenet import segbench_backbones
 
 
 def nothing() -> Mapping[str, Any]:
@@ -40,6 +42,26 @@ def test_weights_can_be_had_from_the_hub_or_its_cache(
         check()
     (cache_folder(hub) / "net-1.pth").mkdir(parents=True)
     check()
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_an_interrupted_download_is_not_taken_for_the_weights(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(downloads, "reachable", lambda url: True)
+    (mobilenet,) = (each for each in segbench_backbones() if each.name == "mobilenet")
+    assert isinstance(mobilenet.imagenet, Download)
+    repository = cache_folder("Hugging Face") / "models--timm--mobilenetv2_100.ra_in1k"
+    (repository / "blobs").mkdir(parents=True)
+    (repository / "blobs/b33bc2c4.incomplete").touch()
+    mobilenet.imagenet.check()
+    assert "HF_HUB_OFFLINE" not in os.environ
+    snapshot = repository / "snapshots/8bc1eb5"
+    snapshot.mkdir(parents=True)
+    (snapshot / file).touch()
+    mobilenet.imagenet.check()
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
 def test_what_is_no_download_has_to_be_a_file(tmp_path: Path) -> None:
