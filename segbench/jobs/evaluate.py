@@ -26,6 +26,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
 from segbench.records.record import Record, write_record
+from segbench.text import counted
 from segbench.types import Dataset, Frame, ModelFile, Setup, Size
 
 LOW = 0.3
@@ -53,9 +54,10 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
     network = load_network(options, registry, reporter)
     opened, frames = open_to_score(network, options, registry, reporter)
     record, arrays = score(opened, frames, options, started, registry, reporter)
+    path = write_record(record, options.results, arrays)
     if isinstance(options.checkpoint, ModelFile) and (record.metrics["miou"] or 0) < LOW:
-        _doubt(options.checkpoint, network.size, frames, options, registry, reporter)
-    return write_record(record, options.results, arrays)
+        _doubt(options.checkpoint, network.size, frames[:FRAMES], options, registry, reporter)
+    return path
 
 
 def _doubt(
@@ -66,20 +68,21 @@ def _doubt(
     registry: Registry,
     reporter: Reporter,
 ) -> None:
-    """Warn of other file options that score better on a few frames, in FP32."""
+    """Warn of other file options that score better on these few frames, in FP32."""
     from segbench.inference.evaluate import evaluate
 
     def miou(each: ModelFile) -> float:
         network = load_model_file(each, registry, size)
-        session = registry.runtime(REFERENCE).open(network.model, Setup(size))
-        few = evaluate(session, options.dataset, frames[:FRAMES], size, options.label_scale)
+        setup = Setup(size, device=options.device)
+        session = registry.runtime(REFERENCE).open(network.model, setup)
+        few = evaluate(session, options.dataset, frames, size, options.label_scale)
         found: float = few.summary["miou"] or 0.0
         return found
 
     if mistakes := registry.model_format(file.path).mistakes:
         reporter.say(
-            f"Warning: {file.path.name} scores low: on {FRAMES} frames its mIoU is "
-            f"{mistakes(file, size, miou)}."
+            f"Warning: {file.path.name} scores low: on {counted(len(frames), 'frame')} its "
+            f"mIoU is {mistakes(file, size, miou)}."
         )
 
 

@@ -1,6 +1,7 @@
 """``--model net.onnx`` and ``--network --weights`` in every command that runs a network."""
 
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import pytest
@@ -10,11 +11,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from segbench.cli import main
+from segbench.jobs import evaluate
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
-from segbench.types import InputConvention, Network
+from segbench.types import InputConvention, Network, Setup
 from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.runtimes.onnx import plugin as onnx_runtimes
+from segbench_plugins.runtimes.onnx.file import mistakes as file_mistakes
 from segbench_plugins.runtimes.onnx.metadata import read_description
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.onnx_files import nearest_color
@@ -33,6 +36,7 @@ REGISTRY = Registry.of(
     model_formats=onnx_runtimes.segbench_model_formats(),
 )
 MODEL = ("--model", "net.onnx", "--scale", "1/255", "--dataset", "tiny")
+UNSCALED = ("--model", "net.onnx", "--scale", "1", "--dataset", "tiny")
 WEIGHTS = ("--network", "pointwise", "--weights", "w.safetensors", "--dataset", "tiny")
 
 
@@ -68,9 +72,35 @@ def test_a_file_is_scored_on_the_runtime_that_loads_it() -> None:
 
 
 def test_a_low_score_names_the_mistake() -> None:
-    result = segbench("evaluate", "--model", "net.onnx", "--scale", "1", "--dataset", "tiny")
+    result = segbench("evaluate", *UNSCALED)
     assert result.exit_code == 0, result.output
     assert "--scale 1/255" in result.output
+
+
+def test_an_interrupt_of_the_search_for_mistakes_keeps_the_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stopped(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(file_mistakes, "likely_mistakes", stopped)
+    assert segbench("evaluate", *UNSCALED).exit_code == 1
+    assert record("evaluate").metrics["miou"] < 0.3
+
+
+def test_mistakes_are_searched_on_the_device_of_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = []
+
+    def setup(*size: Any, device: str = "auto") -> Setup:
+        devices.append(device)
+        return Setup(*size, device=device)
+
+    monkeypatch.setattr(evaluate, "Setup", setup)
+    options = ("--device", "cpu", "--limit", "1")
+    result = segbench("evaluate", *UNSCALED, *options)
+    assert result.exit_code == 0, result.output
+    assert "scores low: on 1 frame its mIoU is" in result.output
+    assert set(devices) == {"cpu"}
 
 
 def test_an_int8_runtime_calibrates_it() -> None:
