@@ -1,5 +1,6 @@
 """The main job: train a network on a dataset, score the best epoch, record it, draw overlays."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
@@ -36,7 +37,7 @@ from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, config_hash, find_record, read_record, write_record
 from segbench.scoring.score import add_scores
 from segbench.text import counted
-from segbench.training.tracking import Tracking, check_trackers, tracking
+from segbench.training.tracking import RUNS, Tracking, check_trackers, tracking
 from segbench.training.world import ALONE, World
 from segbench.types import Frame
 
@@ -331,17 +332,24 @@ def claimed(output: Path, options: RunOptions, world: World) -> Iterator[bool]:
 
 
 def claim_output(output: Path, options: RunOptions) -> bool:
-    """Clear the locked output folder; return whether to resume. Keeps an unfinished run."""
+    """Clear the locked output folder unless it is resumed; return whether to resume.
+
+    SegbenchError if it contains a run that is neither resumed nor overwritten.
+    """
     from segbench.training.state import STATE
 
     state, log = output / STATE, output / "train.log"
     if state.exists() and not (options.resume or options.force):
         raise SegbenchError(
-            f"{output} contains an unfinished run; continue with --resume, overwrite with --force, "
-            "or name another --output."
+            f"{output} contains a run, finished or not; continue it with --resume, overwrite it "
+            "with --force, or name another --output."
         )
+    resume = options.resume and state.exists()
     if not options.resume:
         state.unlink(missing_ok=True)
     if log.is_symlink() or not options.resume:
         log.unlink(missing_ok=True)
-    return options.resume and state.exists()
+    if not resume and (output / BEST).is_file():  # else the folder is no run's
+        shutil.rmtree(output / "overlays", ignore_errors=True)
+        (output / RUNS).unlink(missing_ok=True)
+    return resume

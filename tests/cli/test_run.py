@@ -137,13 +137,34 @@ def test_a_run_that_was_begun_is_neither_overwritten_nor_lost() -> None:
     assert run("--epochs", "1", "--output", "out").exit_code == 0
     other = run("--epochs", "2", "--output", "out")
     assert other.exit_code == 1
-    assert "--resume" in other.output
+    assert "contains a run, finished or not; continue it with --resume" in other.output
     changed = run("--epochs", "2", "--output", "out", "--resume")
     assert changed.exit_code == 1
     assert "--epochs was" in changed.output
     fresh = run("--epochs", "2", "--output", "new", "--resume")
     assert fresh.exit_code == 0, fresh.output
     assert "nothing to resume in new: starting from scratch" in fresh.output
+
+
+def test_a_forced_rerun_leaves_nothing_of_the_first() -> None:
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    drawn = sorted(Path("out/overlays").iterdir())
+    shutil.copy(drawn[0], "out/overlays/old.png")
+    Path("out/trackers.json").write_text("{}")
+    resumed = run("--epochs", "1", "--output", "out", "--force", "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert Path("out/overlays/old.png").exists()
+    assert Path("out/trackers.json").exists()
+    assert run("--epochs", "1", "--output", "out", "--force").exit_code == 0
+    assert sorted(Path("out/overlays").iterdir()) == drawn
+    assert not Path("out/trackers.json").exists()
+
+
+def test_a_folder_without_a_run_keeps_its_pictures() -> None:
+    Path("out/overlays").mkdir(parents=True)
+    PIL.Image.new("RGB", (8, 8)).save("out/overlays/mine.png")
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    assert Path("out/overlays/mine.png").exists()
 
 
 def test_a_damaged_state_is_named() -> None:
