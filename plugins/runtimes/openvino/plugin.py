@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 REQUIRES = ("torch", "onnx", "onnxscript", "onnxruntime-gpu|onnxruntime", "openvino")
 
 
+def check(setup: Setup) -> None:
+    """Raise MissingDeviceError, before any export, unless the device is the CPU."""
+    from .session import check_device
+
+    check_device(setup.device)
+
+
 def open_fp32(model: "SegmentationModel", setup: Setup) -> Session:
     """Export to a temporary file and load it."""
     from ..onnx.graph import export_onnx
@@ -69,6 +76,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
         summary="OpenVINO, FP32, CPU",
         open=open_fp32,
         requires=REQUIRES,
+        check=check,
         peak=peak_fp32,
         loads=("onnx",),
     )
@@ -77,6 +85,7 @@ def segbench_runtimes() -> Iterable[Runtime]:
         summary="OpenVINO, INT8, CPU",
         open=open_int8,
         requires=REQUIRES,
+        check=check,
         calibrates=True,
         fp16="onnx-fp16",
         peak=peak_int8,

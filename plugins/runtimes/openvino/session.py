@@ -8,15 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.device import cpu_threads, describe, resolve_device
-from segbench.errors import SegbenchError, out_of_memory
+from segbench.errors import MissingDeviceError, SegbenchError, out_of_memory
 from segbench.types import Setup
+
+
+def check_device(name: str) -> None:
+    """Raise MissingDeviceError unless the device is the CPU, also if "auto" is a GPU."""
+    if resolve_device(name).type != "cpu":
+        raise MissingDeviceError("OpenVINO runs on the CPU here; use --device cpu.")
 
 
 class OpenVinoSession:
     """An ONNX graph at the fixed size and batch of ``setup``.
 
     FP32 is really FP32: the plugin's automatic bfloat16 is switched off. Raises SegbenchError for
-    devices other than the CPU and for a damaged file.
+    a damaged file, MissingDeviceError for devices other than the CPU.
     """
 
     def __init__(
@@ -29,11 +35,7 @@ class OpenVinoSession:
         import openvino
         from openvino import properties
 
-        device = resolve_device("cpu" if setup.device == "auto" else setup.device)
-        if device.type != "cpu":
-            raise SegbenchError(
-                f"OpenVINO runs on the CPU here, not on --device {setup.device}; use --device cpu."
-            )
+        check_device(setup.device)
         core = openvino.Core()
         options = {
             properties.hint.inference_precision: openvino.Type.f32,
@@ -51,7 +53,8 @@ class OpenVinoSession:
             ) from error
         self.request = self.compiled.create_infer_request()
         version = openvino.get_version().split("-")[0]
-        self.engine = f"OpenVINO {version} {precision.upper()} on {describe(device)}"
+        device = describe(resolve_device(setup.device))
+        self.engine = f"OpenVINO {version} {precision.upper()} on {device}"
         self.details: Mapping[str, Any] = {
             "file_mb": round(path.stat().st_size / 1e6, 3),
             **(details or {}),
