@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import gettempdir
@@ -11,7 +12,7 @@ import numpy as np
 
 from segbench.cache import is_private, private_dir
 from segbench.device import nvidia_driver_is_here
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, first_line
 from segbench.hookspecs import hookimpl
 from segbench.types import Runtime, Session, Setup
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from segbench.networks.model import SegmentationModel
 
 
+UNLIMITED = sys.maxsize
+"""By default torch compiles a function at most eight times, and all sessions run the same one."""
 KERNELS = "TORCHINDUCTOR_CACHE_DIR"
 NO_COMPILER = "The runtime 'compile' needs a C++ compiler on the CPU: install g++ or clang."
 
@@ -34,8 +37,13 @@ def lacking() -> str | None:
 
 
 def open_session(model: "SegmentationModel", setup: Setup) -> Session:
-    """Compile for the setup's shape; SegbenchError if the compiler for the CPU is missing."""
+    """Compile for the setup's shape.
+
+    Raises SegbenchError if the compiler for the CPU is missing, or torch would run a part in eager.
+    """
     import torch
+    from torch._dynamo import config
+    from torch._dynamo.exc import Unsupported
 
     from .session import TorchSession
 
@@ -43,9 +51,16 @@ def open_session(model: "SegmentationModel", setup: Setup) -> Session:
     session = TorchSession(model, setup, torch.float32)
     if session.device.type == "cpu" and not compiler_is_here():
         raise SegbenchError(NO_COMPILER)
-    session.forward = torch.compile(session.forward, dynamic=False)
+    session.forward = torch.compile(session.forward, fullgraph=True, dynamic=False)
     session.engine = session.engine.replace("eager", "torch.compile (inductor)")
-    session.run(session.prepare(np.zeros((setup.batch_size, *setup.size, 3), np.uint8)))
+    images = session.prepare(np.zeros((setup.batch_size, *setup.size, 3), np.uint8))
+    try:
+        with config.patch(recompile_limit=UNLIMITED, accumulated_recompile_limit=UNLIMITED):
+            session.run(images)
+    except Unsupported as error:
+        raise SegbenchError(
+            f"torch.compile cannot compile the whole network ({first_line(error)}); use eager."
+        ) from error
     return session
 
 
