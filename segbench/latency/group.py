@@ -251,8 +251,11 @@ def _rooflines(
     reporter: Reporter,
 ) -> dict[str, Roofline | Exception]:
     """Each runtime's roofline, with the peak of eager FP32 if it has none of its own."""
-    work = work_of(network.model, network.size, protocol.batch_size)
-    bytes_per_s = copy_rate(resolve_device(protocol.device))
+    try:
+        work = work_of(network.model, network.size, protocol.batch_size)
+        bytes_per_s = copy_rate(resolve_device(protocol.device))
+    except Exception as error:  # keep the measurements
+        return dict.fromkeys(warm, kept(error))
     setup = _setup(network, protocol)
     rooflines: dict[str, Roofline | Exception] = {}
     with reporter.steps(len(warm), "measure rooflines", idle=True) as step:

@@ -305,6 +305,18 @@ def test_an_output_that_is_not_eager_fp32s_is_invalid(registry: Registry, tmp_pa
     assert "200% off" in result.output
 
 
+@pytest.mark.parametrize("function", ["work_of", "copy_rate"])
+def test_without_a_roofline_the_timings_are_kept(
+    function: str, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, function, raising(SegbenchError("There is no rate.")))
+    result = latency(registry, tmp_path, "--runtime", "eager")
+    assert result.exit_code == 0, result.output
+    metrics = records(tmp_path)["eager"].metrics
+    assert metrics["p50_ms"] > 0
+    assert "its roofline could not be measured: There is no rate." in metrics["reasons"]
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
