@@ -265,6 +265,36 @@ def test_work_is_counted_from_the_graph(tmp_path: Path) -> None:
     assert network.model.count_parameters() == 9 + 3 * classes + classes
 
 
+def with_foreign_operator(path: Path, before: int) -> Path:
+    """A GELU of ONNX Runtime and a product with the identity, before the layer of that index."""
+    model = onnx.load(nearest_color(path))
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    layers = list(model.graph.node)
+    gelu = helper.make_node("Gelu", [layers[before].input[0]], ["gelu"], domain="com.microsoft")
+    product = helper.make_node("MatMul", ["gelu", "identity"], ["product"])
+    layers[before].input[0] = "product"
+    layers[before:before] = [gelu, product]
+    model.graph.ClearField("node")
+    model.graph.node.extend(layers)
+    identity = onnx.numpy_helper.from_array(np.eye(SIZE[1], dtype=np.float32), "identity")
+    model.graph.initializer.append(identity)
+    onnx.save(model, path)
+    return path
+
+
+def test_layers_without_known_shapes_are_not_counted(tmp_path: Path) -> None:
+    network = load(with_foreign_operator(tmp_path / "net.onnx", before=1))
+    pixels = SIZE[0] * SIZE[1]
+    work = work_of(network.model, SIZE, 1)
+    assert (work.flop, work.values) == (2 * pixels * 9, pixels * 6 + 9)
+
+
+def test_work_is_unknown_if_no_layer_has_known_shapes(tmp_path: Path) -> None:
+    network = load(with_foreign_operator(tmp_path / "net.onnx", before=0))
+    with pytest.raises(SegbenchError, match="cannot infer the shapes of any layer"):
+        work_of(network.model, SIZE, 1)
+
+
 @pytest.mark.parametrize(
     ("made", "told", "mistake"),
     [

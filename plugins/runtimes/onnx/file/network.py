@@ -14,6 +14,8 @@ from segbench.types import InputConvention, Setup, Size
 
 from .graph import Form, adapted
 
+COUNTED = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+
 
 class OnnxNetwork(nn.Module):
     """Normalised RGB images (N, 3, H, W) to logits (N, classes, H, W), on the CPU in FP32.
@@ -68,18 +70,25 @@ class OnnxNetwork(nn.Module):
         return adapted(self.graph, self.form, batch, size, convention, setup.output)
 
     def count_work(self, batch_size: int, size: Size) -> tuple[float, float]:
-        """Operations, and values that convolutions and matrix products read and write."""
+        """Operations, and values that convolutions and matrix products read and write.
+
+        A layer behind an operator that onnx does not know has no shapes and is not counted;
+        SegbenchError if none has.
+        """
         graph = onnx.shape_inference.infer_shapes(self.adapted(Setup(size, batch_size))).graph
         shapes = {each.name: tuple(each.dims) for each in graph.initializer}
         for each in (*graph.input, *graph.output, *graph.value_info):
-            shapes[each.name] = tuple(d.dim_value for d in each.type.tensor_type.shape.dim)
+            if each.type.tensor_type.HasField("shape"):
+                shapes[each.name] = tuple(d.dim_value for d in each.type.tensor_type.shape.dim)
         flop = values = 0.0
         for node in graph.node:
-            if node.op_type in ("Conv", "ConvTranspose", "MatMul", "Gemm"):
-                inputs = [shapes.get(name, ()) for name in node.input if name]
-                output = shapes.get(node.output[0], ())
+            names = [*filter(None, node.input), node.output[0]]
+            if node.op_type in COUNTED and shapes.keys() >= set(names):
+                *inputs, output = (shapes[name] for name in names)
                 flop += 2 * _products(node.op_type, inputs[0], inputs[1], output)
                 values += sum(math.prod(shape) for shape in (*inputs, output))
+        if not flop:
+            raise SegbenchError("onnx cannot infer the shapes of any layer of the file.")
         return flop, values
 
     def extra_repr(self) -> str:
