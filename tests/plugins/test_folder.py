@@ -1,6 +1,7 @@
 """``--dataset folder``: images and labels of one's own, which ``classes.json`` describes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +9,26 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner, Result
+from safetensors.torch import save_file
+from torch import nn
 
 from segbench.cli import main
 from segbench.data.frames import cached_split, fingerprint
 from segbench.errors import DataError, SegbenchError
+from segbench.jobs.latency import LatencyOptions, Outcome
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record
 from segbench.testing import check_dataset
-from segbench.types import IGNORED
+from segbench.types import IGNORED, Network
 from segbench_plugins.commands.plugin import segbench_commands
+from segbench_plugins.commands.suite import jobs
 from segbench_plugins.datasets.folder.description import read_description
 from segbench_plugins.datasets.folder.plugin import read, segbench_datasets
 from segbench_plugins.runtimes.onnx import plugin as onnx_runtimes
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.onnx_files import nearest_color
+from tests.tiny import tiny_backbone
 
 CLASSES = [
     {"name": "road", "color": [128, 64, 128], "id": 7},
@@ -32,10 +38,18 @@ CLASSES = [
 PALETTE = tuple(tuple(entry["color"]) for entry in CLASSES)  # type: ignore[arg-type]
 SAID: dict[str, Any] = {"name": "My Town", "classes": CLASSES, "ignored": [255, 1]}
 REGISTRY = Registry.of(
+    backbones=[tiny_backbone()],
     datasets=segbench_datasets(),  # type: ignore[arg-type]
     runtimes=[*segbench_runtimes(), *onnx_runtimes.segbench_runtimes()],
     model_formats=onnx_runtimes.segbench_model_formats(),
     commands=segbench_commands(),
+    networks=[
+        Network(
+            name="pointwise",
+            summary="one convolution",
+            build=lambda classes, convention: nn.Conv2d(3, classes, 1),
+        )
+    ],
 )
 
 
@@ -160,6 +174,60 @@ def test_labels_described_anew_are_other_data(tmp_path: Path) -> None:
 
     assert labels_of(SAID) == [0, 1, 2]
     assert labels_of(SAID | {"classes": CLASSES[::-1]}) == [2, 1, 0]
+
+
+SUITE = """
+exports = "exports"
+reports = "reports"
+device = "cpu"
+{top}
+[[train]]
+{own}
+backbone = "tiny"
+dataset = "folder"
+weights = "none"
+epochs = 1
+evaluate.runtime = "onnx"
+latency = {{ runtime = "eager", min-seconds = 0.05 }}
+"""
+TOWN = 'data-root = "town"'
+
+
+@pytest.mark.parametrize(("top", "own"), [(TOWN, ""), ("", TOWN)])
+def test_a_suite_finds_it_in_its_data_root(
+    top: str, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def here(work: Callable[..., Outcome], options: LatencyOptions, *words: str) -> Outcome:
+        return work(options)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Registry, "load", lambda: REGISTRY)
+    monkeypatch.setattr(jobs, "in_own_process", here)
+    write(tmp_path / "town")
+    Path("suite.toml").write_text(SUITE.format(top=top, own=own))
+    result = segbench("suite", "suite.toml")
+    assert result.exit_code == 0, result.output
+    (scored,) = Path("results/evaluate").glob("*.json")
+    assert read_record(scored).config["dataset"] == "folder-my-town"
+    (timed,) = Path("results/latency").glob("*.json")
+    assert read_record(timed).metrics["compared_on"] == "folder-my-town val"
+    assert len(list(Path("exports").glob("*.onnx"))) == 1
+    assert len(list(Path("reports").iterdir())) == 1
+
+
+def test_a_suite_finds_the_dataset_of_published_weights_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "town")
+    save_file(nn.Conv2d(3, 3, 1).state_dict(), "w.safetensors")
+    Path("suite.toml").write_text(
+        '[[checkpoint]]\nnetwork = "pointwise"\nweights = "w.safetensors"\ndataset = "folder"\n'
+        'evaluate = { data-root = "town", runtime = "eager" }\n'
+    )
+    result = segbench("suite", "suite.toml", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "evaluate eager" in result.output
 
 
 def test_another_folder_is_not_taken_for_it(tmp_path: Path) -> None:

@@ -162,7 +162,8 @@ class _Reader:
         name = next((each for each in named if isinstance(each, str)), "")
         for argv, given, swept in self._lines("run", entry, where):
             label = ", ".join(filter(None, (name, swept))) or where
-            uses = self._uses(entry, given["datasets"][0], where)
+            root = {"data-root": str(given["data_root"])} if "data-root" in entry else {}
+            uses = self._uses({**entry, **root}, given["datasets"][0], where)
             with self._noting(where):
                 uses[-1]["run"] = self._resources("run", entry)
                 yield Entry(label, Training(self._run_options(argv, given)), *uses)
@@ -171,12 +172,12 @@ class _Reader:
         known = {"name", "path", *PUBLISHED, "evaluate", "latency"}
         entry = self._table(table, known, where)
         with self._noting(where):
-            subject = self._subject(entry)
+            subject = self._subject(entry, where)
             named = (entry.get(key) for key in ("name", "path", "network"))
             label = str(next(filter(None, named)))
             yield Entry(label, subject, *self._uses(entry, subject.config["dataset"], where))
 
-    def _subject(self, entry: Table) -> Subject:
+    def _subject(self, entry: Table, where: str) -> Subject:
         published = [str(entry[key]) for key in PUBLISHED if key in entry]
         if "path" in entry and not published:
             return Subject.read(checkpoint_file(Path(str(entry["path"]))))
@@ -188,19 +189,31 @@ class _Reader:
                 "dataset."
             )
         network, weights, dataset = published
+        registry = self._at_data_root(entry, where)
         return Subject.published(
-            NetworkWeights(
-                self.registry.network(network), Path(weights), self.registry.dataset(dataset)
-            )
+            NetworkWeights(registry.network(network), Path(weights), registry.dataset(dataset))
         )
 
+    def _at_data_root(self, entry: Table, where: str) -> Registry:
+        """The registry with the datasets that a checkpoint is evaluated on."""
+        known = {*self.options["evaluate"], *KEYS}
+        own = self._table(entry.get("evaluate", {}), known, f"{where} evaluate")
+        layers = (*self.layers["evaluate"], own)
+        roots = [layer["data-root"] for layer in layers if "data-root" in layer]
+        return self.registry.at(Path(str(roots[-1]))) if roots else self.registry
+
     def _uses(self, entry: Table, dataset: str, where: str) -> tuple[Any, Any, dict[str, Any]]:
-        """How a checkpoint trained on ``dataset`` is scored and timed, and its resources."""
+        """How a checkpoint trained on ``dataset`` is scored and timed, and its resources.
+
+        Its data is in the data root of the entry, if that gives one.
+        """
+        root = {key: entry[key] for key in ("data-root",) if key in entry}
         made: dict[str, list[Any]] = {}
         resources = {}
         for name, read in (("evaluate", self._evaluation), ("latency", self._latency)):
             inside = f"{where} {name}"
-            own = self._table(entry.get(name, {}), {*self.options[name], *KEYS}, inside)
+            table = self._table(entry.get(name, {}), {*self.options[name], *KEYS}, inside)
+            own = {**root, **table}
             made[name] = []
             with self._noting(inside):
                 resources[name] = self._resources(name, own)
@@ -236,7 +249,7 @@ class _Reader:
                 yield ("segbench", name, *words), dict(context.params), ", ".join(said)
 
     def _run_options(self, argv: Sequence[str], given: dict[str, Any]) -> RunOptions:
-        (dataset,) = map(self.registry.dataset, given.pop("datasets"))
+        (dataset,) = map(self.registry.at(given["data_root"]).dataset, given.pop("datasets"))
         network, weights = self._start(given)
         changes = {key: given.pop(key) for key in RECIPE & given.keys()}
         recipe = choose_recipe(
@@ -266,7 +279,7 @@ class _Reader:
     def _evaluation(self, argv: Sequence[str], given: dict[str, Any]) -> EvaluateOptions:
         for unused in ("network", "weights", "model", *OF_MODEL):
             given.pop(unused)
-        dataset = self.registry.dataset(given.pop("dataset"))
+        dataset = self.registry.at(given["data_root"]).dataset(given.pop("dataset"))
         runtime = self.registry.runtime(given.pop("runtime") or REFERENCE)
         dataset.locate(given["data_root"])
         given |= {"checkpoint": Path(), "results": self.results, "argv": argv}

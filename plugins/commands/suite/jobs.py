@@ -74,7 +74,8 @@ class Training:
 
     def do(self, shop: Shop) -> str:
         """Train and score, or resume; nothing is done if there is a record."""
-        return _score(shop.add(run(self.options, shop.registry, shop.reporter)))
+        registry = shop.registry.at(self.options.data_root)
+        return _score(shop.add(run(self.options, registry, shop.reporter)))
 
     def subject(self, shop: Shop) -> Subject:
         """The trained network; SegbenchError if there is a record but no checkpoint."""
@@ -143,7 +144,7 @@ class Evaluation:
         """Whether it was calibrated on as many frames as now."""
         if not self.options.runtime.calibrates:
             return True
-        dataset = shop.registry.dataset(self.subject.config["dataset"])
+        dataset = shop.registry.at(self.options.data_root).dataset(self.subject.config["dataset"])
         there = len(available(dataset, dataset.locate(self.options.data_root), SPLIT))
         frames = min(self.options.calibration_frames or COUNT, there - min(HELD_BACK, there // 5))
         return str(record.config.get("calibration")).startswith(f"{frames}@")
@@ -170,7 +171,8 @@ class Evaluation:
 
     def do(self, shop: Shop) -> str:
         """Score the checkpoint."""
-        return _score(shop.add(evaluate_checkpoint(self.ready, shop.registry, shop.reporter)))
+        registry = shop.registry.at(self.options.data_root)
+        return _score(shop.add(evaluate_checkpoint(self.ready, registry, shop.reporter)))
 
 
 @dataclass(frozen=True)
@@ -317,10 +319,11 @@ def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> W
     given = {each.name: getattr(evaluation.options, each.name) for each in fields(EngineOptions)}
     given |= {"checkpoint": subject.source or Path(), "output": path}
     options = ExportOptions(**given)
+    registry = shop.registry.at(options.data_root)
     return Writing(
         f"export {runtime.name}",
         path,
-        lambda: export(options, shop.registry, shop.reporter),
+        lambda: export(options, registry, shop.reporter),
         options,
     )
 
@@ -337,7 +340,8 @@ def reporting(evaluation: Evaluation, folder: Path, shop: Shop) -> Writing:
     options = ReportOptions(
         source, path, evaluation.options.data_root, checkpoint=evaluation.subject.source
     )
-    return Writing("report", path, lambda: write_report(options, shop.registry, shop.reporter))
+    registry = shop.registry.at(options.data_root)
+    return Writing("report", path, lambda: write_report(options, registry, shop.reporter))
 
 
 def _no_score() -> None:
@@ -347,7 +351,7 @@ def _no_score() -> None:
 def _measure(unset: tuple[str, ...], options: LatencyOptions) -> Outcome:
     for name in unset:
         os.environ.pop(name, None)
-    return latency(options, Registry.load(), Reporter())
+    return latency(options, Registry.load().at(options.protocol.data_root), Reporter())
 
 
 def _score(record: Record) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import traceback
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -86,19 +87,22 @@ class _Work:
 
     async def check_hosts(self) -> None:
         """Raise SegbenchError for all hosts that may run a job and whose code differs."""
-        items: list[Network | Dataset | Runtime] = []
+        items: dict[Path, list[Network | Dataset | Runtime]] = defaultdict(list)
         for entry in self.suite.entries:
-            items += [options.dataset for options, _ in entry.evaluations]
-            items += [options.runtime for options, _ in entry.evaluations]
-            names = [name for options, _ in entry.latencies for name in options.runtimes]
-            items += [self.shop.registry.runtime(name) for name in names]
+            for scored, _ in entry.evaluations:
+                items[scored.data_root] += [scored.dataset, scored.runtime]
+            for timed, _ in entry.latencies:
+                runtimes = map(self.shop.registry.runtime, timed.runtimes)
+                items[timed.protocol.data_root] += runtimes
             if isinstance(entry.source, Training):
-                items += [entry.source.options.network, entry.source.options.dataset]
+                trained = entry.source.options
+                items[trained.data_root] += [trained.network, trained.dataset]
 
         async def check(node: Node) -> None:
             try:
                 async with self.cluster.process(Host, Resources(cpus=0), node, {}) as process:
-                    await self._check(process, None, items)
+                    for data_root, there in items.items():
+                        await self._check(process, None, there, data_root)
             except LostHostError as error:
                 raise SegbenchError(f"Host {node.address} cannot be used: {error}") from error
 
@@ -255,18 +259,23 @@ class _Work:
         self.cluster.able(resources)
         environment = {} if alone_on else self.environment
         async with self.cluster.process(Host, resources, alone_on, environment) as process:
-            await self._check(process, options, items)
+            await self._check(process, options, items, _data_root(options))
             here: Here = await process.call("here")
             line.host = f"{here.address} ({here.node})"
             line.say("begun")
             yield Reached(process, here)
 
     async def _check(
-        self, process: Process, options: Any, items: Sequence[Network | Dataset | Runtime]
+        self,
+        process: Process,
+        options: Any,
+        items: Sequence[Network | Dataset | Runtime],
+        data_root: Path,
     ) -> None:
+        registry = self.shop.registry.at(data_root.absolute())
         job = dumped((_absolute(options), items))
-        code = code_of(loaded(job, self.shop.registry)[1], self.shop.registry)
-        await process.call("check", code, self.shop.registry.data_root.absolute(), job)
+        code = code_of(loaded(job, registry)[1], registry)
+        await process.call("check", code, registry.data_root, job)
 
     async def _follow(
         self,
@@ -330,6 +339,11 @@ class _Work:
 
     def _network(self, subject: Subject) -> tuple[Network]:
         return (chosen_network(self.shop.registry, **subject.network),)
+
+
+def _data_root(options: Any) -> Path:
+    found: Path = getattr(options, "protocol", options).data_root
+    return found
 
 
 def _absolute(options: Any) -> Any:
