@@ -26,6 +26,7 @@ from segbench.records.record import Record, read_record
 from segbench_plugins.commands.suite import cluster as ray_cluster
 from segbench_plugins.commands.suite import on_ray
 from segbench_plugins.networks.enet import ENet
+from tests.plugins.test_folder import write as write_folder
 from tests.tiny import write_tiny
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +197,16 @@ def test_a_training_on_a_host_is_that_of_this_machine_to_the_bit(hosts: Cluster)
     left = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
     kept = {str(path.relative_to("here-0")) for path in Path("here-0").rglob("*") if path.is_file()}
     assert left == kept
+
+
+def test_hosts_look_for_a_described_dataset_in_the_data_root_of_the_suite(hosts: Cluster) -> None:
+    write_folder(Path("town"))
+    text = TINY.replace('"data"', '"town"').replace('"tiny"\nweights', '"folder"\nweights')
+    result = suite(text + "evaluate.limit = 1\n")
+    assert result.exit_code == 0, result.output
+    for kind in ("run", "evaluate"):
+        assert [each.config["dataset"] for each in records(kind)] == ["folder-my-town"]
+    assert [each.metrics["compared_on"] for each in records("latency")] == ["folder-my-town val"]
 
 
 def test_a_caller_outside_the_cluster_has_published_weights_scored_there(

@@ -230,7 +230,7 @@ class _Work:
             if found := job.found(shop):
                 return EXISTS, found
             await send(there, job.subject.file, job.subject.file.name)
-            known, asked = job.records(shop), job.ready(job.missing(shop))
+            known, asked = job.records(shop), _absolute(job.ready(job.missing(shop)))
             changes = {"runtimes": asked.runtimes, "protocol": asked.protocol}
             every = SECONDS_BETWEEN_NEWS_OF_A_LATENCY
             names = await self._follow(there, line, changes, seconds=every)
