@@ -1,7 +1,7 @@
 """One network on several runtimes: open and warm up sessions, then measure in turns."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -37,7 +37,7 @@ from segbench.latency.timing import (
 )
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.types import Calibration, Runtime, Session, Setup
+from segbench.types import Calibration, Peak, Runtime, Session, Setup
 
 REFERENCE = "eager"
 T = TypeVar("T")
@@ -250,21 +250,28 @@ def _rooflines(
     registry: Registry,
     reporter: Reporter,
 ) -> dict[str, Roofline | Exception]:
-    """Each runtime's roofline, with the peak of eager FP32 if it has none of its own."""
+    """Each runtime's roofline; none for one in 16 bits or INT8 without a peak of its own."""
     try:
         work = work_of(network.model, network.size, protocol.batch_size)
         bytes_per_s = copy_rate(resolve_device(protocol.device))
     except Exception as error:  # keep the measurements
         return dict.fromkeys(warm, kept(error))
     setup = _setup(network, protocol)
+    peaks = {name: _peak_of(each.runtime, registry) for name, each in warm.items()}
     rooflines: dict[str, Roofline | Exception] = {}
     with reporter.steps(len(warm), "measure rooflines", idle=True) as step:
-        for name, each in warm.items():
+        for name, measure_peak in peaks.items():
             try:
-                measure_peak = each.runtime.peak or registry.runtime(REFERENCE).peak
-                assert measure_peak, f"{REFERENCE} has no peak"
-                rooflines[name] = Roofline(work, measure_peak(setup), bytes_per_s)
+                if measure_peak:
+                    rooflines[name] = Roofline(work, measure_peak(setup), bytes_per_s)
             except Exception as error:
                 rooflines[name] = kept(error)
             step("")
     return rooflines
+
+
+def _peak_of(runtime: Runtime, registry: Registry) -> Callable[[Setup], Peak] | None:
+    """The runtime's own peak, in FP32 else that of eager."""
+    if runtime.peak or runtime.precision != "fp32":
+        return runtime.peak
+    return registry.runtime(REFERENCE).peak

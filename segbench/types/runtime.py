@@ -130,8 +130,9 @@ class Runtime:
     "compute_capability", and ``export_suffixes`` the allowed suffixes. ``fp16`` names the runtime
     that ``segbench latency`` measures together with this one, as INT8 should be faster than FP16.
     ``peak`` measures the engine's own kernels with the threads and device of the setup; without it
-    the roofline uses FP32 in PyTorch. ``loads`` names the formats of model files ("onnx") that it
-    runs. An entry of ``requires`` may name alternatives ("onnxruntime-gpu|onnxruntime").
+    the roofline is that of PyTorch in FP32, and there is none in 16 bits or INT8. ``loads`` names
+    the formats of model files ("onnx") that it runs. An entry of ``requires`` may name alternatives
+    ("onnxruntime-gpu|onnxruntime").
     """
 
     name: str

@@ -305,6 +305,20 @@ def test_an_output_that_is_not_eager_fp32s_is_invalid(registry: Registry, tmp_pa
     assert "200% off" in result.output
 
 
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
+def test_the_peak_of_fp32_bounds_no_engine_that_computes_in_fewer_bits(
+    precision: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pytorch, "torch_peak", lambda dtype, setup: Peak("FP32", 4, 1.0))
+    fewer = Runtime("fewer", "Without a peak", EAGER.open, precision=precision)
+    registry = Registry.of([TINY], [tiny_dataset()], [EAGER, fewer], commands=segbench_commands())
+    result = latency(registry, tmp_path, "--runtime", "fewer")
+    assert result.exit_code == 0, result.output
+    metrics = records(tmp_path)["fewer"].metrics
+    assert metrics.get("bound_ms") is None
+    assert not any("roofline" in reason for reason in metrics["reasons"])
+
+
 @pytest.mark.parametrize("function", ["work_of", "copy_rate"])
 def test_without_a_roofline_the_timings_are_kept(
     function: str, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
