@@ -232,8 +232,8 @@ def export(
 
     Instead of a checkpoint, ``network`` and ``weights``, or ``model`` and ``model_options``, are as
     for ``evaluate``, for the classes of ``dataset``. ``options`` are fields of
-    ``segbench.jobs.export.ExportOptions``: size, batch_size, output_kind, dynamic,
-    compute_capability, calibration_frames and keep_float.
+    ``segbench.jobs.export.ExportOptions``: size, batch_size, device, output_kind,
+    dynamic, compute_capability, calibration_frames and keep_float.
     """
     from segbench.inference.sources import chosen_source
     from segbench.jobs.export import ExportOptions

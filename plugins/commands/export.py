@@ -33,6 +33,7 @@ from segbench.progress import Reporter
     help="logits, or labels with the argmax inside the graph.",
 )
 @click.option("--dynamic", is_flag=True, help="Dynamic batch and image size (onnx, onnx-fp16).")
+@options.device
 @options.calibration_frames
 @options.keep_float
 @click.option(

@@ -15,7 +15,7 @@ from segbench.types import Dataset, Description, Setup
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(EngineOptions):
-    """The options of ``segbench export``; files do not depend on ``device``."""
+    """The options of ``segbench export``; ``device`` is the one that the file is for."""
 
     output: Path
     batch_size: int = 1
@@ -68,6 +68,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
     setup = Setup(
         network.size,
         options.batch_size,
+        options.device,
         output="labels" if options.output_kind == "labels" else "logits",
         calibration=calibration,
         keep_float=options.keep_float,

@@ -7,6 +7,7 @@ from typing import Any
 import onnx
 import onnxruntime
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from segbench import __version__ as version
@@ -129,6 +130,22 @@ def test_an_int8_file_is_calibrated_and_gives_labels(trained: Path, tmp_path: Pa
     assert graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert result.output.endswith("% of pixels.\n")
     assert read_description(tmp_path / "out/a.onnx").output.startswith("labels, uint8 (1, 32, 64)")
+
+
+@pytest.mark.parametrize(("device", "signed"), [("cpu", False), ("auto", True)])
+def test_an_int8_file_is_for_the_device_named_not_the_one_that_writes_it(
+    device: str, signed: bool, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_a_gpu(name: str) -> torch.device:
+        return torch.device("cuda" if name == "auto" else name)
+
+    monkeypatch.setattr("segbench.device.resolve_device", with_a_gpu)
+    result = export(trained, tmp_path, "--runtime", "onnx-int8", "--device", device)
+    assert result.exit_code == 0, result.output
+    graph = onnx.load(tmp_path / "out/a.onnx").graph
+    kinds = {each.name: each.data_type for each in graph.initializer}
+    zeros = {kinds[node.input[2]] for node in graph.node if node.op_type == "QuantizeLinear"}
+    assert zeros == {onnx.TensorProto.INT8 if signed else onnx.TensorProto.UINT8}
 
 
 def test_the_file_describes_itself(trained: Path, tmp_path: Path) -> None:
