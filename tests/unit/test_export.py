@@ -113,6 +113,14 @@ def test_half_precision_takes_a_mean_that_equals_the_deviation(tmp_path: Path) -
     assert (tmp_path / "a.onnx").exists()
 
 
+def test_half_precision_takes_two_enlargements_by_one_factor(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = fcn8s_over(TinyEncoder(), 3, decoder="wide").eval()
+    torch.nn.init.normal_(model.net.score.weight)
+    export_onnx(model, tmp_path / "a.onnx", Setup(SIZE), "fp16")
+    assert (tmp_path / "a.onnx").exists()
+
+
 def test_a_graph_with_other_numbers_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,22 +170,26 @@ def _remove_unused_constants(graph: onnx.ModelProto) -> None:
             graph.graph.initializer.remove(tensor)
 
 
+IN_FP32 = ("Sub", "Div")
+"""The normalisation; the scales of Resize are always FP32."""
+
+
 def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
     """Convert all but the normalisation to FP16; input and output keep their types."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     _unshare_constants(graph)
     half: onnx.ModelProto = convert_float_to_float16(
-        graph, keep_io_types=True, op_block_list=["Sub", "Div"]
+        graph, keep_io_types=True, op_block_list=list(IN_FP32)
     )
     return half
 
 
 def _unshare_constants(graph: onnx.ModelProto) -> None:
-    """Give the normalisation separate constants: the converter casts a shared one twice."""
+    """Give each node with FP32 inputs constants of its own: a shared one would be cast twice."""
     constants = {tensor.name: tensor for tensor in graph.graph.initializer}
     for node in graph.graph.node:
-        if node.op_type in ("Sub", "Div"):
+        if node.op_type in (*IN_FP32, "Resize"):
             for index, name in enumerate(node.input):
                 if name in constants:
                     own = graph.graph.initializer.add()
