@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from segbench.cli import options
 from segbench.data.frames import fingerprint, labelled_frames
+from segbench.errors import SegbenchError
 from segbench.inference.networks import chosen_network
 from segbench.jobs.plan import RunOptions, choose_recipe, configuration
 from segbench.jobs.run import new_network, train
@@ -31,7 +32,7 @@ from segbench.training import fit
 from segbench.training.loss import LOVASZ_STRIDE, Loss, lovasz_softmax, make_loss
 from segbench.training.tracking import Tracking
 from segbench.training.world import ALONE
-from segbench.types import IGNORED, Augmentation, Frame, Size
+from segbench.types import IGNORED, MODERN, Frame, Size
 
 HARDEST, SMOOTHING, AUXILIARY = 0.25, 0.1, 0.4
 
@@ -97,12 +98,8 @@ EMA = {"ema": 0.995}
 NO_EMA = {"ema": None}
 MILD = {"class_weight_offset": 1.1}
 SLOW, SLOWER = {"encoder_lr_scale": 0.2}, {"encoder_lr_scale": 0.1}
-TWICE_THE_COLOURS = Augmentation(
-    scale=(0.5, 2.0),
-    flip=True,
-    brightness=(-64, 64),
-    contrast=(0.5, 1.6),
-    saturation=(0.0, 2.0),
+TWICE_THE_COLOURS = replace(
+    MODERN.augmentation, brightness=(-64, 64), contrast=(0.5, 1.6), saturation=(0.0, 2.0)
 )
 COLOURS = {"augmentation": TWICE_THE_COLOURS}
 VARIANTS: Mapping[str, Variant] = {
@@ -202,7 +199,13 @@ def try_variant(
 def without(held_out: str, frames: Sequence[Frame]) -> dict[str, tuple[Frame, ...]]:
     """Training frames but those whose names begin so; every second of these to validate on."""
     held = tuple(frame for frame in frames if frame.id.startswith(held_out))
-    return {"train": tuple(frame for frame in frames if frame not in held), "val": held[1::2]}
+    rest = tuple(frame for frame in frames if not frame.id.startswith(held_out))
+    if len(held) < 2 or not rest:
+        raise SegbenchError(
+            f"--held-out {held_out}: {len(held)} of {len(frames)} training frames begin so, which "
+            "leaves none to train or validate on."
+        )
+    return {"train": rest, "val": held[1::2]}
 
 
 def loss_maker(variant: Variant, model: SegmentationModel) -> Callable[..., Loss]:

@@ -71,6 +71,11 @@ def choose_recipe(
         wanted |= {"batch_size": recipe.batch_size, "accumulate": True}
     if "size" in wanted:
         wanted.setdefault("crop", None)
+    if "encoder_lr_scale" in wanted and not network.pretrained_part:
+        raise SegbenchError(
+            f"{network.title or network.name} has no encoder with a learning rate of its own; "
+            "leave out --encoder-lr-scale."
+        )
     recipe = dataclasses.replace(recipe, **wanted)
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
         crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from torch import nn
 
+from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on
 from segbench.jobs.plan import choose_recipe
 from segbench.testing import check_network
@@ -63,6 +64,8 @@ def test_networks_without_imagenet_weights_train_as_published(
         dataset.recipes["modern"].augmentation,
     )
     assert choose_recipe(NETWORKS[name], dataset, "original", {}) == dataset.recipes["original"]
+    with pytest.raises(SegbenchError, match="leave out --encoder-lr-scale"):
+        choose_recipe(NETWORKS[name], dataset, "modern", {"encoder_lr_scale": 0.2})
 
 
 def test_a_recipes_crop_is_for_its_size() -> None:

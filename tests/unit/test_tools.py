@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from segbench.errors import SegbenchError
 from segbench.types import IGNORED, Frame
 from segbench_plugins.datasets.streets import plugin as streets
 from tools.gpu import FULL, QUICK, steps
@@ -66,6 +67,8 @@ def test_a_drive_is_held_out_of_training_and_every_second_frame_of_it_validates(
     splits = without("b", frames)
     assert [frame.id for frame in splits["train"]] == ["a1", "a2"]
     assert [frame.id for frame in splits["val"]] == ["b2", "b4"]
+    with pytest.raises(SegbenchError, match="--held-out c: 0 of 6 training frames"):
+        without("c", frames)
 
 
 def test_ohem_is_the_mean_loss_of_the_hardest_quarter_of_the_labelled_pixels() -> None:

@@ -207,7 +207,7 @@ class _Reader:
 
         Its data is in the data root of the entry, if that gives one.
         """
-        root = {key: entry[key] for key in ("data-root",) if key in entry}
+        root = {"data-root": entry["data-root"]} if "data-root" in entry else {}
         made: dict[str, list[Any]] = {}
         resources = {}
         for name, read in (("evaluate", self._evaluation), ("latency", self._latency)):

@@ -39,6 +39,8 @@ MOVED = 5e-2
 unpooling puts it elsewhere, so that a few logits are far off."""
 AGREEMENT = {"fp32": 0.999, "fp16": 0.99}
 """Share of pixels that match eager, if the argmax is in the graph."""
+IN_FP32 = ("Sub", "Div")
+"""The normalisation; the scales of Resize are FP32 too."""
 Precision = Literal["fp32", "fp16"]
 
 
@@ -168,10 +170,6 @@ def _remove_unused_constants(graph: onnx.ModelProto) -> None:
     for tensor in list(graph.graph.initializer):
         if tensor.name not in used:
             graph.graph.initializer.remove(tensor)
-
-
-IN_FP32 = ("Sub", "Div")
-"""The normalisation; the scales of Resize are always FP32."""
 
 
 def _in_half_precision(graph: onnx.ModelProto) -> onnx.ModelProto:
