@@ -120,7 +120,7 @@ def ranking(records: "DataFrame") -> "DataFrame":
     """The rows of all tables, table by table, with all ``COLUMNS``.
 
     ``records`` are those of ``frame_of``. ``rank`` is a network's place by score: networks whose
-    scores differ only by noise share a rank, the faster first. A row without a score or with a
+    scores differ only by noise share a rank, VALID latencies first. A row without a score or with a
     ``limit`` has no rank and comes last. A row without a latency has no device, and goes into the
     largest of the tables that differ only in the device; a score that holds for one kind of device
     goes into that device's table.

@@ -213,7 +213,7 @@ def test_a_page_of_5000_rows_stays_small() -> None:
 
 def test_a_table_says_why_networks_share_a_rank() -> None:
     rows = board([scored(0.5), scored(0.6, backbone="vgg16")])
-    said = "share a rank, the faster first"
+    said = "share a rank, VALID latencies first"
     assert said not in page(rows, [])
     assert said in page(rows.assign(rank=1), [])
 
