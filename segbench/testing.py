@@ -346,9 +346,10 @@ def _check_features(encoder: nn.Module, images: Tensor) -> None:
     batch, _, height, width = images.shape
     with torch.no_grad():
         features = encoder(images)
-    assert len(features) == 3, f"the encoder returns {len(features)} features, not 3"
+    assert len(features) in (3, 4), f"the encoder returns {len(features)} features, not 3 or 4"
     channels_of = cast(Encoder, encoder).channels
-    for feature, channels, stride in zip(features, channels_of, (8, 16, 32), strict=True):
+    strides = (4, 8, 16, 32)[-len(features) :]
+    for feature, channels, stride in zip(features, channels_of, strides, strict=True):
         expected = (batch, channels, height // stride, width // stride)
         found = tuple(feature.shape)
         assert found == expected, f"stride {stride}: the feature is {found}, not {expected}"

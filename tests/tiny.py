@@ -33,7 +33,7 @@ COUNTS = {"train": 6, "val": 2, "test": 2}
 class TinyEncoder(nn.Module):
     """Three strided convolutions with a batch norm each, and dropout on the last."""
 
-    channels = (8, 8, 8)
+    channels: tuple[int, ...] = (8, 8, 8)
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,10 +41,23 @@ class TinyEncoder(nn.Module):
         self.to16 = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU())
         self.to32 = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), nn.ReLU(), nn.Dropout(0.2))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         tap8 = self.to8(images)
         tap16 = self.to16(tap8)
         return tap8, tap16, self.to32(tap16)
+
+
+class FineEncoder(TinyEncoder):
+    """The same, with features at stride 4 before the others."""
+
+    channels = (6, 8, 8, 8)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.to4 = nn.Sequential(nn.Conv2d(3, 6, 5, 4, 2), nn.BatchNorm2d(6), nn.ReLU())
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return self.to4(images), *super().forward(images)
 
 
 def build(convention: InputConvention) -> nn.Module:

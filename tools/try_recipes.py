@@ -116,6 +116,7 @@ VARIANTS: Mapping[str, Variant] = {
     "wide": Variant(EMA, "wide"),
     "wide-no-ema": Variant(NO_EMA, "wide"),
     "slow-encoder": Variant(NO_EMA | SLOW, "wide"),
+    "slow-encoder-stride4": Variant(NO_EMA | SLOW, "wide4"),
     "slower-encoder": Variant(NO_EMA | SLOWER, "wide"),
     "slow-encoder-decay": Variant(NO_EMA | SLOW | {"weight_decay": 0.1}, "wide"),
     "slow-encoder-colours": Variant(NO_EMA | SLOW | COLOURS, "wide"),

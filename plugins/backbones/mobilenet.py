@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def build(architecture: str, convention: InputConvention) -> "nn.Module":
-    """timm's feature extractor at strides 8, 16 and 32."""
+    """timm's feature extractor at strides 4, 8, 16 and 32."""
     import timm
 
     pad_type = "same" if convention.padding == "same" else ""
     encoder: Any = timm.create_model(
-        architecture, features_only=True, out_indices=(2, 3, 4), pad_type=pad_type
+        architecture, features_only=True, out_indices=(1, 2, 3, 4), pad_type=pad_type
     )
     encoder.channels = tuple(encoder.feature_info.channels())
     fix_padding(encoder)

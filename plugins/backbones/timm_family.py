@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 PREFIX = "timm/"
-STRIDES = (8, 16, 32)
+STRIDES = (4, 8, 16, 32)
+"""The first is optional."""
 
 
 def names() -> Sequence[str]:
@@ -53,7 +54,7 @@ def build(name: str, convention: InputConvention) -> "nn.Module":
     height, width = 64, 96
     expected = [
         (1, channels, height // stride, width // stride)
-        for channels, stride in zip(encoder.channels, STRIDES, strict=True)
+        for channels, stride in zip(encoder.channels, encoder.feature_info.reduction(), strict=True)
     ]
     try:
         with torch.no_grad():
@@ -72,7 +73,7 @@ def build(name: str, convention: InputConvention) -> "nn.Module":
 
 
 def create(name: str, pretrained: bool = False) -> Any:
-    """The extractor of the last features at strides 8, 16 and 32."""
+    """The extractor of the last features at strides 8, 16 and 32, and 4 if there are any."""
     import timm
 
     try:
@@ -83,13 +84,12 @@ def create(name: str, pretrained: bool = False) -> Any:
             f"timm's {name} cannot return features ({error}); choose another model."
         ) from error
     places = {stride: place for place, stride in enumerate(reductions)}
-    missing = [stride for stride in STRIDES if stride not in places]
-    if missing:
+    if any(stride not in places for stride in STRIDES[1:]):
         raise PluginError(
             f"timm's {name} has features at strides {', '.join(map(str, reductions))}, but FCN8s "
             f"needs 8, 16 and 32; choose another model."
         )
-    indices = tuple(places[stride] for stride in STRIDES)
+    indices = tuple(places[stride] for stride in STRIDES if stride in places)
     return timm.create_model(name, features_only=True, out_indices=indices, pretrained=pretrained)
 
 

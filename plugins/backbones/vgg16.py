@@ -44,7 +44,7 @@ def build(convention: InputConvention) -> "nn.Module":
             return rows.mT.unflatten(2, images.shape[-2:])
 
     class VGG16(nn.Module):
-        channels = (256, 512, 4096)
+        channels = (128, 256, 512, 4096)
 
         def __init__(self) -> None:
             super().__init__()
@@ -58,13 +58,14 @@ def build(convention: InputConvention) -> "nn.Module":
                     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                     nn.init.zeros_(layer.bias)
 
-        def forward(self, images: "Tensor") -> "tuple[Tensor, Tensor, Tensor]":
-            pool3 = self.features[:17](images)
+        def forward(self, images: "Tensor") -> "tuple[Tensor, ...]":
+            pool2 = self.features[:10](images)
+            pool3 = self.features[10:17](pool2)
             pool4 = self.features[17:24](pool3)
             pool5 = self.features[24:](pool4)
             fc6 = self.dropout(self.relu(self.fc6(pool5)))
             fc7 = self.dropout(self.relu(self.fc7(fc6)))
-            return pool3, pool4, fc7
+            return pool2, pool3, pool4, fc7
 
     return VGG16()
 

@@ -20,6 +20,7 @@ SCORE_LAYERS = {
     "bilinear": ("score8.", "score16.", "score32.", "up32.", "up16."),
     "transposed": ("score8.", "score16.", "score32.", "up32.", "up16.", "up8."),
     "wide": ("score.",),
+    "wide4": ("score.", "score4."),
 }
 """Those of each decoder of FCN8s."""
 RANDOM_CLASSES = 19
@@ -150,11 +151,12 @@ def _build_fcn8s(
     backbone: Backbone, decoder: str, classes: int, convention: InputConvention
 ) -> "nn.Module":
     from segbench.networks.fcn8s import FCN8s
-    from segbench.networks.fcn8s_wide import WideFCN8s
+    from segbench.networks.fcn8s_wide import WideFCN4s, WideFCN8s
 
-    if decoder == "wide":
-        return WideFCN8s(backbone.build(convention), classes)
-    return FCN8s(backbone.build(convention), classes, decoder)
+    encoder = backbone.build(convention)
+    if decoder in ("wide", "wide4"):
+        return (WideFCN4s if decoder == "wide4" else WideFCN8s)(encoder, classes)
+    return FCN8s(encoder, classes, decoder)
 
 
 def _adapt_to(

@@ -25,7 +25,7 @@ class FCN8s(nn.Module):
     def __init__(self, encoder: nn.Module, classes: int, decoder: str = "bilinear") -> None:
         super().__init__()
         self.encoder = encoder
-        channels8, channels16, channels32 = cast(Encoder, encoder).channels
+        channels8, channels16, channels32 = cast(Encoder, encoder).channels[-3:]
         self.score8 = nn.Conv2d(channels8, classes, 1)
         self.score16 = nn.Conv2d(channels16, classes, 1)
         self.score32 = nn.Conv2d(channels32, classes, 1)
@@ -41,7 +41,7 @@ class FCN8s(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """The scores of three taps, added from coarse to fine."""
-        tap8, tap16, tap32 = self.encoder(images)
+        tap8, tap16, tap32 = self.encoder(images)[-3:]
         scale8, scale16, scale32 = self.tap_scale
         fused = self.score16(tap16 * scale16) + self.up32(self.score32(tap32 * scale32))
         fused = self.score8(tap8 * scale8) + self.up16(fused)
@@ -63,7 +63,7 @@ class FCN8s(nn.Module):
         statistics = {name: buffer.clone() for name, buffer in self.encoder.named_buffers()}
         was_training = self.training
         self.train()
-        deviations = torch.stack([tap.float().std() for tap in self.encoder(images)])
+        deviations = torch.stack([tap.float().std() for tap in self.encoder(images)[-3:]])
         self.tap_scale.copy_(1 / deviations.clamp_min(1e-6))
         self.train(was_training)
         for name, buffer in self.encoder.named_buffers():

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-DECODERS = ("bilinear", "transposed", "wide")
-"""Of FCN8s: the paper's, the 2017 project's, and one that fuses features instead of scores."""
+DECODERS = ("bilinear", "transposed", "wide", "wide4")
+"""Of FCN8s: the paper's, the 2017 project's, and two that fuse features instead of scores, the
+second also at stride 4."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ class InputConvention:
 class Encoder(Protocol):
     """A torch module: (N, 3, H, W) normalised -> features at strides 8, 16 and 32.
 
-    ``channels`` are the channel counts of the three features. H and W are multiples of 32.
+    Features at stride 4 may come before them; the decoder "wide4" needs those. ``channels`` are the
+    channel counts of the features. H and W are multiples of 32.
     """
 
-    channels: tuple[int, int, int]
+    channels: tuple[int, ...]
 
-    def __call__(self, images: "Tensor") -> "tuple[Tensor, Tensor, Tensor]":
-        """The features at strides 8, 16 and 32."""
+    def __call__(self, images: "Tensor") -> "tuple[Tensor, ...]":
+        """The features, the finest first."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ from segbench_plugins.datasets.streets import plugin as streets
 from segbench_plugins.runtimes.pytorch import peak as pytorch
 from segbench_plugins.runtimes.pytorch.session import TorchSession
 from tests.onnx_files import nearest_color
-from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
+from tests.tiny import FineEncoder, TinyEncoder, tiny_backbone, tiny_dataset, write_tiny
 from tests.trackers import offline_trackers
 
 REGISTRY = Registry.load()
@@ -203,6 +203,10 @@ class NotANumber(TinyEncoder):
 def test_a_faulty_encoder_is_noticed(encoder: type[nn.Module], message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_backbone(replace(tiny_backbone(), build=lambda convention: encoder()))
+
+
+def test_an_encoder_may_have_features_at_stride_4_too() -> None:
+    check_backbone(replace(tiny_backbone(), build=lambda convention: FineEncoder()))
 
 
 def build_unless_same(convention: InputConvention) -> nn.Module:

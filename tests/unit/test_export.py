@@ -22,7 +22,7 @@ from segbench_plugins.runtimes.onnx import session
 from segbench_plugins.runtimes.onnx.graph import export_onnx, matches
 from segbench_plugins.runtimes.onnx.plugin import segbench_runtimes
 from segbench_plugins.runtimes.onnx.session import OnnxSession
-from tests.tiny import fcn8s_over
+from tests.tiny import FineEncoder, fcn8s_over
 
 SIZE = (40, 70)
 
@@ -113,10 +113,15 @@ def test_half_precision_takes_a_mean_that_equals_the_deviation(tmp_path: Path) -
     assert (tmp_path / "a.onnx").exists()
 
 
-def test_half_precision_takes_two_enlargements_by_one_factor(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("decoder", "encoder"), [("wide", TinyEncoder), ("wide4", FineEncoder)])
+def test_half_precision_takes_two_enlargements_by_one_factor(
+    decoder: str, encoder: type[TinyEncoder], tmp_path: Path
+) -> None:
     torch.manual_seed(0)
-    model = fcn8s_over(TinyEncoder(), 3, decoder="wide").eval()
-    torch.nn.init.normal_(model.net.score.weight)
+    model = fcn8s_over(encoder(), 3, decoder=decoder).eval()
+    for name, layer in model.net.named_children():
+        if name.startswith("score"):
+            torch.nn.init.normal_(layer.weight)
     export_onnx(model, tmp_path / "a.onnx", Setup(SIZE), "fp16")
     assert (tmp_path / "a.onnx").exists()
 

@@ -4,14 +4,16 @@ import pytest
 import torch
 from torch.nn import functional
 
+from segbench.errors import PluginError
 from segbench.networks.model import SegmentationModel
 from segbench.types import DECODERS, InputConvention
-from tests.tiny import TinyEncoder, fcn8s_over
+from tests.tiny import FineEncoder, TinyEncoder, fcn8s_over
 
 
 def network(classes: int = 5, decoder: str = "bilinear") -> SegmentationModel:
     torch.manual_seed(0)
-    return fcn8s_over(TinyEncoder(), classes, decoder=decoder).eval()
+    encoder = FineEncoder() if decoder == "wide4" else TinyEncoder()
+    return fcn8s_over(encoder, classes, decoder=decoder).eval()
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -51,6 +53,41 @@ def test_the_wide_decoder_adds_features_from_coarse_to_fine_and_scores_them_once
     assert fused.shape == (1, 128, 8, 12)
     logits = functional.interpolate(net.score(fused), scale_factor=8, mode="bilinear")
     assert torch.allclose(net(torch.zeros(1, 3, 64, 96)), logits, atol=1e-6)
+
+
+def test_wide4_adds_the_scores_of_features_at_stride_4_which_start_at_zero() -> None:
+    net = network(decoder="wide4").net
+    images = torch.rand(1, 3, 64, 96)
+    tap4, *coarser = net.encoder(images)
+
+    def enlarged(features: torch.Tensor, factor: int) -> torch.Tensor:
+        return functional.interpolate(features, scale_factor=factor, mode="bilinear")
+
+    fused = net.fuse(*coarser)
+    at8 = enlarged(net.score(fused), 2)
+    assert torch.allclose(net(images), enlarged(at8, 4), atol=1e-6)
+    torch.nn.init.normal_(net.score4.weight)
+    fine = net.fuse4(net.reduce4(tap4) + enlarged(net.narrow(fused), 2))
+    assert fine.shape == (1, 64, 16, 24)
+    assert torch.allclose(net(images), enlarged(at8 + net.score4(fine), 4), atol=1e-6)
+
+
+def test_wide4_needs_features_at_stride_4() -> None:
+    with pytest.raises(PluginError, match=r"no features at stride 4.*--decoder wide"):
+        fcn8s_over(TinyEncoder(), 2, decoder="wide4")
+
+
+@pytest.mark.parametrize("decoder", ["bilinear", "transposed", "wide"])
+def test_the_other_decoders_ignore_features_at_stride_4(decoder: str) -> None:
+    fine = fcn8s_over(FineEncoder(), 3, decoder=decoder).eval()
+    coarse = fcn8s_over(TinyEncoder(), 3, decoder=decoder).eval()
+    coarse.load_state_dict(fine.state_dict(), strict=False)
+    images = torch.rand(2, 3, 64, 64) * 255
+    assert torch.equal(fine(images), coarse(images))
+    for model in (fine, coarse):
+        torch.manual_seed(0)  # the last feature has dropout
+        model.prepare_training(images)
+    assert torch.equal(fine(images), coarse(images))
 
 
 def test_normalisation_is_inside() -> None:
