@@ -27,7 +27,7 @@ hookimpl = pluggy.HookimplMarker("segbench")
 
 @hookspec
 def segbench_backbones() -> Iterable["Backbone"]:
-    """Yield networks that turn an image into features at strides 8, 16 and 32.
+    """Yield networks that turn an image into features at strides 8, 16 and 32, or also 4.
 
     Called once, when the registry is loaded, so import torch inside ``build`` and not here::
 

@@ -123,7 +123,8 @@ of 4 KB that takes a fifth of VGG16's training on a CPU."""
 @click.option(
     "--decoder",
     type=click.Choice(DECODERS),
-    help="Decoder of FCN8s; wide fuses features of 128 channels. Default: bilinear.",
+    help="Decoder of FCN8s; wide fuses features of 128 channels, wide4 scores at stride 4 too. "
+    "Default: bilinear.",
 )
 @options.label_scale
 @click.option("--seed", type=SEED, default=0, show_default=True)
