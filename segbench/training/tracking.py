@@ -77,9 +77,9 @@ class Tracking:
         """Report the record's scores, with the overlays and the checkpoint in the output folder."""
         files = sorted((self.output / "overlays").glob("*.png"))
         some = files[:: -(-len(files) // OVERLAYS) or 1]
-        images = {f"overlays/{path.stem}": np.array(PIL.Image.open(path)) for path in some}
 
         def log(name: str, run: TrackedRun) -> None:
+            images = {f"overlays/{path.stem}": np.array(PIL.Image.open(path)) for path in some}
             self._log_missing(name, run, record.curve, {})
             run.log_result(scores(record), images, self.output / BEST)
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from segbench.cli import main
 from segbench.errors import SegbenchError
+from segbench.jobs import overlays
 from segbench.plugins import Registry
 from segbench.records.record import Record, read_record
 from segbench.types import Tracker
@@ -204,6 +205,18 @@ def test_a_tracker_that_goes_costs_a_warning_and_no_training() -> None:
     assert result.output.count("no route to host") == 1
     assert Gone.heard == ["epoch 1", "epoch 1", "epoch 1", "epoch 2", "result", "close True"]
     assert len(the_record().curve) == 2
+
+
+def test_a_damaged_overlay_costs_a_warning_and_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def damage(*_: object) -> None:
+        Path("out/overlays").mkdir()
+        Path("out/overlays/a.png").write_text("no picture")
+
+    monkeypatch.setattr(overlays, "write_overlays", damage)
+    result = run("--epochs", "1", "--tracker", "tensorboard")
+    assert result.exit_code == 0, result.output
+    assert "the tracker tensorboard failed (cannot identify image file" in result.output
+    assert len(the_record().curve) == 1
 
 
 def refuse(*_: object) -> Any:
