@@ -1,6 +1,7 @@
 """``--model``: what is read from an ONNX file, what is asked of its owner, what is refused."""
 
 import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,9 +157,32 @@ def test_outputs_are_matched_with_classes(
 
 def test_names_in_the_metadata_order_the_outputs(tmp_path: Path) -> None:
     names = dict(enumerate(reversed(CLASSES)))
-    metadata = {"names": repr(names)}
-    path = nearest_color(tmp_path / "net.onnx", palette=PALETTE[::-1], metadata=metadata)
+    for text in (repr(names), json.dumps(names)):  # JSON's keys are text
+        metadata = {"names": text}
+        path = nearest_color(tmp_path / "net.onnx", palette=PALETTE[::-1], metadata=metadata)
+        assert right(load(path)) == 1.0
+
+
+def test_names_without_the_number_of_their_output_are_ignored(tmp_path: Path) -> None:
+    names = {0: CLASSES[1], "x": CLASSES[0]} | dict(enumerate(CLASSES[2:], 2))
+    path = nearest_color(tmp_path / "net.onnx", metadata={"names": repr(names)})
     assert right(load(path)) == 1.0
+
+
+def integer_input(path: Path) -> Path:
+    """The file for images of 0..255, with an input of bytes."""
+    model = onnx.load(nearest_color(path, divisor=1.0))
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    model.graph.input[0].name = "bytes"
+    model.graph.node.insert(0, helper.make_node("Cast", ["bytes"], ["x"], to=TensorProto.FLOAT))
+    onnx.save(model, path)
+    return path
+
+
+def test_an_input_of_bytes_takes_images_as_they_are(tmp_path: Path) -> None:
+    network = load(integer_input(tmp_path / "net.onnx"), scale=None)
+    assert right(network) == 1.0
+    assert network.notes == ()
 
 
 def test_label_ids_are_the_benchmarks(tmp_path: Path) -> None:
@@ -218,6 +242,7 @@ def text(path: Path) -> Path:
         (nearest_color, {"class_order": "background-first"}, "needs 12 outputs"),
         (nearest_color, {"output": "z"}, "output"),
         (nearest_color, {"std": (1.0, 0.0, 1.0)}, "deviation is 0"),
+        (integer_input, {}, "cannot be normalised"),
     ],
 )
 def test_what_does_not_fit_is_refused(

@@ -37,6 +37,8 @@ def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
     Raises SegbenchError if the file does not have one image input, has no logits or class maps for
     the dataset, has another fixed size, or is already quantised or in half precision.
     """
+    from onnx.helper import tensor_dtype_to_np_dtype
+
     from .graph import Form, as_new_as_needed, trimmed
     from .network import OnnxNetwork
 
@@ -55,7 +57,8 @@ def load_onnx(file: ModelFile, size: Size | None = None) -> FileNetwork:
     start = Form(images.name, "", (), bgr=bgr, images_last=last)
     form, notes = _with_output(graph, start, (batch or 1, chosen), said, file)
     graph = trimmed(graph, form)
-    convention, assumed = _convention(options, said, path)
+    integers = tensor_dtype_to_np_dtype(images.type.tensor_type.elem_type).kind in "iu"
+    convention, assumed = _convention(options, said, path, integers)
 
     def build(classes: int, convention: InputConvention) -> OnnxNetwork:
         return OnnxNetwork(graph, sha256, form, batch)
@@ -118,7 +121,7 @@ class Said:
         entries = {entry.key.lower(): entry.value for entry in graph.metadata_props}
         names = _value(entries.get("classes", entries.get("names", "")))
         if isinstance(names, dict):
-            names = [names[key] for key in sorted(names)]
+            names = _by_index(names)
         mean, std, scale = (_value(entries.get(key, "")) for key in ("mean", "std", "scale"))
         usual = PLAIN if "segbench_version" in entries else (None, None, None)
         if entries.get("author") == "Ultralytics":
@@ -131,6 +134,13 @@ class Said:
             entries.get("channels", "").lower() or None,
             entries.get("layout", "").lower() or None,
         )
+
+
+def _by_index(names: dict[Any, Any]) -> list[Any] | None:
+    """The values of {0: "road", ...}, whose keys may be text as in JSON; None for other keys."""
+    by_key = {str(key): name for key, name in names.items()}
+    keys = list(map(str, range(len(names))))
+    return [by_key[key] for key in keys] if by_key.keys() == set(keys) else None
 
 
 def _value(text: str) -> Any:
@@ -262,20 +272,28 @@ def _channels_are_last(shape: Sequence[int], size: Size, usual: bool) -> bool:
 
 
 def _convention(
-    options: ModelOptions, said: Said, path: Path
+    options: ModelOptions, said: Said, path: Path, integers: bool
 ) -> tuple[InputConvention, str | None]:
-    """The normalisation of images in 0..255, and a note if it was assumed."""
+    """The normalisation of images in 0..255, and a note if it was assumed.
+
+    An input of ``integers`` takes the images as they are; SegbenchError for anything else.
+    """
     given = [(getattr(options, n), getattr(said, n)) for n in ("mean", "std", "scale")]
     told = any(each is not None for pair in given for each in pair)
-    usual: Sequence[Any] = PLAIN if told else IMAGENET
+    usual: Sequence[Any] = PLAIN if told or integers else IMAGENET
     mean, std, scale = (
         next(each for each in (*pair, default) if each is not None)
         for pair, default in zip(given, usual, strict=True)
     )
     if 0 in std:
         raise SegbenchError(f"{path}: a standard deviation is 0; give another --std.")
+    if integers and (mean, std, scale) != PLAIN:
+        raise SegbenchError(
+            f"{path} takes images of integers in 0..255, which cannot be normalised; leave --mean, "
+            "--std and --scale out."
+        )
     note = "it names no normalisation; ImageNet's is assumed (change it by --mean, --std, --scale)"
     convention = InputConvention(
         tuple(each / scale for each in mean), tuple(each / scale for each in std)
     )
-    return convention, None if told else note
+    return convention, None if told or integers else note

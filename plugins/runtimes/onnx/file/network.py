@@ -64,7 +64,8 @@ class OnnxNetwork(nn.Module):
             )
         if self.batch not in (None, setup.batch_size):
             raise SegbenchError(
-                f"The ONNX file takes batches of {self.batch} only; give --batch-size {self.batch}."
+                f"The ONNX file takes batches of {self.batch} only; give latency or export "
+                f"--batch-size {self.batch}, or write the file for batches of 1 or of any size."
             )
         size, batch = setup.size, setup.batch_size
         return adapted(self.graph, self.form, batch, size, convention, setup.output)
