@@ -13,6 +13,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from segbench import testing
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on, random_network
 from segbench.networks.model import SegmentationModel
@@ -163,9 +164,15 @@ def test_the_cache_gives_identical_bytes(
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "first.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("change", ["weights", "output", "batch", "keep_float", "frames", "labels"])
+@pytest.mark.parametrize(
+    "change", ["weights", "code", "output", "batch", "keep_float", "frames", "labels"]
+)
 def test_whatever_determines_the_network_is_in_its_key(
-    change: str, model: SegmentationModel, setup: Setup, monkeypatch: pytest.MonkeyPatch
+    change: str,
+    model: SegmentationModel,
+    setup: Setup,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(network, "_build", lambda model, path, *_: path.touch() or {})
     calibration = setup.calibration
@@ -182,6 +189,9 @@ def test_whatever_determines_the_network_is_in_its_key(
     if change == "weights":
         model = tiny_network()
         model.net.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
+    if change == "code":
+        (tmp_path / "edited.py").write_text("def forward(): ...")
+        monkeypatch.setattr(testing, "__file__", str(tmp_path / "edited.py"))
     after = network.quantized(model, replace(setup, **changed.get(change, {})), "unsigned")
     assert after.key != before
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import onnxscript
+import torch
 from numpy.typing import NDArray
 
 from segbench.cache import cache_dir, cached
@@ -196,11 +199,21 @@ def remembered(name: str, work: Callable[[], Any]) -> Any:
 
 def _key(model: SegmentationModel, calibration: Calibration, *asked: Any) -> str:
     """A digest of everything that determines the result of ``asked``."""
-    versions = (FORMAT, onnxruntime.__version__, onnx.__version__)
+    packages = (torch, onnx, onnxscript, onnxruntime)
+    versions = (FORMAT, *(package.__version__ for package in packages))
     described = (versions, asked, digest(calibration), repr(model), model.network.stride)
     whole = hashlib.sha256(repr(described).encode())
     tensors = {**model.net.state_dict(), "mean": model.mean, "std": model.std}
     for name, tensor in tensors.items():
         whole.update(name.encode())
         whole.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+    for file in _code(model.net):
+        whole.update(file.read_bytes())
     return whole.hexdigest()[:32]
+
+
+def _code(net: torch.nn.Module) -> list[Path]:
+    """The source files of its layers' classes, since ``repr`` does not show their ``forward``."""
+    modules = (sys.modules.get(type(layer).__module__) for layer in net.modules())
+    files = {file for module in modules if (file := getattr(module, "__file__", None))}
+    return [Path(file) for file in sorted(files)]
