@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +37,28 @@ def test_ten_networks_in_one_process_are_all_compiled(compiled: list[Any]) -> No
     for session in sessions:
         session.run(torch.zeros(1, 3, *SETUP.size))
     assert len(compiled) == len(sessions)
+
+
+def test_a_compiler_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backend(graph: Any, inputs: Any) -> Any:
+        raise RuntimeError("Failed to find C compiler.")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    monkeypatch.setattr(compile, "compiler_is_here", lambda: True)
+    with pytest.raises(SegbenchError, match=r"cannot compile .*Failed to find C compiler.*eager"):
+        compile.open_session(tiny_network(), SETUP)
+
+
+def test_the_compiler_is_the_one_that_torch_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("c++", "other"):
+        (tmp_path / name).touch(0o755)
+    monkeypatch.delenv("CXX", raising=False)
+    assert not compile.compiler_is_here()
+    monkeypatch.setenv("CXX", "other")
+    assert compile.compiler_is_here()
 
 
 class Breaking(nn.Module):

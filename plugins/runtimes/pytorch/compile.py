@@ -12,7 +12,7 @@ import numpy as np
 
 from segbench.cache import is_private, private_dir
 from segbench.device import nvidia_driver_is_here
-from segbench.errors import SegbenchError, first_line
+from segbench.errors import SegbenchError, first_line, out_of_memory
 from segbench.hookspecs import hookimpl
 from segbench.types import Runtime, Session, Setup
 
@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 UNLIMITED = sys.maxsize
 """By default torch compiles a function at most eight times, and all sessions run the same one."""
 KERNELS = "TORCHINDUCTOR_CACHE_DIR"
-NO_COMPILER = "The runtime 'compile' needs a C++ compiler on the CPU: install g++ or clang."
+NO_COMPILER = (
+    "The runtime 'compile' needs a C++ compiler on the CPU: install g++, or name "
+    "another with CXX."
+)
 
 
 def compiler_is_here() -> bool:
-    """Whether a C++ compiler is on the path."""
-    return any(map(shutil.which, ("c++", "g++", "clang++")))
+    """Whether the C++ compiler that torch uses is on the path."""
+    usual = "clang++" if sys.platform == "darwin" else "g++"
+    return shutil.which(os.environ.get("CXX", usual)) is not None
 
 
 def lacking() -> str | None:
@@ -43,7 +47,7 @@ def open_session(model: "SegmentationModel", setup: Setup) -> Session:
     """
     import torch
     from torch._dynamo import config
-    from torch._dynamo.exc import Unsupported
+    from torch._dynamo.exc import BackendCompilerFailed, Unsupported
 
     from .session import TorchSession
 
@@ -57,9 +61,12 @@ def open_session(model: "SegmentationModel", setup: Setup) -> Session:
     try:
         with config.patch(recompile_limit=UNLIMITED, accumulated_recompile_limit=UNLIMITED):
             session.run(images)
-    except Unsupported as error:
+    except (BackendCompilerFailed, Unsupported) as error:
+        if out_of_memory(error):
+            raise
+        reason = first_line(getattr(error, "inner_exception", error))
         raise SegbenchError(
-            f"torch.compile cannot compile the whole network ({first_line(error)}); use eager."
+            f"torch.compile cannot compile the whole network ({reason}); use eager."
         ) from error
     return session
 
