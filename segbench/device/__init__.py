@@ -51,6 +51,13 @@ def resolve_device(name: str) -> "torch.device":
     return device
 
 
+def cuda_index(device: "torch.device") -> int:
+    """The number of a CUDA device; without one, ``cuda`` is torch's current device."""
+    import torch
+
+    return torch.cuda.current_device() if device.index is None else device.index
+
+
 def nvidia_driver_is_here() -> bool:
     """Whether this machine has NVIDIA's driver, without asking torch."""
     return Path("/dev/nvidiactl").exists() or any(map(find_library, ("cuda", "nvcuda")))

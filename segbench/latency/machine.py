@@ -9,7 +9,8 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Self
 
 import psutil
 
@@ -44,7 +45,8 @@ class Watch:
 
     def __enter__(self) -> Self:
         self._before = _cpu_seconds()
-        self._clocks = _log_clocks(self.gpu) if self.gpu else None
+        self._log = TemporaryFile("w+")
+        self._clocks = _log_clocks(self.gpu, self._log) if self.gpu else None
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -55,8 +57,10 @@ class Watch:
             self.other_cpu = max(0.0, busy - own) / total
         if self._clocks:
             self._clocks.terminate()
-            masks = self._clocks.communicate()[0].split()
-            self.slowdowns = slowdowns(masks)
+            self._clocks.wait()
+            self._log.seek(0)
+            self.slowdowns = slowdowns(self._log.read().split())
+        self._log.close()
         if self.gpu:
             self.gpu_processes = max(0, len(compute_processes(self.gpu)) - 1)
 
@@ -101,11 +105,11 @@ def compute_processes(gpu: str) -> dict[int, float | None]:
 
 
 def slowdowns(masks: list[str]) -> list[str]:
-    """The names of the slowdowns in clock event reasons, given in hexadecimal."""
+    """The names of the slowdowns in clock event reasons, given as "0x...", among other words."""
     seen = 0
     for mask in masks:
         with suppress(ValueError):
-            seen |= int(mask, 16)
+            seen |= int(mask, 16) if mask.startswith("0x") else 0
     return [name for bit, name in SLOWDOWNS.items() if seen & bit]
 
 
@@ -154,8 +158,11 @@ def _cpu_seconds() -> tuple[float, float, float]:
     return busy, time.process_time(), busy + idle
 
 
-def _log_clocks(gpu: str) -> "subprocess.Popen[Any] | None":
-    """``nvidia-smi`` logging clock event reasons twice a second."""
+def _log_clocks(gpu: str, log: IO[str]) -> "subprocess.Popen[str] | None":
+    """``nvidia-smi`` writing clock event reasons to ``log`` twice a second.
+
+    A file, unlike a pipe that nobody reads, takes hours of them.
+    """
     command = (
         "nvidia-smi",
         f"--id={gpu}",
@@ -164,8 +171,6 @@ def _log_clocks(gpu: str) -> "subprocess.Popen[Any] | None":
         "--loop-ms=500",
     )
     try:
-        return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.DEVNULL, text=True)
     except OSError:
         return None

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -86,10 +87,8 @@ def test_alone_on_a_gpu_at_its_power_cap_is_no_doubt(smi: SimpleNamespace) -> No
 
 
 def wait_for_the_log(watch: Watch) -> None:
-    clocks = watch._clocks
-    assert clocks is not None
-    assert clocks.stdout is not None
-    clocks.stdout.buffer.peek(1)
+    while not os.fstat(watch._log.fileno()).st_size:
+        time.sleep(0.01)
 
 
 def test_memory_of_processes_is_in_megabytes(smi: SimpleNamespace) -> None:
@@ -119,11 +118,19 @@ def test_without_a_gpu_nothing_is_known_of_it() -> None:
     [
         ([], []),
         (["0x1", "[N/A]"], []),
+        (["Field", '"clocks_event_reasons.active"', "is", "not", "a", "valid", "field"], []),
         (["0x8", "0x20", "0x8"], ["hardware slowdown", "software thermal slowdown"]),
     ],
 )
 def test_slowdowns_of_any_moment_count(masks: list[str], names: list[str]) -> None:
     assert slowdowns(masks) == names
+
+
+def test_the_log_of_the_clocks_may_be_longer_than_a_pipe_holds(smi: SimpleNamespace) -> None:
+    smi.says("4711, 100", "0x0000000000000000\\n" * 9000 + "0x8")
+    with Watch(CPU) as watch:
+        wait_for_the_log(watch)
+    assert watch.slowdowns == ["hardware slowdown"]
 
 
 def test_peak_memory_grows_with_what_is_held() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.device import cpu_threads, describe, int8_saturates, resolve_device
+from segbench.device import cpu_threads, cuda_index, describe, int8_saturates, resolve_device
 from segbench.errors import SegbenchError, first_line, out_of_memory
 from segbench.types import Setup
 
@@ -80,7 +80,7 @@ class OnnxSession:
             kernels = " with x64quantprecision"
         wanted: list[Any] = [provider]
         if self.device.type == "cuda":
-            wanted = [(provider, {"device_id": self.device.index or 0, "use_tf32": 0})]
+            wanted = [(provider, {"device_id": cuda_index(self.device), "use_tf32": 0})]
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), options, providers=wanted, disabled_optimizers=DISABLED_OPTIMIZERS
@@ -132,7 +132,7 @@ class OnnxSession:
         """Nothing to wait for: ONNX Runtime returns when the work is done."""
 
     def _run_bound(self, inputs: "Tensor") -> Any:
-        index = self.device.index or 0
+        index = cuda_index(self.device)
         binding = self.session.io_binding()
         binding.bind_input(
             self.input, "cuda", index, np.float32, tuple(inputs.shape), inputs.data_ptr()
