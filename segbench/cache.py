@@ -22,23 +22,29 @@ def cache_dir(*parts: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SegbenchError(
-            f"The cache {folder} cannot be made ({error.strerror}); name another with "
-            "SEGBENCH_CACHE."
-        ) from error
+        raise _cannot_be_made(folder, error) from error
     return folder
 
 
 def private_dir(name: str) -> Path:
     """A cache folder for code: it must belong to the user, and nobody else may write to it."""
     folder = cache_dir() / name
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _cannot_be_made(folder, error) from error
     if not is_private(folder):
         raise SegbenchError(
             f"{folder} holds code, but others can write to it; remove it, or name a cache of your "
             "own with SEGBENCH_CACHE."
         )
     return folder
+
+
+def _cannot_be_made(folder: Path, error: OSError) -> SegbenchError:
+    return SegbenchError(
+        f"The cache {folder} cannot be made ({error.strerror}); name another with SEGBENCH_CACHE."
+    )
 
 
 def is_private(folder: Path) -> bool:
@@ -79,7 +85,7 @@ def keep(path: Path, content: bytes) -> None:
 
 
 def kept(path: Path) -> bytes:
-    """What ``keep`` wrote; None if missing or damaged."""
+    """What ``keep`` wrote; b"" if missing or damaged."""
     return path.read_bytes() if _is_whole(path) else b""
 
 

@@ -85,8 +85,8 @@ def check_network(network: Network) -> None:
     _check_name(network.name, network.summary)
     classes, (stride, output_stride) = 3, (network.stride, network.output_stride)
     net = _seeded(lambda: network.build(classes, network.convention), seed=1).eval()
-    for height, width in ((8 * stride, 12 * stride), (12 * stride, 8 * stride)):
-        height, width = max(height, 64), max(width, 64)
+    short, long = (-(-max(pixels, 64) // stride) * stride for pixels in (8 * stride, 12 * stride))
+    for height, width in ((short, long), (long, short)):
         with torch.no_grad():
             found = tuple(net(torch.randn(2, 3, height, width)).shape)
         expected = (2, classes, height // output_stride, width // output_stride)

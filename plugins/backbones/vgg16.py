@@ -91,7 +91,7 @@ def adapt(state: "Mapping[str, Tensor]") -> "Mapping[str, Tensor]":
     for key, tensor in state.items():
         layer, _, parameter = key.rpartition(".")
         name = f"{names.get(layer, layer)}.{parameter}"
-        is_linear = tensor.ndim == 2 and tensor.numel() == prod(kernels.get(name, ()))
+        is_linear = tensor.ndim == 2 and tensor.numel() == prod(kernels.get(name, (0,)))
         adapted[name] = tensor.reshape(kernels[name]) if is_linear else tensor
     return adapted
 

@@ -83,7 +83,7 @@ def _holds(rows: "DataFrame", condition: str) -> "Series":
     name, sign, text = parsed.groups()
     values, compare = rows[_column(name)], OPERATORS[sign]
     number = _number(text)
-    if number is not None and values.map(_is_number).any():
+    if number is not None and (values.map(_is_number).any() or values.isna().all()):
         numbers = values.where(values.map(_is_number)).astype(float)
         return compare(numbers, number)
     if sign not in ("=", "!="):
@@ -117,7 +117,7 @@ def _sorted(rows: "DataFrame", name: str) -> "DataFrame":
     """Each table's rows sorted by a column, best first and missing values last."""
     values = rows[name]
     numeric = values.dropna().map(_is_number).all()
-    key = values.astype(float) if numeric else values
+    key = values.astype(float) if numeric else values.map(str)
     place = rows["table"].map({title: n for n, title in enumerate(rows["table"].unique())})
     return (
         rows.assign(by=key, place=place)

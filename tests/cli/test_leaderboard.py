@@ -142,7 +142,7 @@ def test_rows_are_chosen_and_sorted_by_their_columns(results: Path) -> None:
     origin = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
     for kind, metrics in (
         ("evaluate", {"score": 0.6, "score_name": "miou"}),
-        ("latency", {"p50_ms": 4.5, "verdict": "VALID"}),
+        ("latency", {"p50_ms": 4.5, "verdict": "VALID", "reasons": []}),
     ):
         write_record(Record(kind, faster, metrics, origin), results)
 
@@ -155,6 +155,9 @@ def test_rows_are_chosen_and_sorted_by_their_columns(results: Path) -> None:
     assert shown("--sort", "p50") == ["onnx", "eager"]
     assert shown("--max-ms", "10", "--min-score", "0.5") == ["onnx"]
     assert shown("--where", "runtime=onnx", "--where", "height>=352") == ["onnx"]
+    nothing = invoke("--results", results, "--where", "network=none", "--where", "height>=352")
+    assert "No row fits" in nothing.stderr
+    assert sorted(shown("--sort", "reasons")) == ["eager", "onnx"]
     assert shown("--pareto") == ["onnx", "eager"][::-1]
     assert shown("--best") == ["eager"]
     assert shown("--best", "--sort", "p50 ms") == ["onnx"]
