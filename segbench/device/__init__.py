@@ -91,16 +91,15 @@ def cpu_threads(asked: int | None = None) -> int:
     """The number of CPU threads for any engine.
 
     ``asked``, else ``OMP_NUM_THREADS`` up to the usable cores, else all usable cores. Raises
-    SegbenchError if ``asked`` is more than the cores.
+    SegbenchError if ``asked`` is less than 1 or more than the cores.
     """
     cores = usable_cores()
     if asked is None:
         omp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
         return min(int(omp), cores) if omp.isdecimal() and int(omp) else cores
-    if asked > cores:
+    if not 1 <= asked <= cores:
         raise SegbenchError(
-            f"--threads {asked} is more than the cores that this process may use; "
-            f"give at most {cores}."
+            f"--threads {asked}: this process may use {cores} cores; give 1 to {cores}."
         )
     return asked
 

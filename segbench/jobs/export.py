@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import segbench
-from segbench.errors import SegbenchError, memory_may_be_short
+from segbench.errors import OptionError, SegbenchError, memory_may_be_short, unknown_name
 from segbench.files import check_writable, draft_of
 from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import EngineOptions, calibration_for, check_machine, load_to_export
@@ -13,13 +14,17 @@ from segbench.progress import Reporter
 from segbench.types import Dataset, Description, Setup
 
 
+KINDS = ("logits", "labels")
+"""Of output."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(EngineOptions):
     """The options of ``segbench export``; ``device`` is the one that the file is for."""
 
     output: Path
     batch_size: int = 1
-    output_kind: str = "logits"
+    output_kind: Literal["logits", "labels"] = "logits"
     dynamic: bool = False
     compute_capability: str | None = None
 
@@ -46,6 +51,8 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         raise SegbenchError(
             f"The runtime {runtime.name!r} cannot be exported; exportable runtimes: {able}."
         )
+    if options.output_kind not in KINDS:
+        raise OptionError(unknown_name("kind of output", options.output_kind, KINDS))
     if options.dynamic and "dynamic" not in runtime.export_options:
         raise SegbenchError(
             f"{runtime.name!r} files have a fixed size and batch; leave --dynamic out."
@@ -69,7 +76,7 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
         network.size,
         options.batch_size,
         options.device,
-        output="labels" if options.output_kind == "labels" else "logits",
+        output=options.output_kind,
         calibration=calibration,
         keep_float=options.keep_float,
         dynamic=options.dynamic,

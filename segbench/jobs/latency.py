@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.device import cpu_threads
-from segbench.errors import OptionError, SegbenchError, sentence
+from segbench.errors import OptionError, SegbenchError, sentence, unknown_name
 from segbench.files import check_writable
 from segbench.inference.networks import LoadedNetwork, chosen_network, random_network
 from segbench.inference.opened import check_machine, check_runtime
@@ -23,6 +23,7 @@ from segbench.inference.sources import (
 )
 from segbench.jobs.latency_record import Baseline, latency_record
 from segbench.latency.group import REFERENCE, Measured, Protocol, measure_group
+from segbench.latency.timing import SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
@@ -91,7 +92,17 @@ class LatencyOptions:
 
 
 def latency_options(runtimes: Sequence[str], **given: Any) -> LatencyOptions:
-    """Build the options from names; some of them belong to the protocol."""
+    """Build the options from names; some of them belong to the protocol.
+
+    SegbenchError for an unknown scope or scenario, and for numbers that must be larger.
+    """
+    for name, known in (("scope", SCOPES), ("scenario", SCENARIOS)):
+        if name in given and given[name] not in known:
+            raise OptionError(unknown_name(name, given[name], known))
+    if min(given["batch_sizes"], default=0) < 1:
+        raise OptionError("batch_sizes are one or more numbers of at least 1.")
+    if given.get("min_seconds", 1) <= 0:
+        raise OptionError("min_seconds must be larger than 0.")
     given["threads"] = cpu_threads(given.get("threads"))
     given["batch_size"] = given["batch_sizes"][0]
     protocol = Protocol(**{each: given.pop(each) for each in PROTOCOL & given.keys()})

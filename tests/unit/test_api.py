@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -91,6 +92,31 @@ def test_unknown_names_are_errors_of_the_user(plugins: segbench.Registry, tmp_pa
         segbench.score("no-such", tmp_path, plugins=plugins)
     with pytest.raises(segbench.SegbenchError):
         segbench.score("tiny", tmp_path, options={"encoding": "x"}, plugins=plugins)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scope": "Model"}, "scope named 'Model'. Did you mean 'model'"),
+        ({"scenario": "Offline"}, "scenario named 'Offline'. Did you mean 'offline'"),
+        ({"batch_sizes": ()}, "batch_sizes are one or more numbers"),
+        ({"batch_sizes": (1, 0)}, "batch_sizes are one or more numbers"),
+        ({"min_seconds": 0}, "min_seconds must be larger than 0"),
+        ({"threads": 0}, "--threads 0"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    options: dict[str, Any], message: str, plugins: segbench.Registry, tmp_path: Path
+) -> None:
+    with pytest.raises(segbench.SegbenchError, match=message):
+        segbench.measure(backbones=["tiny"], results=tmp_path, plugins=plugins, **options)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_kind_of_output_is_not_guessed(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "a.safetensors"
+    with pytest.raises(segbench.SegbenchError, match="Did you mean 'labels'"):
+        segbench.export(checkpoint, "onnx", tmp_path / "a.onnx", output_kind="label")
 
 
 def test_a_checkpoint_of_older_names_is_read(plugins: segbench.Registry, tmp_path: Path) -> None:

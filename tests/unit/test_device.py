@@ -70,6 +70,8 @@ def test_threads_asked_for_count_before_omp(monkeypatch: pytest.MonkeyPatch) -> 
     assert device.cpu_threads(2) == 2
 
 
-def test_more_threads_than_cores_are_refused() -> None:
-    with pytest.raises(SegbenchError, match=r"--threads 5 is more than .* give at most 4"):
+def test_more_threads_than_cores_and_none_are_refused() -> None:
+    with pytest.raises(SegbenchError, match=r"--threads 5: .* 4 cores; give 1 to 4"):
         device.cpu_threads(5)
+    with pytest.raises(SegbenchError, match=r"--threads 0: .* give 1 to 4"):
+        device.cpu_threads(0)
