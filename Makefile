@@ -52,7 +52,8 @@ audit: install
 	$(BIN)/pip install --quiet pip-audit
 	$(BIN)/python -m tools.audit
 
-# Days on two cores: what suites/results.toml names and has no record. It needs SEGBENCH_DATA and SEGBENCH_WEIGHTS.
+# Days on two cores: what suites/results.toml names and has no record. It needs SEGBENCH_DATA and SEGBENCH_WEIGHTS, and
+# in runs/ the checkpoints of trainings that have a record; without them, remove the records to repeat all.
 results: install
 	$(BIN)/segbench suite suites/results.toml
 	$(BIN)/segbench suite suites/results-further.toml

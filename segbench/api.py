@@ -53,12 +53,12 @@ def train(
     """Train a network, score the best epoch and write a record, as ``segbench run`` does.
 
     ``network`` is a whole network, such as "enet", or a backbone for FCN8s; it and ``dataset`` are
-    names or objects. ``weights`` defaults to "imagenet", or to "none" for a network without such
-    weights. ``changes`` replace fields of the recipe, such as ``{"epochs": 3, "size": (96, 128)}``;
-    ``early_stop`` stops when mIoU stops improving; None follows the recipe. ``world`` are the ranks
-    that train together, by default only this process. ``options`` are fields of
-    ``segbench.jobs.plan.RunOptions``: seed, device, limit, output, trackers (names), resume, force
-    and others.
+    names, or objects that ``plugins`` offer. ``weights`` defaults to "imagenet", or to "none" for
+    a network without such weights. ``changes`` replace fields of the recipe, such as ``{"epochs":
+    3, "size": (96, 128)}``; ``early_stop`` stops when mIoU stops improving; None follows the
+    recipe. ``world`` are the ranks that train together, by default only this process. ``options``
+    are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output, trackers (names),
+    resume, force and others.
     """
     from segbench.inference.networks import chosen_network
     from segbench.jobs.plan import RunOptions, choose_recipe, default_weights

@@ -210,8 +210,14 @@ class Registry:
         return self._one(Tracker, name)
 
     def origin(self, item: Item) -> Origin:
-        """The distribution, with its version, that offers ``item``."""
-        return self._offering(item)[0].origin
+        """The distribution, with its version, that offers ``item``; PluginError if none does."""
+        offering = self._offering(item)
+        if not offering:
+            raise PluginError(
+                f"No plugin offers the {_kind(type(item))} {item.name!r}; give the registry one "
+                "that does (segbench.Registry.of)."
+            )
+        return offering[0].origin
 
     def problem(self, item: Item) -> str | None:
         """Why ``item`` cannot be used here and how to fix that; None if it can."""

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from segbench.data.frames import read_image
 from segbench.data.layouts import provide
+from segbench.data.pictures import read_image
 from segbench.errors import DataError, SegbenchError
 from segbench.inference.networks import fcn8s_on
 from segbench.networks.model import SegmentationModel

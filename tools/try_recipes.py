@@ -1,7 +1,7 @@
 """What a change to the modern recipe is worth, on the validation split alone.
 
-``python -m tools.try_recipes --variant ema --output tried/ema-0`` trains one variant and leaves its
-learning curve in ``tried/ema-0/tried.json``; ``--best tried`` ranks those that are there. With
+``python -m tools.try_recipes --variant ema`` trains one variant and leaves its learning curve in
+``tried/ema-0/tried.json``, with 0 for the seed; ``--best tried`` ranks those that are there. With
 ``--held-out 0006R0`` that drive of CamVid's training split is validated on, and not trained on.
 The test split is never read. What was found stands in docs/recipes.md.
 """
@@ -139,14 +139,19 @@ VARIANTS: Mapping[str, Variant] = {
 @options.data_root
 @options.device
 @click.option("--limit", type=options.COUNT)
-@click.option("--output", type=click.Path(path_type=Path), default=Path("tried"))
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Default: tried/ with the variant and seed."
+)
 def main(best: Path | None, **asked: Any) -> None:
     """Train one variant, or rank those that were trained."""
     if best is not None:
         for name, scores in ranked(best).items():
             shown = ", ".join(f"{score:.4f}" for score in scores)
             click.echo(f"{name:<24} {fmean(scores):.4f} ({shown})")
+    elif asked["variant"] is None:
+        raise click.UsageError("Give --variant, or --best with the folder of those tried.")
     else:
+        asked["output"] = asked["output"] or Path("tried") / f"{asked['variant']}-{asked['seed']}"
         try_variant(**asked)
 
 

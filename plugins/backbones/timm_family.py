@@ -54,7 +54,9 @@ def build(name: str, convention: InputConvention) -> "nn.Module":
     height, width = 64, 96
     expected = [
         (1, channels, height // stride, width // stride)
-        for channels, stride in zip(encoder.channels, encoder.feature_info.reduction(), strict=True)
+        for channels, stride in zip(
+            encoder.channels, STRIDES[-len(encoder.channels) :], strict=True
+        )
     ]
     try:
         with torch.no_grad():
@@ -79,11 +81,11 @@ def create(name: str, pretrained: bool = False) -> Any:
     try:
         whole: Any = timm.create_model(name, features_only=True)
         reductions = whole.feature_info.reduction()
+        places = dict(zip(reductions, whole.feature_info.out_indices, strict=True))
     except Exception as error:  # not every model can return features
         raise PluginError(
             f"timm's {name} cannot return features ({error}); choose another model."
         ) from error
-    places = {stride: place for place, stride in enumerate(reductions)}
     if any(stride not in places for stride in STRIDES[1:]):
         raise PluginError(
             f"timm's {name} has features at strides {', '.join(map(str, reductions))}, but FCN8s "

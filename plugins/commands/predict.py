@@ -12,7 +12,7 @@ from segbench.cli import options as shared
 from segbench.cli.sources import engine_options, take_engine
 from segbench.cli.terminal import echo
 from segbench.data.draw import DRAWINGS, drawing
-from segbench.data.pictures import find_pictures, read_photo
+from segbench.data.pictures import find_pictures, read_image
 from segbench.data.skipped import skipped_in, skipped_sentence
 from segbench.errors import DataError, SegbenchError
 from segbench.files import check_writable, draft_of
@@ -109,7 +109,7 @@ def draw_pictures(
 
     def read(path: Path) -> Image | None:
         try:
-            return read_photo(path)
+            return read_image(path)
         except DataError as error:
             reporter.say(error.message)
             unreadable.append(path)

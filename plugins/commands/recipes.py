@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from segbench.cli import options
 from segbench.plugins import Registry
 from segbench.types import Dataset, Recipe
 
@@ -16,15 +18,16 @@ HEADINGS = ("name", "source", "accumulate")
 
 @click.command()
 @click.option("--dataset", "names", multiple=True, metavar="NAME", help="Only this. Repeatable.")
+@options.data_root
 @click.pass_obj
-def recipes(registry: Registry, names: tuple[str, ...]) -> None:
+def recipes(registry: Registry, names: tuple[str, ...], data_root: Path) -> None:
     """Show the settings of each recipe for each dataset.
 
     segbench run --recipe selects one, and other options of run change single settings. A backbone
     may also scale the modern recipe's encoder learning rate, and the networks listed last change
     the settings shown.
     """
-    datasets = [registry.dataset(name) for name in names] or list(registry.datasets)
+    datasets = [registry.at(data_root).dataset(name) for name in names] or list(registry.datasets)
     console = Console(markup=False, highlight=False)
     for name in dict.fromkeys(name for dataset in datasets for name in dataset.recipes):
         having = [dataset for dataset in datasets if name in dataset.recipes]

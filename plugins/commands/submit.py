@@ -12,8 +12,8 @@ import PIL.Image
 
 from segbench.cli import options as shared
 from segbench.cli.terminal import echo
-from segbench.data.frames import read_image
 from segbench.data.layouts import provide
+from segbench.data.pictures import read_image
 from segbench.errors import SegbenchError
 from segbench.files import check_writable, draft_of
 from segbench.inference.opened import (
@@ -68,11 +68,12 @@ def write_submission(options: SubmitOptions, registry: Registry, reporter: Repor
     """
     if not isinstance(options.dataset.benchmark, Submittable):
         raise SegbenchError(f"{options.dataset.name!r} has no test server.")
-    if options.output.exists() and (options.output.is_file() or any(options.output.iterdir())):
+    zipped = options.output.suffix == ".zip"
+    taken = options.output.exists() and (zipped or options.output.is_file())
+    if taken or (options.output.is_dir() and any(options.output.iterdir())):
         raise SegbenchError(f"--output {options.output} already exists; name a new one.")
     check_writable(options.output.parent)
     with draft_of(options.output) as draft:
-        zipped = options.output.suffix == ".zip"
         folder = draft.with_name("files") if zipped else draft
         folder.mkdir()
         count = _predict(options, folder, registry, reporter)

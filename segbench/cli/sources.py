@@ -110,7 +110,7 @@ dataset_option = click.option(
 def _number(text: str) -> float | None:
     try:
         return float(Fraction(text.strip()))
-    except (ValueError, ZeroDivisionError):
+    except (OverflowError, ValueError, ZeroDivisionError):
         return None
 
 

@@ -15,8 +15,8 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segbench.cache import cache_dir, cached
-from segbench.data.layouts import provide, read_picture
-from segbench.data.pictures import to_rgb
+from segbench.data.layouts import provide, read_file
+from segbench.data.pictures import read_image
 from segbench.data.skipped import skipped_beside, skipped_sentence
 from segbench.errors import DataError
 from segbench.files import check_writable
@@ -25,7 +25,7 @@ from segbench.text import by
 from segbench.types import IGNORED, ClassMap, Dataset, Frame, Image, Size
 from segbench.workers.threads import Threads
 
-FORMAT = 4
+FORMAT = 5
 """Increase it when decoding, resizing or a label mapping changes."""
 
 
@@ -35,11 +35,6 @@ class Split:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
-
-
-def read_image(path: Path) -> Image:
-    """An image file as RGB (H, W, 3), not resized; DataError if it cannot be decoded."""
-    return to_rgb(read_picture(path), path)
 
 
 def resize_image(image: Image, size: Size) -> Image:
@@ -125,14 +120,16 @@ def only_ignored(dataset: Dataset, split: str) -> str:
 
 
 def fingerprint(dataset: Dataset, frames: Sequence[Frame], reporter: Reporter) -> str:
-    """A hex digest of the frames' ids, files and labelling, independent of the folder."""
+    """A hex digest of the frames' ids, files and labelling, independent of the folder.
+
+    DataError if a file cannot be read.
+    """
 
     def digest(frame: Frame) -> bytes:
         whole = hashlib.sha256(frame.id.encode())
         for path in (frame.image, frame.label):
             if path is not None:
-                with path.open("rb") as file:
-                    whole.update(hashlib.file_digest(file, "sha256").digest())
+                whole.update(hashlib.sha256(read_file(path)).digest())
         return whole.digest()
 
     total = hashlib.sha256(dataset.labelling.encode())

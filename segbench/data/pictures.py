@@ -46,7 +46,7 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(found, key=_by_number)
 
 
-def read_photo(path: Path) -> Image:
+def read_image(path: Path) -> Image:
     """Any picture as RGB (H, W, 3), upright where its EXIF can be read; see ``to_rgb``.
 
     Only the first picture of a file is read. DataError if it cannot be read.

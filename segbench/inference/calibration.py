@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.frames import read_image, read_pair, resize_image, resize_label
+from segbench.data.frames import read_pair, resize_image, resize_label
 from segbench.data.layouts import available, provide
+from segbench.data.pictures import read_image
 from segbench.errors import DataError, SegbenchError
 from segbench.progress import Reporter
 from segbench.types import Calibration, ClassMap, Dataset, Frame, Image, Size

@@ -34,10 +34,11 @@ class Download:
 
     def check(self) -> None:
         """Raise SegbenchError if the weights are not cached and the hub does not answer."""
-        if any(cache_folder(self.hub).glob(self.cached_as)):
-            if self.hub == "Hugging Face":  # its client looks for updates and retries for a minute
-                os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        elif not reachable(hub_url(self.hub)):
+        if reachable(hub_url(self.hub)):
+            return
+        if self.hub == "Hugging Face":  # its client would look for updates and retry for a minute
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        if not any(cache_folder(self.hub).glob(self.cached_as)):
             raise SegbenchError(
                 f"The weights cannot be downloaded, since {hub_url(self.hub)} does not answer; "
                 "go online once, or use --weights FILE or --weights none."

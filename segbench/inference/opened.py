@@ -87,6 +87,7 @@ def open_network(
     Raises SegbenchError if INT8 would be calibrated on frames that are to be ``scored``.
     """
     dataset = dataset or registry.dataset(network.config["dataset"])
+    check_classes(network, dataset)
     calibration = calibration_for(options, network, registry, reporter, scored)
     setup = Setup(
         network.size,
@@ -148,6 +149,7 @@ def calibration_for(
     """
     if options.runtime.calibrates:
         dataset, count = registry.dataset(network.config["dataset"]), options.calibration_frames
+        check_classes(network, dataset)
         return gather(dataset, options.data_root, network.size, reporter, count, scored=scored)
     for option, given in {
         "--keep-float": options.keep_float,

@@ -8,11 +8,17 @@ import segbench
 from segbench.errors import OptionError, SegbenchError, memory_may_be_short, unknown_name
 from segbench.files import check_writable, draft_of
 from segbench.inference.networks import LoadedNetwork
-from segbench.inference.opened import EngineOptions, calibration_for, check_machine, load_to_export
+from segbench.inference.opened import (
+    EngineOptions,
+    calibration_for,
+    check_classes,
+    check_machine,
+    load_to_export,
+)
+from segbench.inference.sources import source_file
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Dataset, Description, Setup
-
 
 KINDS = ("logits", "labels")
 """Of output."""
@@ -67,6 +73,8 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
             f"--output {options.output}: a file of {runtime.name!r} ends in {endings}; name it "
             f"{options.output.with_suffix(runtime.export_suffixes[0])}."
         )
+    if options.output.resolve() == source_file(options.checkpoint).resolve():
+        raise SegbenchError(f"--output {options.output} is the network itself; name another file.")
     if "compute_capability" in runtime.export_options and not options.compute_capability:
         check_machine([runtime])  # the file is for this machine
     network = load_to_export(options, registry, reporter)
@@ -100,6 +108,8 @@ def export(options: ExportOptions, registry: Registry, reporter: Reporter) -> Ex
 def _description(network: LoadedNetwork, registry: Registry, setup: Setup) -> Description:
     takes, gives = _interface(setup, network.model.classes)
     known = _known(network.config["dataset"], registry)
+    if known:
+        check_classes(network, known)
     return Description(
         segbench_version=segbench.__version__,
         dataset=network.config["dataset"],

@@ -7,8 +7,8 @@ import PIL.Image
 from torch import Tensor
 
 from segbench.data.draw import drawing
-from segbench.data.frames import read_image
 from segbench.data.layouts import available, provide
+from segbench.data.pictures import read_image
 from segbench.errors import DataError
 from segbench.files import draft_of
 from segbench.inference.evaluate import predict_all

@@ -17,7 +17,7 @@ from segbench.data.frames import (
     fingerprint,
     labelled_frames,
 )
-from segbench.errors import InterruptedRun, SegbenchError, memory_may_be_short
+from segbench.errors import DataError, InterruptedRun, SegbenchError, memory_may_be_short
 from segbench.files import check_writable, locked
 from segbench.inference.checkpoint import BEST, fine_tuned
 from segbench.inference.downloads import check_weights
@@ -39,14 +39,16 @@ from segbench.scoring.score import add_scores
 from segbench.text import counted
 from segbench.training.tracking import RUNS, Tracking, check_trackers, tracking
 from segbench.training.world import ALONE, World
-from segbench.types import Frame
+from segbench.types import Frame, Recipe
 
 if TYPE_CHECKING:
     from segbench.networks.model import SegmentationModel
     from segbench.training.state import Epoch
 
-FILES = 6
-"""Copies of the weights on disk: two checkpoints, a state with two moments, a draft of one."""
+FILES = 8
+"""Copies of the weights on disk: two checkpoints, a state with two moments, and its next draft."""
+FILES_OF_AVERAGE = 2
+"""The moving average in the state and in its draft."""
 
 Splits = Mapping[str, tuple[Frame, ...]]
 """Frames by use: "train", "val" (chooses the best epoch, optional), and the scored split."""
@@ -66,6 +68,8 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
     source_state()
     dataset = options.dataset
     registry.runtime(RUNTIME)  # fail now, not after the training
+    for item in (options.network.plugin, dataset):
+        registry.origin(item)
     folder = dataset.locate(options.data_root)
     splits = read_splits(options, folder, reporter)
     for split, frames in splits.items():
@@ -86,7 +90,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
     if output.resolve() == options.results.resolve():
         raise SegbenchError(f"--output and --results are one folder, {output}; name two.")
     if world.first:
-        check_writable(output, needed=FILES * 4 * model.count_parameters())
+        check_writable(output, needed=_space(output, model, options.recipe))
     named = f" --output {options.output}" if options.output else ""
     go_on = f"continue with the same options and --resume{named}."
     with claimed(output, options, world) as resume:
@@ -120,6 +124,16 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
                 return record
         except KeyboardInterrupt:
             raise InterruptedRun(f"Interrupted; {go_on}") from None
+
+
+def _space(output: Path, model: "SegmentationModel", recipe: Recipe) -> int:
+    """The bytes that a training still needs in its folder."""
+    from segbench.training.state import LAST, STATE
+
+    copies = FILES + (FILES_OF_AVERAGE if recipe.ema else 0)
+    written = [path for name in (BEST, LAST, STATE) if (path := output / name).is_file()]
+    there = sum(path.stat().st_size for path in written)
+    return max(0, copies * 4 * model.count_parameters() - there)
 
 
 @contextmanager
@@ -282,8 +296,11 @@ def score_and_record(
         )
     session = open_network(network, engine, registry, reporter, dataset).session
     if world.first:
-        drawn = frames_to_draw(dataset, folder, options.limit, reporter)
-        write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
+        try:
+            drawn = frames_to_draw(dataset, folder, options.limit, reporter)
+            write_overlays(session, dataset, drawn, size, output / "overlays", reporter)
+        except DataError as error:
+            reporter.say(f"Warning: not all overlays were drawn: {error.message}")
     scored, part = splits[dataset.score_split][world.share], None
     if scored:
         part = evaluate(session, dataset, scored, size, options.label_scale, reporter)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.frames import read_image, resize_image
+from segbench.data.frames import resize_image
 from segbench.data.layouts import provide
+from segbench.data.pictures import read_image
 from segbench.errors import DataError, SegbenchError, kept
 from segbench.inference.agreement import Agreement, full_batches, output_of
 from segbench.plugins import Registry

@@ -236,7 +236,7 @@ def read_records(results: Path) -> tuple[list[Record], list[str]]:
 def record_files(results: Path) -> list[tuple[str, os.DirEntry[str]]]:
     """Candidate records: their names below ``results`` and their files, oldest first."""
     found = [(kind, entry) for kind in KINDS for entry in _entries(results / kind)]
-    found.sort(key=lambda each: (each[1].name, each[1].path))
+    found.sort(key=lambda each: (_age(each[1].name), each[1].path))
     return [
         (f"{kind}/{entry.name}", entry) for kind, entry in found if entry.name.endswith(".json")
     ]
@@ -253,7 +253,17 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def find_record(results: Path, kind: str, config_hash: str) -> Path | None:
     """The newest record of a configuration, found by file name only."""
-    return max((results / kind).glob(f"*Z-{config_hash}*.json"), default=None)
+    found = (results / kind).glob(f"*Z-{config_hash}*.json")
+    return max(found, key=lambda path: _age(path.name), default=None)
+
+
+STAMPED = len("20261127T175351Z-ac317d597362")
+
+
+def _age(name: str) -> tuple[str, int, str]:
+    """A key that sorts names by time, and those of one second by the number after the hash."""
+    stamped = name.removesuffix(".json")[:STAMPED]
+    return stamped, len(name), name
 
 
 def _as_json(record: Record) -> dict[str, Any]:

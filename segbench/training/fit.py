@@ -37,7 +37,7 @@ from segbench.training.world import World, even_parts
 SCORE_STRIDE = 4
 """Training mIoU uses every 4th pixel each way."""
 WITHOUT_GRADIENTS = 2
-"""A pass without gradients has memory for this many times the images of a training step."""
+"""A pass without gradients has memory for this many times the pixels of a training step."""
 STEPS_BETWEEN_LOSSES = 10
 """Reading the loss synchronizes the device, so it is read only sometimes."""
 
@@ -78,7 +78,9 @@ def fit(
     curve: list[Epoch] = []
     at_once = job.images_at_once(batch_size)
     if not resume:
-        first = split.images[: min(batch_size, WITHOUT_GRADIENTS * at_once)]
+        share = math.prod(recipe.crop or recipe.size) / math.prod(recipe.size)
+        most = max(1, int(WITHOUT_GRADIENTS * at_once * share))
+        first = split.images[: min(batch_size, most)]
         model.prepare_training(to_device(first, job.device, dtype))
     learner = Learner(
         model,

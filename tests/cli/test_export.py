@@ -1,6 +1,7 @@
 """``segbench export``: what it writes, what it says of it, what it refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,16 @@ def test_what_describes_nothing_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_text("none")
     with pytest.raises(SegbenchError, match="has no segbench description"):
         read_description(tmp_path / "a.onnx")
+
+
+def test_a_checkpoint_of_other_classes_than_the_dataset_now_has_is_refused(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fewer = replace(tiny_dataset(), classes=tiny_dataset().classes[:9])
+    monkeypatch.setattr(REGISTRY.__class__, "dataset", lambda self, name: fewer)
+    result = export(trained, tmp_path, "--runtime", "onnx")
+    assert result.exit_code == 1
+    assert "trained on 'tiny' with 11 classes, but 'tiny' has 9" in result.output
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,8 @@ def test_an_exported_file_says_all_that_it_takes() -> None:
         (("predict", "a.png", "--model", "net.onnx", "--output", "o"), 2),
         (("latency", "--model", "net.onnx"), 2),
         (("latency", *MODEL, "--network", "pointwise"), 2),
+        (("evaluate", *MODEL, "--std", "1e400"), 2),
+        (("export", *MODEL, "--output", "net.onnx"), 1),
         (("evaluate", *MODEL, "--runtime", "eager"), 1),
         (("latency", *MODEL, "--runtime", "eager"), 1),
         (("export", *MODEL, "--output", "out.onnx", "--dynamic"), 1),

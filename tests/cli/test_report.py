@@ -121,7 +121,7 @@ def test_a_checkpoint_is_scored_and_drawn_and_leaves_no_record(
     ("arguments", "why"),
     [
         ((RUN, "--split", "val"), "are for checkpoints"),
-        ((LATENCY, "--checkpoint", "a.safetensors"), "A latency record has no frames to draw"),
+        ((LATENCY, "--checkpoint", RUN), "A latency record has no frames to draw"),
         ((RUN.with_suffix(".npz"),), "is not a weights file"),
         ((RECORDS / "none.json",), "does not exist"),
         ((RECORDS,), "is a directory"),
@@ -135,6 +135,24 @@ def test_what_cannot_be_drawn_is_said_in_a_sentence(
     assert why in done.output
     assert "Traceback" not in done.output
     assert not (tmp_path / "a.html").exists()
+
+
+def test_a_report_replaces_neither_its_record_nor_its_checkpoint(
+    trained: Path, tmp_path: Path
+) -> None:
+    record, checkpoint = tmp_path / "record.json", tmp_path / "best.safetensors"
+    shutil.copy(RUN, record)
+    shutil.copy(trained / "out" / "best.safetensors", checkpoint)
+    for source, *more in (
+        (record, "--output", record),
+        (checkpoint, "--output", checkpoint),
+        (record, "--checkpoint", checkpoint, "--output", checkpoint),
+    ):
+        done = segbench("report", source, *more)
+        assert done.exit_code == 1
+        assert "is what the report shows" in done.output
+    assert record.read_bytes() == RUN.read_bytes()
+    assert segbench("report", record, "--output", tmp_path).exit_code == 2
 
 
 @pytest.mark.parametrize("option", ["--output", "--png"])

@@ -251,6 +251,36 @@ def test_a_finished_training_is_scored_again_on_resume() -> None:
     assert len(records()) == 1
 
 
+def test_the_disk_needs_less_room_for_a_training_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run("--epochs", "1", "--output", "out").exit_code == 0
+    (record,) = records()
+    weights = 4 * read_record(record).metrics["parameters"]
+    record.unlink()
+    usage = shutil.disk_usage(".")
+    full = usage._replace(free=7 * weights)
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda folder: full if folder.name in ("out", "other") else usage
+    )
+    assert "make room" in run("--epochs", "1", "--output", "other").output
+    result = run("--epochs", "1", "--output", "out", "--resume")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_damaged_picture_among_the_overlays_costs_no_score() -> None:
+    scored_on_val = replace(tiny_dataset(), score_split="val")
+    registry = Registry.of(
+        [tiny_backbone()], [scored_on_val], segbench_runtimes(), commands=segbench_commands()
+    )
+    Path("data/tiny/test/000.png").write_text("no picture")
+    named = ("--backbone", "tiny", "--dataset", "tiny", "--weights", "none", "--epochs", "1")
+    result = CliRunner().invoke(main, ["run", *named], obj=registry)
+    assert result.exit_code == 0, result.output
+    assert "Warning: not all overlays were drawn" in result.output
+    assert len(records()) == 1
+
+
 def test_a_run_that_fails_after_its_training_says_how_to_go_on() -> None:
     label = Path("data/tiny/test/001.label.png")
     whole = label.read_bytes()

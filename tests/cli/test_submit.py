@@ -104,14 +104,15 @@ def test_a_failure_leaves_nothing_and_a_retry_works(
     assert set(tmp_path.iterdir()) == before | {tmp_path / output}
 
 
-@pytest.mark.parametrize("output", ["out", "out.zip"])
+@pytest.mark.parametrize("output", ["out", "out.zip", "folder.zip"])
 def test_nothing_is_overwritten(tmp_path: Path, output: str) -> None:
     target = tmp_path / output
-    if output == "out":
-        target.mkdir()
-        (target / "mine.txt").touch()
-    else:
+    if output == "out.zip":
         target.touch()
+    else:
+        target.mkdir()
+    if output == "out":
+        (target / "mine.txt").touch()
     result = submit(checkpoint(tmp_path, "kitti", 2), "kitti", tmp_path, target)
     assert result.exit_code == 1
     assert "already exists" in result.output

@@ -15,6 +15,7 @@ from segbench.cli import main
 from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import BEST
 from segbench.jobs import latency_record
+from segbench.jobs.evaluate import EvaluateOptions
 from segbench.jobs.latency import LatencyOptions, Outcome
 from segbench.jobs.latency import latency as measure
 from segbench.latency import group
@@ -28,9 +29,9 @@ from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.commands.run import run
 from segbench_plugins.commands.suite import jobs
 from segbench_plugins.commands.suite.file import Suite, read_suite
-from segbench_plugins.commands.suite.jobs import Training
+from segbench_plugins.commands.suite.jobs import Evaluation, Training, exporting
 from segbench_plugins.commands.suite.resources import Resources
-from segbench_plugins.commands.suite.shop import Shop
+from segbench_plugins.commands.suite.shop import Shop, Subject
 from segbench_plugins.commands.suite.work import Row, work
 from segbench_plugins.runtimes.pytorch import peak as pytorch
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
@@ -287,6 +288,7 @@ def test_published_weights_are_scored_and_timed_as_by_the_commands() -> None:
 def test_a_record_without_its_checkpoint_is_a_failure_that_says_so() -> None:
     assert suite(TINY + 'output = "gone"\n').exit_code == 0
     Path("gone", BEST).unlink()
+    assert suite(TINY + 'output = "gone"\n', "--dry-run").exit_code == 1
     (_, failed) = rows(TINY + 'output = "gone"\n')
     assert (failed.job, failed.state) == ("checkpoint", "failed")
     assert "[[checkpoint]]" in failed.detail
@@ -317,6 +319,33 @@ def test_what_is_nearer_to_an_entry_counts(monkeypatch: pytest.MonkeyPatch) -> N
     assert (scored.limit, scored.runtime.name, scored.dataset.name) == (1, "again", "tiny")
     ((timed, _),) = entry.latencies
     assert (timed.runtimes, timed.protocol.min_seconds) == (("eager", "again"), 0.05)
+
+
+def test_a_network_is_scored_on_the_dataset_that_it_was_trained_on() -> None:
+    text = 'dataset = ["tiny", "streets"]\n' + TINY
+    (entry,) = read(text).entries
+    assert {scored.dataset.name for scored, _ in entry.evaluations} == {"tiny"}
+
+
+def test_exports_with_other_settings_have_other_names(tmp_path: Path) -> None:
+    calibrates = replace(EAGER, calibrates=True, export=print, export_suffixes=(".bin",))
+    subject = Subject({"height": 32, "width": 64})
+    shop = Shop(tmp_path, REGISTRY, Reporter(quiet=True))
+
+    def named(**settings: Any) -> str:
+        options = EvaluateOptions(
+            checkpoint=Path("a"), dataset=tiny_dataset(), runtime=calibrates, **settings
+        )
+        return exporting(Evaluation(options, subject), "tiny", tmp_path, shop).path.name
+
+    assert named() == "tiny-32x64-eager.bin"
+    names = [
+        named(),
+        named(calibration_frames=2),
+        named(calibration_frames=3),
+        named(keep_float=()),
+    ]
+    assert len(set(names)) == len(names)
 
 
 def test_resources_are_those_of_the_nearest_table() -> None:
@@ -369,6 +398,8 @@ def test_all_faults_are_named_before_anything_runs() -> None:
         ('train = "tiny"', "[[train]]"),
         ("train = [1]", "table"),
         (TINY + '[[train]]\nbackbone = "tiny"\n', "another name"),
+        (TINY + 'output = "here"\nseed = [0, 1]\n', "Two trainings write to here"),
+        ('page = "data"\n' + TINY, "data is a folder"),
         (TINY + "evaluate = 3\n", "table"),
         (TINY + "[[checkpoint]]\nname = 'mine'\n", "network, weights and dataset"),
         (TINY + PUBLISHED + "path = 'here'\n", "but not both"),

@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from segbench.analysis.rank import ranking
 from segbench.cache import cache_dir
 from segbench.data.frames import cached_split, labelled_frames
-from segbench.data.pictures import read_photo
+from segbench.data.pictures import read_image
 from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import load_checkpoint, save_checkpoint
 from segbench.inference.evaluate import network_logits
@@ -252,10 +252,10 @@ FORMATS_TO_DAMAGE = {
     ),
     "ground truth of KITTI": Format(partial(picture_written, "RGB"), read_ground_truth, ".png"),
     "calibration": Format(lambda path: path.write_text(CALIBRATION), read_calibration, ".txt"),
-    "photo as PNG": Format(partial(picture_written, "RGB"), read_photo, ".png"),
-    "photo as JPEG": Format(partial(picture_written, "RGB"), read_photo, ".jpg"),
-    "photo as WebP": Format(partial(picture_written, "RGB"), read_photo, ".webp"),
-    "photo as TIFF": Format(partial(picture_written, "RGB"), read_photo, ".tif"),
+    "photo as PNG": Format(partial(picture_written, "RGB"), read_image, ".png"),
+    "photo as JPEG": Format(partial(picture_written, "RGB"), read_image, ".jpg"),
+    "photo as WebP": Format(partial(picture_written, "RGB"), read_image, ".webp"),
+    "photo as TIFF": Format(partial(picture_written, "RGB"), read_image, ".tif"),
     "suite": Format(suite_written, suite_read, ".toml"),
     "video": Format(write_video, footage_read, ".mp4"),
     **OWN_FILES,

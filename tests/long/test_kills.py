@@ -26,7 +26,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from segbench.data.pictures import read_photo
+from segbench.data.pictures import read_image
 from segbench.files import HELD, SECOND
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -122,7 +122,7 @@ WHOLE: dict[str, Callable[[Path], object]] = {
     ".json": lambda path: json.loads(path.read_text("utf-8")),
     ".npz": lambda path: dict(np.load(path)),
     ".npy": lambda path: np.load(path),
-    ".png": read_photo,
+    ".png": read_image,
     ".safetensors": load_file,
     ".pt": lambda path: torch.load(path, weights_only=True),
     ".onnx": lambda path: onnx.checker.check_model(onnx.load(path)),

@@ -16,7 +16,7 @@ def built(name: str) -> Any:
     return backbone.build(backbone.convention)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "convnext_atto"])
+@pytest.mark.parametrize("name", ["resnet18", "convnext_atto", "dla46_c"])
 def test_a_model_that_fits_keeps_the_contract(name: str) -> None:
     check_backbone(REGISTRY.backbone(f"timm/{name}"))
 

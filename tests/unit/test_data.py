@@ -19,9 +19,9 @@ from segbench.data.frames import (
     check_some_labelled,
     fingerprint,
     labelled_frames,
-    read_image,
     resize_image,
 )
+from segbench.data.pictures import read_image
 from segbench.errors import DataError
 from segbench.progress import Reporter
 from segbench.types import Image
@@ -29,6 +29,14 @@ from tests.tiny import SIZE, draw, tiny_dataset, write_tiny
 
 QUIET = Reporter(quiet=True)
 TINY = tiny_dataset()
+
+
+def test_a_file_that_cannot_be_opened_is_named(folder: Path) -> None:
+    frames = labelled_frames(TINY, folder, "train")
+    frames[1].image.unlink()
+    frames[1].image.mkdir()
+    with pytest.raises(DataError, match=f"{frames[1].image} cannot be read"):
+        fingerprint(TINY, frames, QUIET)
 
 
 @pytest.fixture

@@ -49,19 +49,29 @@ def test_an_interrupted_download_is_not_taken_for_the_weights(
     file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setattr(downloads, "reachable", lambda url: True)
+    monkeypatch.setattr(downloads, "reachable", lambda url: False)
     (mobilenet,) = (each for each in segbench_backbones() if each.name == "mobilenet")
     assert isinstance(mobilenet.imagenet, Download)
     repository = cache_folder("Hugging Face") / "models--timm--mobilenetv2_100.ra_in1k"
     (repository / "blobs").mkdir(parents=True)
     (repository / "blobs/b33bc2c4.incomplete").touch()
-    mobilenet.imagenet.check()
-    assert "HF_HUB_OFFLINE" not in os.environ
+    with pytest.raises(SegbenchError, match="go online once"):
+        mobilenet.imagenet.check()
     snapshot = repository / "snapshots/8bc1eb5"
     snapshot.mkdir(parents=True)
     (snapshot / file).touch()
     mobilenet.imagenet.check()
-    assert os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+@pytest.mark.parametrize(("online", "offline"), [(True, None), (False, "1")])
+def test_cached_weights_do_not_keep_later_downloads_offline(
+    online: bool, offline: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(downloads, "reachable", lambda url: online)
+    (cache_folder("Hugging Face") / "net-1").mkdir(parents=True)
+    Download(nothing, "Hugging Face", "net-*").check()
+    assert os.environ.get("HF_HUB_OFFLINE") == offline
 
 
 def test_what_is_no_download_has_to_be_a_file(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import PIL.Image
 import pytest
 import torch
 
-from segbench.data.frames import labelled_frames, read_image
+from segbench.data.frames import labelled_frames
+from segbench.data.pictures import read_image
 from segbench.errors import DataError, SegbenchError
 from segbench.inference.evaluate import (
     evaluate,

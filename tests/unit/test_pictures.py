@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from segbench.data.pictures import find_pictures, read_photo
+from segbench.data.pictures import find_pictures, read_image
 from segbench.errors import DataError
 
 RED = (255, 0, 0)
@@ -21,7 +21,7 @@ def save(path: Path, picture: PIL.Image.Image, **options: object) -> Path:
 
 def colours(path: Path) -> list[list[int]]:
     """The first row."""
-    return read_photo(path)[0].tolist()
+    return read_image(path)[0].tolist()
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "webp"])
@@ -79,7 +79,7 @@ def test_exif_turns_the_picture_upright(tmp_path: Path, suffix: str) -> None:
     picture.paste(RED, (0, 0, 16, 16))  # on the left as stored, at the top as held
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
-    image = read_photo(save(tmp_path / f"a.{suffix}", picture, exif=exif))
+    image = read_image(save(tmp_path / f"a.{suffix}", picture, exif=exif))
     assert image.shape == (32, 16, 3)
     assert image[4, 8, 1] < 30
     assert image[28, 8, 1] > 225
@@ -90,13 +90,13 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> 
     path = save(tmp_path / "a.jpg", PIL.Image.effect_noise((64, 64), 50))
     path.write_bytes(path.read_bytes()[:300] if content is None else content)
     with pytest.raises(DataError, match=r"a\.jpg cannot be decoded"):
-        read_photo(path)
+        read_image(path)
 
 
 def test_pixels_of_unknown_range_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "depth.tiff", PIL.Image.new("F", (2, 2), 0.5))
     with pytest.raises(DataError, match=r"depth\.tiff is a picture of mode F"):
-        read_photo(path)
+        read_image(path)
 
 
 def test_files_folders_and_globs_give_each_picture_once(
@@ -146,13 +146,13 @@ def test_a_picture_over_the_limit_is_said(
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 400)
     monkeypatch.setattr("segbench.data.png.MAX_PIXELS", 800)
     with pytest.raises(DataError, match="limit of"):
-        read_photo(path)
+        read_image(path)
 
 
 def test_what_is_no_file_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a\.png cannot be read"):
-        read_photo(tmp_path / "a.png")
+        read_image(tmp_path / "a.png")
 
 
 def test_two_links_to_one_picture_are_two_pictures(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from segbench.records.record import (
     find_record,
     read_record,
     read_records,
+    record_files,
     write_record,
 )
 from segbench.records.schema import problem
@@ -115,6 +116,22 @@ def test_records_written_at_once_never_overwrite_one_another(tmp_path: Path) -> 
         assert read_record(path).metrics["score"] == number / 16
         assert read_arrays(path)["number"] == number
     assert {p.suffix for p in (tmp_path / "run").iterdir()} == {".json", ".npz"}
+
+
+def test_records_of_one_second_are_in_the_order_of_their_writing(tmp_path: Path) -> None:
+    paths = [write_record(RECORD, tmp_path) for _ in range(12)]
+    stamp = min(path.stem.split("-")[0] for path in paths)
+    for number, path in enumerate(paths):
+        after = f"-{number + 1}" if number else ""
+        path.rename(path.with_name(f"{stamp}-{RECORD.config_hash}{after}.json"))
+    names = [name for name, _ in record_files(tmp_path)]
+    assert names == [
+        f"run/{stamp}-{RECORD.config_hash}{after}.json"
+        for after in ("", *(f"-{number}" for number in range(2, 13)))
+    ]
+    newest = find_record(tmp_path, "run", RECORD.config_hash)
+    assert newest is not None
+    assert newest.name.endswith("-12.json")
 
 
 def test_a_number_that_is_not_finite_is_refused_before_anything_is_written(tmp_path: Path) -> None:

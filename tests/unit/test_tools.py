@@ -8,12 +8,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from segbench.errors import SegbenchError
 from segbench.types import IGNORED, Frame
 from segbench_plugins.datasets.streets import plugin as streets
 from tools.gpu import FULL, QUICK, steps
-from tools.try_recipes import VARIANTS, of_the_hardest, ranked, smoothed, try_variant, without
+from tools.try_recipes import (
+    VARIANTS,
+    main,
+    of_the_hardest,
+    ranked,
+    smoothed,
+    try_variant,
+    without,
+)
 
 
 @pytest.mark.slow
@@ -60,6 +69,12 @@ def test_tried_recipes_are_ranked_by_the_mean_of_their_last_epochs(tmp_path: Pat
         (tmp_path / str(number) / "tried.json").write_text(json.dumps(tried))
     assert list(ranked(tmp_path).items()) == [("ema", [0.5, 0.8]), ("before", [0.6])]
     assert {"ema", "before"} <= VARIANTS.keys()
+
+
+def test_a_recipe_to_try_needs_a_name() -> None:
+    result = CliRunner().invoke(main, [])
+    assert result.exit_code == 2
+    assert "Give --variant" in result.output
 
 
 def test_a_drive_is_held_out_of_training_and_every_second_frame_of_it_validates() -> None:

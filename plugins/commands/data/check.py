@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.frames import only_ignored, read_image
+from segbench.data.frames import only_ignored
 from segbench.data.layouts import known_split, provide, read_picture
+from segbench.data.pictures import read_image
 from segbench.data.skipped import skipped_beside
 from segbench.errors import DataError
 from segbench.progress import Reporter

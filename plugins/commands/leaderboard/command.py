@@ -80,7 +80,7 @@ def leaderboard(
     \b
         segbench leaderboard --here --where runtime=onnx-int8 --max-ms 20 --best
 
-    Columns for --where and --sort are those of the CSV, or the table's headers.
+    Columns for --where and --sort are those of the CSV, or the headers of numbers.
     """
     frame, problems = read_frame(results)
     for problem in problems:

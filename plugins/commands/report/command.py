@@ -38,7 +38,10 @@ FRAMES_DRAWN = 3
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path), required=True, help="HTML file to write."
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="HTML file to write.",
 )
 @click.option("--png", type=click.Path(path_type=Path), help="Folder for the figures as PNGs.")
 @click.option(
@@ -93,7 +96,13 @@ class ReportOptions:
 
 
 def write_report(options: ReportOptions, registry: Registry, reporter: Reporter) -> None:
-    """Write the page to ``output``, and each figure to the folder ``png`` if given."""
+    """Write the page to ``output``, and each figure to the folder ``png`` if given.
+
+    SegbenchError if the page would replace what it shows.
+    """
+    shown = [options.source, *([source_file(options.checkpoint)] if options.checkpoint else [])]
+    if options.output.resolve() in {path.resolve() for path in shown}:
+        raise SegbenchError(f"--output {options.output} is what the report shows; name a new file.")
     check_writable(options.output.parent)
     if options.png is not None:
         check_writable(options.png, "--png")
@@ -136,12 +145,19 @@ def _of_record(
         split=config.get("split"),
         size=(config["height"], config["width"]),
         device=options.device,
+        calibration_frames=_calibrated_on(record),
         keep_float=record.kept_float if "quantization" in record.provenance else None,
     )
     network = load_network(asked, registry, reporter)
     _require_same_weights(network, record, options.checkpoint)
     opened, scored = open_to_score(network, asked, registry, reporter)
     return record, [*sections, _drawn(frames, opened, scored, reporter)]
+
+
+def _calibrated_on(record: Record) -> int | None:
+    """The number of frames in its configuration, as ``calibration.summarise`` writes it."""
+    calibration = record.config.get("calibration")
+    return int(calibration.split("@")[0]) if calibration else None
 
 
 def _of_checkpoint(

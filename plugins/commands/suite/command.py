@@ -91,8 +91,7 @@ def suite(
     _print_rows(rows)
     if dry_run:
         _print_plan(rows)
-        return
-    if asked.page is not None and any(row.state != "failed" for row in rows):
+    elif asked.page is not None and any(row.state != "failed" for row in rows):
         context.invoke(leaderboard, results=asked.results, form="html", output=asked.page)
         echo(asked.page)
     if failed := sum(row.state == "failed" for row in rows):

@@ -151,6 +151,12 @@ class _Reader:
         labels = [entry.label for entry in entries]
         for label in sorted({label for label in labels if labels.count(label) > 1}):
             self._note(f"Two entries are named {label!r}; give one another name.", "entries")
+        trainings = [entry.source for entry in entries if isinstance(entry.source, Training)]
+        folders = [each.options.output for each in trainings if each.options.output]
+        for folder in sorted({folder for folder in folders if folders.count(folder) > 1}):
+            self._note(f"Two trainings write to {folder}; give each an output.", "entries")
+        if "page" in own and own["page"].is_dir():
+            self._note(f"{own['page']} is a folder; name an HTML file.", "page")
         if not (top.get("train") or top.get("checkpoint")):
             self._note("There are none; add a [[train]] or a [[checkpoint]].", "entries")
         return Suite(entries, **own)
@@ -233,8 +239,10 @@ class _Reader:
         values that distinguish it.
         """
         options = self.options[name]
-        asked = {"dataset": dataset} if dataset and "dataset" in options else {}
-        for layer in (*self.layers[name], own):
+        shared, default = self.layers[name]
+        trained_on = {"dataset": dataset} if dataset and "dataset" in options else {}
+        asked: dict[str, Any] = {}
+        for layer in (shared, trained_on, default, own):
             if "checkpoint" in layer:
                 asked = {k: v for k, v in asked.items() if k not in OWN_OF_CHECKPOINT}
             asked |= {key: value for key, value in layer.items() if key in options}

@@ -1,5 +1,6 @@
 """The jobs of a suite: how to run one, how to see that it is done, and how long it takes."""
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -315,6 +316,9 @@ def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> W
     subject, runtime = evaluation.subject, evaluation.options.runtime
     height, width = evaluation.size
     name = f"{label} {(subject.sha256 or '')[:8]} {height}x{width} {runtime.name}"
+    asked = (evaluation.options.calibration_frames, evaluation.options.keep_float)
+    if asked != (None, None):
+        name += f" {hashlib.sha256(repr(asked).encode()).hexdigest()[:8]}"
     path = folder / (NOT_IN_NAMES.sub("-", name) + runtime.export_suffixes[0])
     given = {each.name: getattr(evaluation.options, each.name) for each in fields(EngineOptions)}
     given |= {"checkpoint": subject.source or Path(), "output": path}
@@ -338,7 +342,11 @@ def reporting(evaluation: Evaluation, folder: Path, shop: Shop) -> Writing:
         return Writing("report", folder / "report", _no_score)
     path = folder / f"{source.stem}.html"
     options = ReportOptions(
-        source, path, evaluation.options.data_root, checkpoint=evaluation.subject.source
+        source,
+        path,
+        evaluation.options.data_root,
+        checkpoint=evaluation.subject.source,
+        device=evaluation.options.device,
     )
     registry = shop.registry.at(options.data_root)
     return Writing("report", path, lambda: write_report(options, registry, shop.reporter))

@@ -48,7 +48,7 @@ class RateType(click.ParamType):
 @click.option("--fps", type=RateType(), help="Frame rate of a folder of frames.")
 @click.option(
     "--start",
-    type=shared.FiniteRange(min=0),
+    type=shared.FiniteRange(0, 1e9),
     default=0.0,
     show_default=True,
     metavar="SECONDS",

@@ -13,7 +13,7 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
-from segbench.data.pictures import pictures_in, read_photo
+from segbench.data.pictures import pictures_in, read_image
 from segbench.errors import DataError, SegbenchError
 from segbench.types import Image, Size
 
@@ -115,12 +115,12 @@ def _open_folder(folder: Path, fps: Fraction, start: float, most: int | None) ->
     if not paths:
         raise _nothing_from(start, folder)
     troubles: list[str] = []
-    size = read_photo(paths[0]).shape[:2]
+    size = read_image(paths[0]).shape[:2]
 
     def stills() -> Iterator[Still]:
         for number, path in enumerate(paths):
             try:
-                image = read_photo(path)
+                image = read_image(path)
             except DataError as error:
                 troubles.append(f"The video ends before {path}: {error.message}")
                 return

@@ -14,9 +14,8 @@ from segbench import (
     Size,
     hookimpl,
 )
-from segbench.data.frames import read_image
 from segbench.data.layouts import known_split, no_frames, pngs_in
-from segbench.data.pictures import SUFFIXES
+from segbench.data.pictures import SUFFIXES, read_image
 
 from .description import FILE, read_description
 from .score import FolderScore

@@ -24,8 +24,7 @@ UNLIMITED = sys.maxsize
 """By default torch compiles a function at most eight times, and all sessions run the same one."""
 KERNELS = "TORCHINDUCTOR_CACHE_DIR"
 NO_COMPILER = (
-    "The runtime 'compile' needs a C++ compiler on the CPU: install g++, or name "
-    "another with CXX."
+    "The runtime 'compile' needs a C++ compiler on the CPU: install g++, or name another with CXX."
 )
 
 
