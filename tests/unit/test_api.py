@@ -4,7 +4,7 @@ import ast
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,16 @@ def test_unknown_names_are_errors_of_the_user(plugins: segbench.Registry, tmp_pa
         segbench.score("no-such", tmp_path, plugins=plugins)
     with pytest.raises(segbench.SegbenchError):
         segbench.score("tiny", tmp_path, options={"encoding": "x"}, plugins=plugins)
+
+
+def test_a_dataset_that_no_plugin_offers_is_refused_before_the_training(
+    plugins: segbench.Registry, data_root: Path, tmp_path: Path
+) -> None:
+    other = replace(tiny_dataset(), name="other")
+    options: dict[str, Any] = {"data_root": data_root, "output": tmp_path / "out"}
+    with pytest.raises(segbench.SegbenchError, match="No plugin offers the dataset 'other'"):
+        segbench.train("tiny", other, weights="none", plugins=plugins, **options)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
