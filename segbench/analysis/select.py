@@ -117,7 +117,7 @@ def _sorted(rows: "DataFrame", name: str) -> "DataFrame":
     """Each table's rows sorted by a column, best first and missing values last."""
     values = rows[name]
     numeric = values.dropna().map(_is_number).all()
-    key = values.astype(float) if numeric else values.map(str)
+    key = values.astype(float) if numeric else values.map(str, na_action="ignore")
     place = rows["table"].map({title: n for n, title in enumerate(rows["table"].unique())})
     return (
         rows.assign(by=key, place=place)

@@ -13,7 +13,7 @@ from segbench.networks.network import Encoder
 
 CHANNELS = 128
 FINE_CHANNELS = 64
-"""At stride 4, where a convolution of 128 channels would take more time than MobileNetV2."""
+"""At stride 4, where a 3x3 convolution of 128 channels is 1.6 G multiply-adds at 360x480."""
 
 
 class WideFCN8s(nn.Module):

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from pandas import DataFrame
 
+from segbench.analysis.select import select
 from segbench.cli import main
 from segbench.device import cpu_extensions
 from segbench.device.cpu import cpu_model, usable_cores
@@ -161,6 +163,12 @@ def test_rows_are_chosen_and_sorted_by_their_columns(results: Path) -> None:
     assert shown("--pareto") == ["onnx", "eager"][::-1]
     assert shown("--best") == ["eager"]
     assert shown("--best", "--sort", "p50 ms") == ["onnx"]
+
+
+def test_rows_without_a_word_to_sort_by_are_last() -> None:
+    rows = DataFrame({"table": ["a"] * 3, "decoder": [None, "wide", "bilinear"]})
+    found = select(rows, sort="decoder")["decoder"].fillna("")
+    assert found.tolist() == ["bilinear", "wide", ""]
 
 
 def test_the_most_accurate_network_in_time_on_this_machine(
