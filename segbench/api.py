@@ -149,8 +149,8 @@ def measure(
     ``networks`` are whole ones; FCN8s is measured on each of ``backbones``. The runtimes default to
     "eager", or to that of the ``model`` file's format. ``options`` are fields of
     ``segbench.jobs.latency.LatencyOptions`` and of ``segbench.latency.group.Protocol``: device,
-    scope, scenario, min_seconds, threads, keep_float, isolate, and others. A record is written for
-    each measurement; if some fail, MeasurementError holds the others.
+    scope, scenario, min_seconds, attempts, threads, keep_float, isolate, and others. A record is
+    written for each measurement; if some fail, MeasurementError holds the others.
     """
     from segbench.jobs.latency import latency, latency_options
     from segbench.records.record import read_record

@@ -87,6 +87,14 @@ from segbench.types import DECODERS
     show_default=True,
     help="Minimum time per runtime; up to six times as long for 64 samples.",
 )
+@click.option(
+    "--attempts",
+    type=options.COUNT,
+    default=1,
+    show_default=True,
+    help="On a machine that is not steady, measure up to this many times; the first steady "
+    "attempt counts.",
+)
 @options.keep_float
 @click.option(
     "--threads",

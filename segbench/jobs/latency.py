@@ -103,6 +103,8 @@ def latency_options(runtimes: Sequence[str], **given: Any) -> LatencyOptions:
         raise OptionError("batch_sizes are one or more numbers of at least 1.")
     if given.get("min_seconds", 1) <= 0:
         raise OptionError("min_seconds must be larger than 0.")
+    if given.get("attempts", 1) < 1:
+        raise OptionError("attempts must be at least 1.")
     given["threads"] = cpu_threads(given.get("threads"))
     given["batch_size"] = given["batch_sizes"][0]
     protocol = Protocol(**{each: given.pop(each) for each in PROTOCOL & given.keys()})

@@ -89,6 +89,7 @@ def latency_record(
         "peak_memory_mb": measured.peak_memory_mb,
         "device_memory_mb": measured.device_memory_mb,
         "other_cpu": measured.watch.other_cpu,
+        "attempts": measured.attempts,
         **session_details(session, ARITHMETIC),
         **(measured.agreement.metrics() if measured.agreement else {}),
         "compared_on": measured.compared_on,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from segbench.latency.agreement import (
 )
 from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
 from segbench.latency.roofline import Roofline, copy_rate, work_of
+from segbench.latency.steady import Attempt, measure_until_steady
 from segbench.latency.timing import (
     GROUP_SECONDS,
     Query,
@@ -29,8 +30,6 @@ from segbench.latency.timing import (
     Scope,
     Timings,
     WarmUp,
-    expected_rounds,
-    measure_in_turns,
     query_of,
     session_output,
     warm_up,
@@ -38,6 +37,9 @@ from segbench.latency.timing import (
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.types import Calibration, Peak, Runtime, Session, Setup
+
+if TYPE_CHECKING:
+    import torch
 
 REFERENCE = "eager"
 T = TypeVar("T")
@@ -47,7 +49,8 @@ T = TypeVar("T")
 class Protocol:
     """How a network is timed, whatever the network and the runtime.
 
-    All engines get the same number of CPU ``threads``.
+    All engines get the same number of CPU ``threads``. On a machine that is not steady, up to
+    ``attempts`` measurements are made.
     """
 
     batch_size: int = 1
@@ -55,6 +58,7 @@ class Protocol:
     scope: Scope = "model"
     scenario: Scenario = "single-stream"
     min_seconds: float = 10.0
+    attempts: int = 1
     threads: int = field(default_factory=cpu_threads)
     data_root: Path = Path("data")
     keep_float: tuple[str, ...] | None = None
@@ -81,6 +85,7 @@ class Measured:
     warm: Warm
     timings: Timings
     watch: Watch
+    attempts: int
     peak_memory_mb: float
     device_memory_mb: float | None
     agreement: Agreement | None
@@ -104,14 +109,14 @@ def measure_group(
     device = resolve_device(protocol.device)
     set_threads(protocol.threads)
     opened = _warm_up(network, runtimes, protocol, registry, reporter)
-    timed, watch = _measure(_whole(opened), protocol, Watch(device), reporter)
-    timings = _whole(timed)
+    attempt, attempts = _measure(_whole(opened), protocol, device, reporter)
+    timings = attempt.timed
     warm = {name: each for name, each in _whole(opened).items() if name in timings}
     peak, on_device = peak_memory_mb(), device_memory_mb(device)
     agreements: Mapping[str, Agreement | Exception] = {}
     rooflines: Mapping[str, Roofline | Exception] = {}
     source = None
-    if warm and all(each.complete for each in timings.values()):
+    if warm and attempt.complete:
         with reporter.working("compare with eager FP32"):
             agreements, source = _compare(network, warm, protocol, registry)
         rooflines = _rooflines(network, warm, protocol, registry, reporter)
@@ -133,7 +138,8 @@ def measure_group(
         name: Measured(
             each,
             timings[name],
-            watch,
+            attempt.watch,
+            attempts,
             peak,
             on_device,
             _whole(agreements).get(name),
@@ -145,7 +151,7 @@ def measure_group(
     }
     failed = {
         name: explained(each)
-        for name, each in {**opened, **timed}.items()
+        for name, each in {**opened, **attempt.timings}.items()
         if isinstance(each, Exception)
     }
     return {runtime.name: (measured | failed)[runtime.name] for runtime in runtimes}
@@ -209,22 +215,19 @@ def _setup(network: LoadedNetwork, protocol: Protocol) -> Setup:
 
 
 def _measure(
-    warm: Mapping[str, Warm], protocol: Protocol, watch: Watch, reporter: Reporter
-) -> tuple[dict[str, Timings | Exception], Watch]:
+    warm: Mapping[str, Warm], protocol: Protocol, device: "torch.device", reporter: Reporter
+) -> tuple[Attempt, int]:
     if not warm:
-        return {}, watch
-    queries = {name: each.query for name, each in warm.items()}
-    warmed = {name: each.warm_up for name, each in warm.items()}
-    rounds = expected_rounds(warmed, protocol.min_seconds)
-    with reporter.steps(rounds, f"measure {', '.join(warm)}", idle=True) as step, watch:
-        timings = measure_in_turns(
-            queries,
-            warmed,
-            protocol.min_seconds,
-            GROUP_SECONDS[protocol.scenario],
-            step=lambda: step(""),
-        )
-    return timings, watch
+        return Attempt({}, Watch(device)), 0
+    return measure_until_steady(
+        {name: each.query for name, each in warm.items()},
+        {name: each.warm_up for name, each in warm.items()},
+        device,
+        protocol.min_seconds,
+        GROUP_SECONDS[protocol.scenario],
+        protocol.attempts,
+        reporter,
+    )
 
 
 def _compare(

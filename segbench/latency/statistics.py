@@ -57,13 +57,19 @@ def phase_shares(timings: Timings) -> dict[str, float] | None:
 
 def timing_doubts(timings: Timings) -> list[str]:
     """Why the figures may not be reproducible, judged by the samples."""
-    seconds, doubts = timings.seconds, []
+    doubts, samples = [], len(timings.seconds)
     if not timings.complete:
         doubts.append("interrupted")
+    if samples < SAMPLES_FOR_P90:
+        doubts.append(f"{samples} samples, fewer than {SAMPLES_FOR_P90}")
+    return doubts + unsteadiness(timings)
+
+
+def unsteadiness(timings: Timings) -> list[str]:
+    """What a machine at a steady speed would not show."""
+    seconds, doubts = timings.seconds, []
     if not timings.warm_up.steady:
         doubts.append("the warm-up did not reach a steady state")
-    if len(seconds) < SAMPLES_FOR_P90:
-        doubts.append(f"{len(seconds)} samples, fewer than {SAMPLES_FOR_P90}")
     drifted = drift(seconds)
     if abs(drifted) > LARGEST_DRIFT:
         doubts.append(f"the median drifted {drifted:+.0%} from the first third to the last")

@@ -17,7 +17,7 @@ from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import latency_record
 from segbench.jobs.latency import named_runtimes
-from segbench.latency import group
+from segbench.latency import group, steady
 from segbench.latency.machine import Watch
 from segbench.plugins import Registry
 from segbench.records.arrays import read_arrays
@@ -367,13 +367,13 @@ def test_a_bug_in_a_runtime_leaves_the_others_measured(registry: Registry, tmp_p
 def test_a_runtime_that_fails_in_its_turn_leaves_the_others_measured(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure = group.measure_in_turns
+    measure = steady.measure_in_turns
 
     def without_kernel(queries: Any, *arguments: Any, **options: Any) -> Any:
         broken = replace(queries["again"], issue=raising(FULL))
         return measure(queries | {"again": broken}, *arguments, **options)
 
-    monkeypatch.setattr(group, "measure_in_turns", without_kernel)
+    monkeypatch.setattr(steady, "measure_in_turns", without_kernel)
     result = latency(registry, tmp_path, "--runtime", "again", "--runtime", "eager")
     assert result.exit_code == 1
     assert "again was not measured: Out of memory with a batch of 1" in result.output
@@ -409,12 +409,12 @@ def test_a_trained_network_compared_on_noise_is_invalid(registry: Registry, tmp_
 def test_an_interrupt_while_measuring_leaves_invalid_records(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure = group.measure_in_turns
+    measure = steady.measure_in_turns
 
     def stopped_after_a_round(*arguments: Any, **options: Any) -> Any:
         return measure(*arguments, **options | {"step": raising(KeyboardInterrupt())})
 
-    monkeypatch.setattr(group, "measure_in_turns", stopped_after_a_round)
+    monkeypatch.setattr(steady, "measure_in_turns", stopped_after_a_round)
     result = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "again")
     assert result.exit_code == 1
     assert "Error: Interrupted" in result.output

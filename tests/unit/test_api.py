@@ -112,6 +112,7 @@ def test_a_dataset_that_no_plugin_offers_is_refused_before_the_training(
         ({"batch_sizes": ()}, "batch_sizes are one or more numbers"),
         ({"batch_sizes": (1, 0)}, "batch_sizes are one or more numbers"),
         ({"min_seconds": 0}, "min_seconds must be larger than 0"),
+        ({"attempts": 0}, "attempts must be at least 1"),
         ({"threads": 0}, "--threads 0"),
     ],
 )
