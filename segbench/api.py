@@ -171,9 +171,9 @@ def measure(
     records = [read_record(path) for path in outcome.records]
     if outcome.interrupted:
         raise MeasurementError(f"Interrupted, after {counted(len(records), 'record')}.", records)
-    if outcome.failed:
-        failed = f"{outcome.failed} of {outcome.count} measurements failed (see above)."
-        raise MeasurementError(failed, records)
+    if outcome.failures:
+        failed = f"{outcome.count - len(records)} of {outcome.count} measurements failed."
+        raise MeasurementError(" ".join([failed, *outcome.failures]), records)
     return records
 
 

@@ -4,7 +4,8 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from ctypes.util import find_library
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,6 +111,19 @@ def set_threads(threads: int | None) -> None:
 
     if threads is not None and threads != torch.get_num_threads():
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Set torch's number of CPU threads during the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    set_threads(threads)
+    try:
+        yield
+    finally:
+        set_threads(before)
 
 
 def describe(device: "torch.device") -> str:

@@ -1,13 +1,15 @@
 """Time networks on runtimes and write a record for each."""
 
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segbench.device import cpu_threads
+from segbench.device import cpu_threads, torch_threads
 from segbench.errors import OptionError, SegbenchError, sentence, unknown_name
 from segbench.files import check_writable
 from segbench.inference.networks import LoadedNetwork, chosen_network, random_network
@@ -44,7 +46,8 @@ class LatencyOptions:
     ``model_options``) for a dataset, or ``networks`` and FCN8s on ``backbones`` with random
     weights. ``runtimes`` default to eager, or to that of the model file's format. Each network is
     measured at each of ``sizes`` (None is its own) and ``batch_sizes``. With ``isolate`` each
-    runtime has its own process; there ``baseline`` is the record of the first.
+    runtime has its own process; there ``baseline`` is the record of the first. ``title`` tells
+    one network, size and batch size from others of the call.
     """
 
     runtimes: tuple[str, ...]
@@ -64,6 +67,7 @@ class LatencyOptions:
     isolate: bool = False
     baseline: Path | None = None
     session: str = ""
+    title: str = ""
 
     @property
     def shape(self) -> str:
@@ -77,7 +81,7 @@ class LatencyOptions:
         """Options for each single network, size and batch size."""
         networks = [replace(self, networks=(name,), backbones=()) for name in self.networks]
         networks += [replace(self, networks=(), backbones=(name,)) for name in self.backbones]
-        return [
+        single = [
             replace(
                 network,
                 sizes=(size,),
@@ -89,6 +93,13 @@ class LatencyOptions:
             for batch_size in self.batch_sizes
             for network in networks or [self]
         ]
+        if len(single) == 1:
+            return single
+        return [replace(each, title=f" ({each._words})") for each in single]
+
+    @property
+    def _words(self) -> str:
+        return " ".join([*self.networks, *self.backbones, self.shape])
 
 
 def latency_options(runtimes: Sequence[str], **given: Any) -> LatencyOptions:
@@ -101,8 +112,8 @@ def latency_options(runtimes: Sequence[str], **given: Any) -> LatencyOptions:
             raise OptionError(unknown_name(name, given[name], known))
     if min(given["batch_sizes"], default=0) < 1:
         raise OptionError("batch_sizes are one or more numbers of at least 1.")
-    if given.get("min_seconds", 1) <= 0:
-        raise OptionError("min_seconds must be larger than 0.")
+    if not 0 < given.get("min_seconds", 1) < math.inf:
+        raise OptionError("min_seconds must be a number larger than 0.")
     if given.get("attempts", 1) < 1:
         raise OptionError("attempts must be at least 1.")
     given["threads"] = cpu_threads(given.get("threads"))
@@ -113,20 +124,20 @@ def latency_options(runtimes: Sequence[str], **given: Any) -> LatencyOptions:
 
 @dataclass
 class Outcome:
-    """The records of ``count`` measurements, how many failed, and whether the user interrupted."""
+    """The records of ``count`` measurements, what failed, and whether the user interrupted."""
 
     count: int
     records: list[Path] = field(default_factory=list)
-    failed: int = 0
+    failures: list[str] = field(default_factory=list)
     interrupted: bool = False
 
-    def fail(self, runtime: str, error: Exception, reporter: Reporter, count: int = 1) -> None:
-        """Report a runtime's error; raise it if this was the only measurement."""
+    def fail(self, what: str, error: Exception, reporter: Reporter) -> None:
+        """Report an error; raise it if this was the only measurement."""
         if self.count == 1:
             raise error
-        self.failed += count
+        self.failures.append(f"{what} was not measured: {sentence(error)}")
         hint = "" if isinstance(error, SegbenchError) else " (measure only this one to see where)"
-        reporter.say(f"{runtime} was not measured: {sentence(error)}{hint}")
+        reporter.say(self.failures[-1] + hint)
 
 
 def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> Outcome:
@@ -150,7 +161,7 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
             except SegbenchError as error:
                 if len(parts) == 1:
                     raise
-                outcome.fail(part.runtimes[0], error, reporter, len(part.runtimes))
+                outcome.fail(", ".join(part.runtimes) + part.title, error, reporter)
     except KeyboardInterrupt:
         outcome.interrupted = True
     return outcome
@@ -235,6 +246,10 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
     model_format = registry.model_format(options.model) if options.model else None
     named = named_runtimes(wanted, device, registry, model_format)
     names = with_fp16(named, device, registry)
+    if not names:
+        raise SegbenchError(
+            f"No runtime runs this network here on --device {device}; `segbench plugins` says why."
+        )
     check_keep_float(names, keep_float, registry)
     return replace(options, runtimes=names)
 
@@ -268,10 +283,11 @@ def _measure(
         reporter.say(note)
     for runtime in runtimes:
         check_loads(runtime, network, registry)
-    group = measure_group(network, runtimes, options.protocol, registry, reporter)
+    with torch_threads(options.protocol.threads):
+        group = measure_group(network, runtimes, options.protocol, registry, reporter)
     for name, each in group.items():
         if isinstance(each, Exception):
-            outcome.fail(name, each, reporter)
+            outcome.fail(name + options.title, each, reporter)
     measured = [each for each in group.values() if isinstance(each, Measured)]
     baseline = None if options.baseline is None else Baseline.read(options.baseline)
     for each in measured:
@@ -330,9 +346,10 @@ def _measure_isolated(options: LatencyOptions, outcome: Outcome, reporter: Repor
         alone = replace(options, runtimes=(runtime,))
         try:
             name = f"The process of {runtime}"
-            part = in_own_process(_measure_alone, alone, name, options.shape)
+            measure = partial(_measure_alone, quiet=reporter.console.quiet)
+            part = in_own_process(measure, alone, name, options.shape)
         except SegbenchError as error:
-            outcome.fail(runtime, error, reporter)
+            outcome.fail(runtime + options.title, error, reporter)
             continue
         outcome.records += part.records
         if part.interrupted:
@@ -341,9 +358,9 @@ def _measure_isolated(options: LatencyOptions, outcome: Outcome, reporter: Repor
             options = replace(options, baseline=part.records[0])
 
 
-def _measure_alone(options: LatencyOptions) -> Outcome:
+def _measure_alone(options: LatencyOptions, quiet: bool) -> Outcome:
     registry = Registry.load().at(options.protocol.data_root)
-    reporter, outcome = Reporter(), Outcome(1)
+    reporter, outcome = Reporter(quiet), Outcome(1)
     _prepare(options, registry, reporter)
     try:
         _measure(options, outcome, registry, reporter)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from segbench.errors import SegbenchError, unknown_name
 from segbench.inference.weights import weights_label
@@ -13,6 +13,7 @@ from segbench.types import Dataset, Network, Recipe
 
 RUNTIME = "eager"
 DEFAULT_PATIENCE = 3
+SETTINGS = get_type_hints(Recipe)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def choose_recipe(
     recipe = dataset.recipes[name]
     if name == "modern":
         scale = recipe.encoder_lr_scale * network.modern_lr_scale
-        recipe = dataclasses.replace(recipe, encoder_lr_scale=scale, **network.modern)
+        recipe = dataclasses.replace(recipe, **{"encoder_lr_scale": scale, **network.modern})
     wanted = {key: value for key, value in changes.items() if value is not None}
     if wanted.get("batch_size") == "auto":
         wanted |= {"batch_size": recipe.batch_size, "accumulate": True}
@@ -76,7 +77,10 @@ def choose_recipe(
             f"{network.title or network.name} has no encoder with a learning rate of its own; "
             "leave out --encoder-lr-scale."
         )
+    for setting in wanted.keys() - SETTINGS.keys():
+        raise SegbenchError(unknown_name("setting of a recipe", setting, SETTINGS))
     recipe = dataclasses.replace(recipe, **wanted)
+    _check_words(recipe)
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
         crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))
         raise SegbenchError(f"--crop {crop} is larger than --size {size}; make it smaller.")
@@ -91,6 +95,14 @@ def choose_recipe(
         return recipe
     patience = (recipe.patience or DEFAULT_PATIENCE) if early_stop else None
     return dataclasses.replace(recipe, patience=patience)
+
+
+def _check_words(recipe: Recipe) -> None:
+    """Raise SegbenchError for an optimizer, schedule or precision that does not exist."""
+    for setting, kind in SETTINGS.items():
+        word = getattr(recipe, setting)
+        if get_origin(kind) is Literal and word not in get_args(kind):
+            raise SegbenchError(unknown_name(setting, str(word), get_args(kind)))
 
 
 def check_splits(dataset: Dataset, train_splits: Sequence[str], recipe: Recipe) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from segbench.device import cpu_threads, resolve_device, set_threads
+from segbench.device import cpu_threads, resolve_device
 from segbench.errors import kept, out_of_memory, sentence, too_large
 from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import check_runtime
@@ -20,7 +20,12 @@ from segbench.latency.agreement import (
     dataset_of,
     samples_to_compare,
 )
-from segbench.latency.machine import Watch, device_memory_mb, peak_memory_mb
+from segbench.latency.machine import (
+    Watch,
+    device_memory_mb,
+    forget_peak_memory,
+    peak_memory_mb,
+)
 from segbench.latency.roofline import Roofline, copy_rate, work_of
 from segbench.latency.steady import Attempt, measure_until_steady
 from segbench.latency.timing import (
@@ -103,23 +108,25 @@ def measure_group(
 ) -> dict[str, Measured | Exception]:
     """Measure the network: by runtime the measurement, or the error that prevented it.
 
-    Memory is read before the reference is opened, so that it does not count. After an interrupt
-    there is neither agreement nor roofline.
+    Memory is read before the reference is opened, so that it does not count. An interrupt while
+    comparing leaves the timings.
     """
     device = resolve_device(protocol.device)
-    set_threads(protocol.threads)
+    forget_peak_memory(device)
     opened = _warm_up(network, runtimes, protocol, registry, reporter)
     attempt, attempts = _measure(_whole(opened), protocol, device, reporter)
-    timings = attempt.timed
-    warm = {name: each for name, each in _whole(opened).items() if name in timings}
+    warm = {name: each for name, each in _whole(opened).items() if name in attempt.timed}
     peak, on_device = peak_memory_mb(), device_memory_mb(device)
     agreements: Mapping[str, Agreement | Exception] = {}
     rooflines: Mapping[str, Roofline | Exception] = {}
     source = None
     if warm and attempt.complete:
-        with reporter.working("compare with eager FP32"):
-            agreements, source = _compare(network, warm, protocol, registry)
-        rooflines = _rooflines(network, warm, protocol, registry, reporter)
+        try:
+            with reporter.working("compare with eager FP32"):
+                agreements, source = _compare(network, warm, protocol, registry)
+            rooflines = _rooflines(network, warm, protocol, registry, reporter)
+        except KeyboardInterrupt:
+            attempt = attempt.interrupted()
 
     def explained(error: Exception) -> Exception:
         return too_large(protocol.batch_size, network.size) if out_of_memory(error) else error
@@ -137,7 +144,7 @@ def measure_group(
     measured = {
         name: Measured(
             each,
-            timings[name],
+            attempt.timed[name],
             attempt.watch,
             attempts,
             peak,
@@ -235,14 +242,14 @@ def _compare(
 ) -> tuple[Mapping[str, Agreement | Exception], str | None]:
     """Each runtime's agreement with eager FP32, and the samples they were compared on."""
     dataset = network.config["dataset"]
-    samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
     sessions = {name: each.session for name, each in warm.items()}
     setup = Setup(network.size, protocol.batch_size, protocol.device, threads=protocol.threads)
     try:
+        samples = samples_to_compare(registry, dataset, protocol.data_root, network.size)
         reference = registry.runtime(REFERENCE).open(network.model, setup)
         found = compare(sessions, reference, samples.images, protocol.batch_size)
-    except Exception as error:  # the reference failed; keep the measurements
-        return dict.fromkeys(warm, error), None
+    except Exception as error:  # keep the measurements
+        return dict.fromkeys(warm, kept(error)), None
     return found, samples.source
 
 
@@ -260,12 +267,11 @@ def _rooflines(
     except Exception as error:  # keep the measurements
         return dict.fromkeys(warm, kept(error))
     setup = _setup(network, protocol)
-    peaks = {name: _peak_of(each.runtime, registry) for name, each in warm.items()}
     rooflines: dict[str, Roofline | Exception] = {}
     with reporter.steps(len(warm), "measure rooflines", idle=True) as step:
-        for name, measure_peak in peaks.items():
+        for name, each in warm.items():
             try:
-                if measure_peak:
+                if measure_peak := _peak_of(each.runtime, registry):
                     rooflines[name] = Roofline(work, measure_peak(setup), bytes_per_s)
             except Exception as error:
                 rooflines[name] = kept(error)

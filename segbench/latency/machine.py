@@ -113,6 +113,17 @@ def slowdowns(masks: list[str]) -> list[str]:
     return [name for bit, name in SLOWDOWNS.items() if seen & bit]
 
 
+def forget_peak_memory(device: "torch.device") -> None:
+    """Start the peaks below anew, on Linux and on GPUs."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def peak_memory_mb() -> float:
     """The peak memory of this process, in MB.
 

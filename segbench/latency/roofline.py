@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from segbench.errors import SegbenchError
 from segbench.latency.peaks import best_seconds
 from segbench.types import CountsWork, Peak, Size
 
@@ -75,7 +76,7 @@ def work_of(model: "nn.Module", size: Size, batch_size: int) -> Work:
     """Count the work of one forward pass without running it.
 
     Counts convolutions and matrix products. Each such layer reads its input and weights and writes
-    its output once; all other layers count as fused into these.
+    its output once; all other layers count as fused into these. SegbenchError if there is none.
     """
     import torch
     from torch import nn
@@ -98,6 +99,8 @@ def work_of(model: "nn.Module", size: Size, batch_size: int) -> Work:
             layer.register_forward_hook(count)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         weightless(images)
+    if not values:
+        raise SegbenchError("The network has no convolution or linear layer.")
     return Work(counter.get_total_flops(), values)
 
 

@@ -119,6 +119,8 @@ def measure_in_turns(
         try:
             while not all(_enough(blocks[name], group[name], min_seconds) for name in queries):
                 for name, query in list(queries.items()):
+                    if _spent(blocks[name], group[name]) >= LONGEST * min_seconds:
+                        continue
                     try:
                         if len(queries) > 1:  # warm the caches again after the others
                             _sample(query, 1, clock)
@@ -148,9 +150,14 @@ def expected_rounds(warm: Mapping[str, WarmUp], min_seconds: float) -> int:
 
 
 def _enough(blocks: Sequence[NDArray[np.float64]], group: int, min_seconds: float) -> bool:
-    spent = sum(float(block[:, 0].sum()) * group for block in blocks)
     samples = sum(len(block) for block in blocks)
-    return spent >= min_seconds * (1 if samples >= SAMPLES_FOR_P90 else LONGEST)
+    enough = min_seconds if samples >= SAMPLES_FOR_P90 else LONGEST * min_seconds
+    return _spent(blocks, group) >= enough
+
+
+def _spent(blocks: Sequence[NDArray[np.float64]], group: int) -> float:
+    """Seconds in samples."""
+    return sum(float(block[:, 0].sum()) * group for block in blocks)
 
 
 def _block(query: Query, group: int, clock: Clock) -> NDArray[np.float64]:

@@ -424,6 +424,60 @@ def test_an_interrupt_while_measuring_leaves_invalid_records(
         assert "interrupted" in record.metrics["reasons"]
 
 
+def test_an_interrupt_while_comparing_keeps_the_timings(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "samples_to_compare", raising(KeyboardInterrupt()))
+    result = latency(registry, tmp_path, "--runtime", "eager")
+    assert result.exit_code == 1
+    assert "Error: Interrupted" in result.output
+    metrics = records(tmp_path)["eager"].metrics
+    assert metrics["p50_ms"] > 0
+    assert "interrupted" in metrics["reasons"]
+
+
+def test_frames_that_a_plugin_cannot_list_leave_the_timings(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "samples_to_compare", raising(KeyError("frames")))
+    result = latency(registry, tmp_path, "--runtime", "eager")
+    assert result.exit_code == 0, result.output
+    metrics = records(tmp_path)["eager"].metrics
+    assert metrics["p50_ms"] > 0
+    assert "not compared with eager FP32: KeyError: 'frames'" in metrics["reasons"]
+
+
+def test_without_the_reference_the_timings_are_kept(registry: Registry, tmp_path: Path) -> None:
+    alone = Registry.of(
+        backbones=registry.backbones,
+        runtimes=[Runtime("mine", "The only one", EAGER.open)],
+        commands=segbench_commands(),
+    )
+    result = latency(alone, tmp_path, "--runtime", "mine")
+    assert result.exit_code == 0, result.output
+    reasons = " ".join(records(tmp_path)["mine"].metrics["reasons"])
+    assert "not compared with eager FP32: No runtime named 'eager'" in reasons
+    assert "its roofline could not be measured: No runtime named 'eager'" in reasons
+
+
+def test_measuring_leaves_torchs_threads_as_they_were(registry: Registry, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        latency(registry, tmp_path, "--runtime", "eager", "--threads", "1")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_without_a_runtime_that_runs_here_all_is_refused(tmp_path: Path) -> None:
+    lacking = Runtime("moon", "Needs the tide", EAGER.open, lacking=lambda: "Find a moon.")
+    registry = Registry.of(backbones=[TINY], runtimes=[lacking], commands=segbench_commands())
+    result = latency(registry, tmp_path, "--runtime", "all")
+    assert result.exit_code == 1
+    assert "No runtime runs this network here on --device cpu" in result.output
+
+
 def test_an_interrupt_before_that_leaves_none(registry: Registry, tmp_path: Path) -> None:
     result = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "stopped")
     assert result.exit_code == 1
@@ -483,6 +537,7 @@ def test_what_fails_at_one_size_leaves_the_other_sizes(registry: Registry, tmp_p
     assert result.exit_code == 1
     assert "a batch of 1 at 32x32" in result.output
     assert "2 of 2 measurements failed" in result.output
+    assert "full (tiny --batch-size 1 at --size 64x64) was not measured" in result.output
 
 
 def test_all_are_the_runtimes_that_run_here_eager_first() -> None:

@@ -111,7 +111,8 @@ def test_a_dataset_that_no_plugin_offers_is_refused_before_the_training(
         ({"scenario": "Offline"}, "scenario named 'Offline'. Did you mean 'offline'"),
         ({"batch_sizes": ()}, "batch_sizes are one or more numbers"),
         ({"batch_sizes": (1, 0)}, "batch_sizes are one or more numbers"),
-        ({"min_seconds": 0}, "min_seconds must be larger than 0"),
+        ({"min_seconds": 0}, "min_seconds must be a number larger than 0"),
+        ({"min_seconds": float("nan")}, "min_seconds must be a number larger than 0"),
         ({"attempts": 0}, "attempts must be at least 1"),
         ({"threads": 0}, "--threads 0"),
     ],
@@ -122,6 +123,43 @@ def test_what_cannot_be_measured_is_refused(
     with pytest.raises(segbench.SegbenchError, match=message):
         segbench.measure(backbones=["tiny"], results=tmp_path, plugins=plugins, **options)
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizer": "SGD"}, "No optimizer named 'SGD'"),
+        ({"schedule": "cosine"}, "No schedule named 'cosine'"),
+        ({"precision": "fp8"}, "No precision named 'fp8'"),
+        ({"epoch": 3}, "No setting of a recipe named 'epoch'. Did you mean 'epochs'"),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_refused(
+    changes: dict[str, Any], message: str, plugins: segbench.Registry, data_root: Path
+) -> None:
+    with pytest.raises(segbench.SegbenchError, match=message):
+        segbench.train(
+            "tiny", "tiny", changes=changes, weights="none", plugins=plugins, data_root=data_root
+        )
+
+
+def test_what_failed_is_in_the_error(tmp_path: Path) -> None:
+    def fail(*_: object) -> Any:
+        raise segbench.SegbenchError("It has no kernel.")
+
+    eager = segbench.registry().runtime("eager")
+    broken = replace(eager, name="broken", open=fail)
+    plugins = segbench.Registry.of([tiny_backbone()], [tiny_dataset()], [eager, broken])
+    message = "1 of 2 measurements failed. broken was not measured: It has no kernel."
+    with pytest.raises(segbench.MeasurementError, match=message):
+        segbench.measure(
+            backbones=["tiny"],
+            runtimes=["eager", "broken"],
+            sizes=[(64, 64)],
+            min_seconds=0.01,
+            results=tmp_path,
+            plugins=plugins,
+        )
 
 
 def test_a_kind_of_output_is_not_guessed(tmp_path: Path) -> None:

@@ -6,11 +6,18 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from segbench.latency import machine
-from segbench.latency.machine import Watch, compute_processes, peak_memory_mb, slowdowns
+from segbench.latency.machine import (
+    Watch,
+    compute_processes,
+    forget_peak_memory,
+    peak_memory_mb,
+    slowdowns,
+)
 
 CPU = torch.device("cpu")
 SMI = """#!{python}
@@ -94,6 +101,14 @@ def wait_for_the_log(watch: Watch) -> None:
 def test_memory_of_processes_is_in_megabytes(smi: SimpleNamespace) -> None:
     smi.says("12, 1000\\n13, [N/A]\\nnonsense")
     assert compute_processes("GPU-1") == {12: 1048.576, 13: None}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux starts it anew")
+def test_the_peak_of_earlier_work_can_be_forgotten() -> None:
+    np.ones(30_000_000)  # 240 MB
+    before = peak_memory_mb()
+    forget_peak_memory(CPU)
+    assert peak_memory_mb() < before - 150
 
 
 def test_device_memory_is_this_processs_own(

@@ -185,3 +185,11 @@ def test_the_raw_samples_keep_their_order_block_and_phases() -> None:
     assert arrays["block"].tolist() == [0, 0, 1]
     assert arrays["compute"].tolist() == [1, 0.5, 2]
     assert arrays["fetch"].tolist() == [2, 0.5, 0]
+
+
+def test_beside_a_fast_query_a_very_slow_one_still_ends_at_six_times_the_duration() -> None:
+    clock = Clock()
+    queries = {"fast": fake(clock, repeat(0.01), []), "slow": fake(clock, repeat(8.0), [])}
+    timings = measure(queries, 10, clock)
+    assert timings["slow"].seconds.sum() == pytest.approx(64)
+    assert timings["fast"].seconds.sum() >= 10
