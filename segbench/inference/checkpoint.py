@@ -16,7 +16,6 @@ from segbench.inference.weights import (
     build_model,
     check_finite,
     check_floating,
-    file_sha256,
     read_weights,
     weights_label,
 )
@@ -65,7 +64,7 @@ def load_checkpoint(path: Path, registry: "Registry", size: Size | None = None) 
         ) from error
     check_finite(model.net, path.name)
     trained_at = (config["height"], config["width"])
-    return LoadedNetwork(model.eval(), size or trained_at, config, file_sha256(path))
+    return LoadedNetwork(model.eval(), size or trained_at, config, file.sha256)
 
 
 def checkpoint_network(path: Path, registry: "Registry") -> Network:

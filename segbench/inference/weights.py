@@ -58,10 +58,11 @@ class LoadedWeights:
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file's tensors by key, its safetensors metadata, and the wrapper around them."""
+    """A file's tensors by key, its safetensors metadata and digest, and the wrapper around them."""
 
     state: "Mapping[str, Tensor]"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
     wrapper: str | None = None
 
 
@@ -86,7 +87,7 @@ def build_model(
         path = Path(weights)
         file = read_weights(path)
         convention = _convention(network.convention, file.metadata, path)
-        loaded = LoadedWeights(path.name, convention, file_sha256(path))
+        loaded = LoadedWeights(path.name, convention, file.sha256)
     model = SegmentationModel(network, classes, loaded.convention)
     return model, _load(model, file, loaded)
 
@@ -95,8 +96,23 @@ def read_weights(path: Path, option: str = "--weights") -> WeightsFile:
     """The tensors of a safetensors file, or of a torch file, which is read weights-only.
 
     A torch file may have them in a wrapper such as ``{"state_dict": ..., "epoch": 3}``.
+    SegbenchError if a training replaces the file meanwhile.
     """
-    weights_file(path, option)
+    before = _identity(weights_file(path, option))
+    sha256 = file_sha256(path)
+    file = replace(_read_weights(path, option), sha256=sha256)
+    if _identity(weights_file(path, option)) != before:
+        raise SegbenchError(f"{path} was replaced while it was read; try again.")
+    return file
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """What differs between a file and the one that replaces it."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _read_weights(path: Path, option: str) -> WeightsFile:
     import torch
     from safetensors import safe_open
 

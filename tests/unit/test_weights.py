@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from segbench.errors import SegbenchError
+from segbench.inference import weights
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.networks import fcn8s_on
 from segbench.inference.weights import LoadedWeights, build_model, weights_label
@@ -181,6 +182,24 @@ def test_a_file_that_is_no_weights_file_is_refused(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SegbenchError, match="is not a weights file"):
         build_encoder(tiny_backbone(), str(tmp_path / name))
+
+
+def test_a_file_that_a_training_replaces_meanwhile_is_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "w.safetensors"
+    save(path, tiny_state())
+    read = weights.file_sha256
+
+    def replaced_after_the_digest(path: Path) -> str:
+        digest = read(path)
+        save(tmp_path / "new", tiny_state())
+        (tmp_path / "new").replace(path)
+        return digest
+
+    monkeypatch.setattr(weights, "file_sha256", replaced_after_the_digest)
+    with pytest.raises(SegbenchError, match="was replaced while it was read"):
+        build_encoder(tiny_backbone(), str(path))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
