@@ -44,6 +44,8 @@ def draft_of(path: Path) -> Iterator[Path]:
             yield draft
             draft.replace(path)
     except OSError as error:
+        if error.errno is None:  # not a system call's, such as a library that cannot be loaded
+            raise
         shown = path.parent.parent / path.name if path.parent.suffix == ENDING else path
         raise SegbenchError(f"{shown} cannot be written ({error.strerror}).") from error
 

@@ -253,6 +253,8 @@ def _in_tables(rows: "DataFrame") -> "DataFrame":
 
 def _ranked(table: "DataFrame") -> "DataFrame":
     """A table's rows in order, with their ranks: networks of equal score share one, as 1, 1, 3."""
+    import pandas as pd
+
     score = table["score"].astype(float)
     network = table.groupby(list(RANKED), dropna=False, sort=False).ngroup()
     table = table.assign(
@@ -265,7 +267,8 @@ def _ranked(table: "DataFrame") -> "DataFrame":
     networks = competing.sort_values("by_score", kind="stable").drop_duplicates("group")
     ranks = dict(zip(networks["group"], _shared_ranks(networks), strict=True))
     ranked = table["group"].isin(competing["group"]) & table["limit"].isna()
-    table["rank"] = table["group"].map(ranks).astype(object).where(ranked, None)
+    shown = [ranks[group] if ok else None for group, ok in zip(table["group"], ranked, strict=True)]
+    table["rank"] = pd.Series(shown, table.index, dtype=object)
     table["by_score"] = table["rank"].where(ranked, table["by_score"]).astype(float)
     order = ["unranked", "by_score", "doubted", "by_time"]
     return table.assign(unranked=~ranked).sort_values(order, kind="stable")

@@ -109,6 +109,8 @@ def write_index(results: Path, rows: Iterable[Row]) -> None:
 def _made_by() -> int:
     """A number that changes with the code that makes rows from records."""
     folder = Path(__file__).parent
-    sources = [*sorted(folder.glob("*.py")), folder / "record.schema.json"]
+    device = folder.parent / "device"
+    code = (*folder.glob("*.py"), *device.glob("*.py"))
+    sources = [*sorted(code), folder / "record.schema.json"]
     digest = sha256(b"".join(source.read_bytes() for source in sources)).digest()
     return int.from_bytes(digest[:4], "big", signed=True)

@@ -9,7 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ TUNING = re.compile(
     "|NVIDIA_TF32_OVERRIDE|LD_PRELOAD|GLIBC_TUNABLES"
 )
 """Environment variables that change the speed or results of libraries."""
+FRACTION = re.compile(r"\d+/\d+")
 ARITHMETIC = ("arithmetic_error", "arithmetic_agreement")
 SESSION_DETAILS = ("quantization", "int8_layers", "float_layers", "engine_was_cached")
 
@@ -40,12 +41,11 @@ def provenance(
     plugins: Sequence[Item],
     engine: str,
     dataset_fingerprint: str | None = None,
-    packages: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The record's ``provenance``, collected when the work is done.
 
     ``started`` has a time zone; ``plugins`` are the items used, and the distributions they require
-    are recorded along with ``packages``. Long jobs call ``source_state`` at the start, so that a
+    are recorded. Long jobs call ``source_state`` at the start, so that a
     later commit is not recorded.
     """
     commit, dirty = source_state()
@@ -53,7 +53,7 @@ def provenance(
     return {
         "started_at": started.astimezone(UTC).isoformat(timespec="seconds"),
         "duration_s": round((datetime.now(UTC) - started).total_seconds(), 3),
-        "argv": [without_folders(argument) for argument in argv],
+        "argv": [without_folders(argument, [item.name for item in plugins]) for argument in argv],
         "commit": commit,
         "dirty": dirty,
         "os": platform.platform(),
@@ -66,9 +66,7 @@ def provenance(
         ),
         "arithmetic": next((item.precision for item in plugins if isinstance(item, Runtime)), None),
         "environment": tuning_variables(os.environ, required),
-        "versions": {
-            name: installed_version(name) for name in sorted({"segbench", *required, *packages})
-        },
+        "versions": {name: installed_version(name) for name in sorted({"segbench", *required})},
         "plugins": {item.name: " ".join(registry.origin(item)) for item in plugins},
         "dataset_fingerprint": dataset_fingerprint,
     }
@@ -128,11 +126,16 @@ def _called_unsafe(git: Sequence[str]) -> bool:
     return "safe.directory" in asked.stderr
 
 
-def without_folders(argument: str) -> str:
-    """A command-line argument with paths reduced to their last component."""
+def without_folders(argument: str, names: Collection[str] = ()) -> str:
+    """A command-line argument with paths reduced to their last component.
+
+    ``names`` and fractions are not paths.
+    """
     option, equals, value = argument.partition("=")
     if not (equals and option.startswith("-")):
         option, equals, value = "", "", argument
+    if value in names or FRACTION.fullmatch(value):
+        return argument
     return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]
 
 
@@ -143,11 +146,11 @@ def tuning_variables(
 
     Those in ``TUNING``, and those that start with the name of one of ``packages``.
     """
-    prefixes = {re.sub(r"\W", "_", package).upper() for package in packages}
+    prefixes = tuple(re.sub(r"\W", "_", package).upper() + "_" for package in packages)
     return {
-        name: without_folders(value)
+        name: os.pathsep.join(map(without_folders, value.split(os.pathsep)))
         for name, value in sorted(environment.items())
-        if TUNING.fullmatch(name) or name.partition("_")[0] in prefixes
+        if TUNING.fullmatch(name) or f"{name}_".startswith(prefixes)
     }
 
 

@@ -15,6 +15,7 @@ OPTIONS = {
     "decoder",
     "device",
     "ema",
+    "encoder_lr_scale",
     "epochs",
     "label_scale",
     "limit",

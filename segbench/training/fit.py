@@ -4,7 +4,7 @@ Random numbers are determined by (seed, epoch), and the state after each epoch i
 next begins. So a resumed run ends with the same weights as an uninterrupted one.
 
 With several ranks, all draw the same numbers and take the same steps, each on its own rows of every
-batch; rank 0 writes.
+batch; rank 0 writes. With three or more, a resumed run adds their gradients in another order.
 """
 
 import math

@@ -73,7 +73,8 @@ def images_in_memory(model: SegmentationModel, split: Split, job: Job) -> int:
     with saved_tensors_hooks(count, lambda tensor: tensor):
         _loss(trained, split, job, SAMPLE)
     ranks = -(-job.world.size // job.world.hosts)
-    free = available_memory() / ranks - PER_WEIGHT * 4 * model.count_parameters()
+    per_weight = PER_WEIGHT + (job.recipe.ema is not None)
+    free = available_memory() / ranks - per_weight * 4 * model.count_parameters()
     return int(max(0, free) / (PEAK * sum(activations.values()) / SAMPLE))
 
 

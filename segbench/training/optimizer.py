@@ -12,10 +12,10 @@ from segbench.types import Recipe
 
 
 def make_optimizer(model: SegmentationModel, recipe: Recipe) -> torch.optim.Optimizer:
-    """Parameter groups: pretrained or not, with weight decay or (1-d) without.
+    """Parameter groups: encoder or not, with weight decay or (1-d) without.
 
-    A pretrained encoder learns at ``encoder_lr_scale`` times the other layers' rate. ``base_lr`` of
-    each group holds its rate for the schedule.
+    An encoder that can be pretrained learns at ``encoder_lr_scale`` times the other layers' rate.
+    ``base_lr`` of each group holds its rate for the schedule.
     """
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     encoder = model.network.pretrained_part

@@ -12,7 +12,12 @@ BEGUN: dict[str, Any] = {
     "width": 256,
     "epochs": 13,
     "crop": None,
-    "training": {"lr": 0.002, "class_weights": True, "schedule": "one-cycle"},
+    "training": {
+        "lr": 0.002,
+        "encoder_lr_scale": 0.5,
+        "class_weights": True,
+        "schedule": "one-cycle",
+    },
 }
 
 
@@ -20,11 +25,17 @@ def test_each_option_that_differs_is_named_with_both_values() -> None:
     now = BEGUN | {
         "height": 64,
         "crop": "32x32",
-        "training": {"lr": 0.5, "class_weights": False, "schedule": "poly"},
+        "training": {
+            "lr": 0.5,
+            "encoder_lr_scale": 0.2,
+            "class_weights": False,
+            "schedule": "poly",
+        },
     }
     assert changes(BEGUN, now) == [
         "--class-weights was on, now off",
         "--crop was not set, now 32x32",
+        "--encoder-lr-scale was 0.5, now 0.2",
         "--lr was 0.002, now 0.5",
         "schedule was one-cycle, now poly",
         "--size was 128x256, now 64x256",

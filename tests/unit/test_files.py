@@ -47,6 +47,11 @@ def test_a_failed_block_leaves_what_was_there(tmp_path: Path) -> None:
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
 
+def test_an_error_of_a_library_is_not_one_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="cannot open shared object"), draft_of(tmp_path / "a"):
+        raise OSError("libnvinfer.so.10: cannot open shared object file")
+
+
 def test_the_error_in_a_draft_of_a_draft_names_the_file(tmp_path: Path) -> None:
     with (
         pytest.raises(SegbenchError) as error,

@@ -54,23 +54,22 @@ def test_a_whole_provenance() -> None:
 
     made = provenance(
         started,
-        ["/home/someone/bin/segbench", "run", "--data-root", "/data/of/someone/camvid"],
+        ["/home/someone/bin/segbench", "run", "--scale", "1/255", "--data-root", "/data/camvid"],
         Registry.of(runtimes=[RUNTIME]),
         [RUNTIME],
         engine="still 1.0",
         dataset_fingerprint="abc",
-        packages=["click"],
     )
 
     assert made["started_at"] == started.astimezone(UTC).isoformat(timespec="seconds")
     assert made["started_at"].endswith("+00:00")
     assert made["duration_s"] >= 5
-    assert made["argv"] == ["segbench", "run", "--data-root", "camvid"]
+    assert made["argv"] == ["segbench", "run", "--scale", "1/255", "--data-root", "camvid"]
     assert made["python"] == platform.python_version()
     assert made["engine"] == "still 1.0"
     assert made["dataset_fingerprint"] == "abc"
     assert made["plugins"] == {"still": "unpackaged 0"}
-    assert set(made["versions"]) == {"segbench", "numpy", "no-such-thing", "click"}
+    assert set(made["versions"]) == {"segbench", "numpy", "no-such-thing"}
     assert made["versions"]["no-such-thing"] is None
     assert made["versions"]["numpy"]
     json.dumps(made, allow_nan=False)
@@ -79,16 +78,24 @@ def test_a_whole_provenance() -> None:
 def test_variables_that_tune_libraries_are_kept() -> None:
     environment = {
         "OMP_NUM_THREADS": "2",
-        "LD_PRELOAD": "/home/someone/lib/libjemalloc.so",
+        "LD_PRELOAD": "/home/someone/lib/libjemalloc.so:/usr/lib/libc.so",
+        "ONNXRUNTIME_GPU_X": "1",
         "THP_MEM_ALLOC_ENABLE": "1",
         "HOME": "/home/someone",
         "AWS_SECRET_ACCESS_KEY": "secret",
     }
-    assert tuning_variables(environment) == {
-        "LD_PRELOAD": "libjemalloc.so",
+    assert tuning_variables(environment, ["onnxruntime-gpu"]) == {
+        "LD_PRELOAD": "libjemalloc.so:libc.so",
+        "ONNXRUNTIME_GPU_X": "1",
         "OMP_NUM_THREADS": "2",
         "THP_MEM_ALLOC_ENABLE": "1",
     }
+
+
+def test_the_name_of_a_plugin_is_no_path() -> None:
+    assert without_folders("timm/dla34", ["timm/dla34"]) == "timm/dla34"
+    assert without_folders("--backbone=timm/dla34", ["timm/dla34"]) == "--backbone=timm/dla34"
+    assert without_folders("timm/dla34") == "dla34"
 
 
 def test_no_folder_user_or_host_is_named() -> None:
