@@ -115,6 +115,11 @@ def too_large(
     )
 
 
+def explained(error: Exception, batch_size: int, size: tuple[int, int]) -> Exception:
+    """The error, in words if an engine ran out of memory."""
+    return too_large(batch_size, size) if out_of_memory(error) else error
+
+
 @contextmanager
 def memory_may_be_short(
     batch_size: int, size: tuple[int, int], advice: str = "make one of them smaller"

@@ -23,15 +23,15 @@ from segbench.cli import options
 from segbench.data.frames import fingerprint, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.inference.networks import chosen_network
+from segbench.jobs.experiment import Experiment
 from segbench.jobs.plan import RunOptions, choose_recipe, configuration
-from segbench.jobs.run import new_network, train
+from segbench.jobs.train import new_network, train
 from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.training import fit
 from segbench.training.loss import LOVASZ_STRIDE, Loss, lovasz_softmax, make_loss
 from segbench.training.tracking import Tracking
-from segbench.training.world import ALONE
 from segbench.types import IGNORED, MODERN, Frame, Size
 
 HARDEST, SMOOTHING, AUXILIARY = 0.25, 0.1, 0.4
@@ -186,18 +186,8 @@ def try_variant(
     model, _ = new_network(asked)
     config = configuration(asked, prints)
     with patch.object(fit, "make_loss", loss_maker(tried_variant, model)):
-        curve = train(
-            model,
-            asked,
-            config,
-            splits,
-            prints,
-            output,
-            reporter,
-            False,
-            ALONE,
-            Tracking(output, reporter),
-        )
+        experiment = Experiment(asked, splits, prints, config, output)
+        curve = train(experiment, model, Tracking(output, reporter), reporter)
     tried = {"variant": variant, "config": config, "curve": [asdict(epoch) for epoch in curve]}
     (output / "tried.json").write_text(json.dumps(tried, indent=1) + "\n")
 

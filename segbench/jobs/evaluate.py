@@ -21,7 +21,7 @@ from segbench.inference.opened import (
     open_network,
 )
 from segbench.inference.sources import load_model_file
-from segbench.latency.group import REFERENCE
+from segbench.latency.checks import REFERENCE
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state

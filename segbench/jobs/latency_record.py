@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segbench.inference.networks import LoadedNetwork
-from segbench.latency.group import Measured, Protocol
+from segbench.latency.group import Measured
+from segbench.latency.protocol import Protocol
 from segbench.latency.statistics import block_medians, figures, percentile, speedup, timing_doubts
 from segbench.records.arrays import latency_samples
 from segbench.records.provenance import ARITHMETIC, session_details
@@ -60,7 +61,7 @@ def latency_record(
     """The record of ``measured``; ``occasion`` are further fields of its configuration."""
     from segbench.device import resolve_device
 
-    runtime, session = measured.warm.runtime, measured.warm.session
+    runtime, session, check = measured.warm.runtime, measured.warm.session, measured.check
     timed = figures(measured.timings, protocol.batch_size)
     reasons = doubts(measured, network)
     if baseline and not baseline.valid:
@@ -91,9 +92,9 @@ def latency_record(
         "other_cpu": measured.watch.other_cpu,
         "attempts": measured.attempts,
         **session_details(session, ARITHMETIC),
-        **(measured.agreement.metrics() if measured.agreement else {}),
-        "compared_on": measured.compared_on,
-        **(measured.roofline.metrics(timed["p50_ms"]) if measured.roofline else {}),
+        **(check.agreement.metrics() if check.agreement else {}),
+        "compared_on": check.compared_on,
+        **(check.roofline.metrics(timed["p50_ms"]) if check.roofline else {}),
         "verdict": "INVALID" if reasons else "VALID",
         "reasons": reasons,
     }
@@ -102,13 +103,13 @@ def latency_record(
 
 def doubts(measured: Measured, network: LoadedNetwork) -> list[str]:
     """Reasons to doubt the runtime's own figures."""
-    agreement, roofline = measured.agreement, measured.roofline
+    check = measured.check
     p50_ms = 1e3 * percentile(measured.timings.seconds, 50)
     return [
         *timing_doubts(measured.timings),
         *measured.watch.doubts(),
-        *(agreement.doubts(network.trained) if agreement else ()),
-        *(roofline.doubts(p50_ms) if roofline else ()),
+        *(check.agreement.doubts(network.trained) if check.agreement else ()),
+        *(check.roofline.doubts(p50_ms) if check.roofline else ()),
         *measured.warm.session.details.get("doubts", ()),
-        *measured.doubts,
+        *check.doubts,
     ]

@@ -17,7 +17,7 @@ from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import latency_record
 from segbench.jobs.latency import named_runtimes
-from segbench.latency import group, steady
+from segbench.latency import checks, steady
 from segbench.latency.machine import Watch
 from segbench.plugins import Registry
 from segbench.records.arrays import read_arrays
@@ -101,7 +101,7 @@ def registry() -> Registry:
 def fast_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Peaks that no machine reaches, so that no latency is below its bound."""
     monkeypatch.setattr(pytorch, "torch_peak", lambda dtype, setup: Peak("FP32", 4, 1e15))
-    monkeypatch.setattr(group, "copy_rate", lambda device: 1e15)
+    monkeypatch.setattr(checks, "copy_rate", lambda device: 1e15)
 
 
 def latency(registry: Registry, results: Path, *arguments: str) -> Result:
@@ -323,7 +323,7 @@ def test_the_peak_of_fp32_bounds_no_engine_that_computes_in_fewer_bits(
 def test_without_a_roofline_the_timings_are_kept(
     function: str, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, function, raising(SegbenchError("There is no rate.")))
+    monkeypatch.setattr(checks, function, raising(SegbenchError("There is no rate.")))
     result = latency(registry, tmp_path, "--runtime", "eager")
     assert result.exit_code == 0, result.output
     metrics = records(tmp_path)["eager"].metrics
@@ -427,7 +427,7 @@ def test_an_interrupt_while_measuring_leaves_invalid_records(
 def test_an_interrupt_while_comparing_keeps_the_timings(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "samples_to_compare", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(checks, "samples_to_compare", raising(KeyboardInterrupt()))
     result = latency(registry, tmp_path, "--runtime", "eager")
     assert result.exit_code == 1
     assert "Error: Interrupted" in result.output
@@ -439,7 +439,7 @@ def test_an_interrupt_while_comparing_keeps_the_timings(
 def test_frames_that_a_plugin_cannot_list_leave_the_timings(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "samples_to_compare", raising(KeyError("frames")))
+    monkeypatch.setattr(checks, "samples_to_compare", raising(KeyError("frames")))
     result = latency(registry, tmp_path, "--runtime", "eager")
     assert result.exit_code == 0, result.output
     metrics = records(tmp_path)["eager"].metrics

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from segbench.cli import main
 from segbench.files import locked
-from segbench.jobs.run import train
+from segbench.jobs.train import train
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.arrays import read_arrays

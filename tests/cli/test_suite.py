@@ -18,7 +18,7 @@ from segbench.jobs import latency_record
 from segbench.jobs.evaluate import EvaluateOptions
 from segbench.jobs.latency import LatencyOptions, Outcome
 from segbench.jobs.latency import latency as measure
-from segbench.latency import group
+from segbench.latency import checks
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import Record, read_record
@@ -102,7 +102,7 @@ def steady_machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Latencies of this process, VALID but for the doubts in the list."""
     doubts: list[str] = []
     monkeypatch.setattr(pytorch, "torch_peak", lambda dtype, setup: Peak("FP32", 4, 1e15))
-    monkeypatch.setattr(group, "copy_rate", lambda device: 1e15)
+    monkeypatch.setattr(checks, "copy_rate", lambda device: 1e15)
     monkeypatch.setattr(latency_record, "doubts", lambda measured, network: list(doubts))
 
     def here(work: Callable[..., Outcome], options: LatencyOptions, *words: str) -> Outcome:

@@ -22,10 +22,11 @@ from segbench.files import scratch_folder
 from segbench.inference.checkpoint import BEST
 from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
+from segbench.jobs.experiment import read_splits
 from segbench.jobs.export import ExportOptions, export
 from segbench.jobs.latency import LatencyOptions, latency
 from segbench.jobs.plan import RunOptions, configuration
-from segbench.jobs.run import read_splits, run
+from segbench.jobs.run import run
 from segbench.plugins import Registry
 from segbench.progress import Reporter, Step
 from segbench.records.provenance import provenance
