@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import MeasurementError
+from segbench.errors import MeasurementError, OptionError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
@@ -148,7 +148,7 @@ def measure(
 
     ``networks`` are whole ones; FCN8s is measured on each of ``backbones``. The runtimes default to
     "eager", or to that of the ``model`` file's format. ``options`` are fields of
-    ``segbench.jobs.latency.LatencyOptions`` and of ``segbench.latency.group.Protocol``: device,
+    ``segbench.jobs.latency.LatencyOptions`` and of ``segbench.latency.protocol.Protocol``: device,
     scope, scenario, min_seconds, attempts, threads, keep_float, isolate, and others. A record is
     written for each measurement; if some fail, MeasurementError holds the others.
     """
@@ -239,6 +239,8 @@ def export(
     from segbench.jobs.export import ExportOptions
     from segbench.jobs.export import export as write
 
+    if checkpoint and dataset:
+        raise OptionError("A checkpoint has its own classes; leave --dataset out.")
     plugins = (plugins or registry()).at(data_root)
     chosen = ExportOptions(
         checkpoint=chosen_source(

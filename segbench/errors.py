@@ -18,6 +18,7 @@ MEMORY_IS_SHORT = (
     "bad_alloc",
     "bad allocation",
 )
+MOST_NAMES = 40
 ErrorT = TypeVar("ErrorT", bound=Exception)
 
 
@@ -67,7 +68,9 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """The message for an unknown name, with the nearest known one."""
     known = sorted(known)
     near = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known) or 'none'}."
+    listed = ", ".join(known[:MOST_NAMES]) or "none"
+    more = f" and {len(known) - MOST_NAMES} others" if len(known) > MOST_NAMES else ""
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {listed}{more}."
     return f"No {kind} named {name!r}. {hint}"
 
 

@@ -44,10 +44,10 @@ def newest(rows: Sequence[Row]) -> list[Row]:
 
 
 def unbeaten(rows: Sequence[Row]) -> list[Row]:
-    """The rows on the Pareto front of their network, with scores as they are shown."""
+    """The rows on the Pareto front of their network."""
     networks = defaultdict(list)
     for place, row in enumerate(rows):
-        point = Point(row["p50_ms"], round(row["score"], 4), row=place)
+        point = Point(row["p50_ms"], row["score"], row=place)
         networks[row["network"]].append(point)
     kept = {point.row for points in networks.values() for point in pareto_front(points)}
     return [row for place, row in enumerate(rows) if place in kept]

@@ -56,8 +56,8 @@ from segbench.types import DECODERS
 @click.option("--decoder", type=click.Choice(DECODERS), help="FCN8s only, random weights.")
 @click.option(
     "--dataset",
-    help="With random weights: dataset for the classes and the frames to calibrate and compare "
-    "on. Default: 19 classes and drawn frames.",
+    help="For --weights, --model or random weights: dataset of the classes, and of the frames to "
+    "calibrate and compare on. Default with random weights: 19 classes and drawn frames.",
 )
 @options.data_root
 @options.sweep(

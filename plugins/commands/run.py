@@ -93,7 +93,7 @@ of 4 KB that takes a fifth of VGG16's training on a CPU."""
     "--encoder-lr-scale",
     type=options.FiniteRange(min=0, min_open=True),
     metavar="FACTOR",
-    help="Learning rate of a pretrained encoder, relative to --lr.",
+    help="Learning rate of an encoder that can be pretrained, relative to --lr.",
 )
 @click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd", "rmsprop"]))
 @click.option("--early-stop/--no-early-stop", default=None, help="Stop when mIoU stops improving.")

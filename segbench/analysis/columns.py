@@ -84,6 +84,11 @@ def _stated(row: Row) -> str:
     return "" if row["stated_ms"] is None else f"{row['stated_ms']:g} ms on {row['stated_on']}"
 
 
+def _speedup(row: Row) -> str:
+    over = "" if row["baseline"] == "eager" else f" over {row['baseline']}"
+    return "" if row["speedup"] is None else f"{row['speedup']:.2f}x{over}"
+
+
 def _seeds(row: Row) -> str:
     if row["seeds"] is None:
         return ""
@@ -94,6 +99,8 @@ def _commit(row: Row) -> str:
     return (row["commit"] or "")[:7] + (" dirty" if row["dirty"] else "")
 
 
+DIGITS = 4
+"""Digits of a score after the point, as it is shown; further ones differ between engines."""
 COLUMNS = (
     Column("rank", text("rank"), "rank"),
     Column("network", text("network"), style="network"),
@@ -118,7 +125,7 @@ COLUMNS = (
     Column("fps", text("fps", "{:.1f}"), "fps"),
     Column(
         "speed-up",
-        text("speedup", "{:.2f}x"),
+        _speedup,
         "speedup",
         _interval("speedup_low", "speedup_high", "{:.2f} to {:.2f}"),
     ),

@@ -10,6 +10,9 @@ from segbench.records.arrays import ScoredFrames
 from segbench.scoring.bootstrap import Interval, bootstrap_miou
 from segbench.scoring.confusion import mean_iou
 
+INVISIBLE = 5e-5
+"""Scores are shown with four digits."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -27,8 +30,14 @@ class Difference:
 
     @property
     def within_noise(self) -> bool | None:
-        """Whether the interval contains zero; None without an interval."""
-        return None if self.interval is None else self.interval[0] <= 0 <= self.interval[1]
+        """Whether the interval contains zero, or no digit shown differs; None without an interval.
+
+        One network on two engines differs in a few pixels, always in the same direction.
+        """
+        if self.interval is None or self.difference is None:
+            return None
+        low, high = self.interval
+        return low <= 0 <= high or abs(self.difference) < INVISIBLE
 
 
 def miou_difference(a: ScoredFrames, b: ScoredFrames) -> Difference:

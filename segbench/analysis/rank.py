@@ -261,7 +261,7 @@ def _ranked(table: "DataFrame") -> "DataFrame":
         group=network,
         by_score=-score,
         by_time=table["p50_ms"].astype(float),
-        doubted=table["verdict"].eq("INVALID"),
+        doubted=table["verdict"].ne("VALID"),
     )
     competing = table[score.notna() & table["limit"].isna()]
     networks = competing.sort_values("by_score", kind="stable").drop_duplicates("group")
@@ -278,8 +278,8 @@ def _shared_ranks(networks: "DataFrame") -> list[int]:
     """The ranks of ``networks``, best score first: 1, 1, 3.
 
     A network ties with the best one of a rank if they differ only by noise: the 95% interval of
-    their paired difference in mean IoU contains zero. Without the arrays beside a record, or if the
-    score is not mean IoU, only equal scores tie.
+    their paired difference in mean IoU contains zero, or no digit shown differs. Without the arrays
+    beside a record, or if the score is not mean IoU, only equal scores tie.
     """
     ranks: list[int] = []
     best: ScoredFrames | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segbench.analysis.columns import COLUMNS as SHOWN
+from segbench.analysis.columns import DIGITS
 from segbench.analysis.rank import COLUMNS
 from segbench.errors import SegbenchError, unknown_name
 
@@ -47,7 +48,8 @@ def select(
     ``where`` are conditions such as "runtime=onnx-int8" or "height>=352"; all must hold. ``sort``
     names a column, best first. ``pareto`` keeps the rows of each table that no other row, timed
     alike, beats in both score and latency; ``best`` keeps the first row of each table. Both skip
-    INVALID latencies and rows without a rank. ``devices`` keeps latencies of these devices.
+    rows without a rank, and INVALID latencies unless the score alone decides. ``devices`` keeps
+    latencies of these devices.
     """
     if devices is not None:
         rows = rows[rows["device"].isin(devices)]
@@ -58,7 +60,9 @@ def select(
     if min_score is not None:
         rows = rows[rows["score"].astype(float) >= min_score]
     if pareto or best:
-        rows = rows[rows["rank"].notna() & rows["verdict"].ne("INVALID")]
+        rows = rows[rows["rank"].notna()]
+    if pareto or (best and (max_ms, sort) != (None, None)):
+        rows = rows[rows["verdict"].ne("INVALID")]
     if pareto:
         rows = rows[_on_the_front(rows)]
     if sort is not None:
@@ -105,6 +109,7 @@ def _number(text: str) -> float | None:
 def _on_the_front(rows: "DataFrame") -> "Series":
     """Rows that no other row of their table, timed alike, beats in score at no more latency."""
     timed = rows[rows["p50_ms"].notna()].astype({"score": float, "p50_ms": float})
+    timed = timed.round({"score": DIGITS})
     timed = timed.sort_values(["p50_ms", "score"], ascending=[True, False], kind="stable")
     before = timed.groupby(["table", *QUERY], dropna=False)["score"]
     best = before.transform("cummax")

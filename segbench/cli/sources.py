@@ -98,7 +98,10 @@ def take_engine(given: dict[str, Any], registry: Registry) -> dict[str, Any]:
 
     name = given.pop("runtime_name") or default_runtime(registry, given["model"])
     runtime = registry.runtime(name)
-    source = take_source(given, registry, given.pop("dataset_name"))
+    dataset = given.pop("dataset_name")
+    if given["checkpoint"] and dataset:
+        raise click.UsageError("A checkpoint has its own classes; leave --dataset out.")
+    source = take_source(given, registry, dataset)
     return {"runtime": runtime, "checkpoint": source}
 
 

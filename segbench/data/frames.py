@@ -60,9 +60,25 @@ def resize_label(label: ClassMap, size: Size) -> ClassMap:
     return np.asarray(resized)
 
 
+def read_label(dataset: Dataset, frame: Frame) -> ClassMap:
+    """A frame's label; DataError if the dataset's plugin returns anything but class indices."""
+    label = dataset.read_label(frame)
+    if label.dtype != np.uint8:
+        raise DataError(
+            f"{frame.label}: {dataset.name} reads labels as {label.dtype}; its plugin must return "
+            "uint8."
+        )
+    if (wrong := (label >= len(dataset.classes)) & (label != IGNORED)).any():
+        raise DataError(
+            f"{frame.label} has the class {label[wrong][0]}, but {dataset.name} has the classes 0 "
+            f"to {len(dataset.classes) - 1}, and {IGNORED} for ignored pixels."
+        )
+    return label
+
+
 def read_pair(dataset: Dataset, frame: Frame) -> tuple[Image, ClassMap]:
     """A frame's image and label; raises DataError when their sizes differ."""
-    image, label = read_image(frame.image), dataset.read_label(frame)
+    image, label = read_image(frame.image), read_label(dataset, frame)
     if image.shape[:2] != label.shape:
         raise DataError(
             f"{frame.label} is {by(label.shape)}, but its image {frame.image} is "

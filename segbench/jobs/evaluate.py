@@ -26,6 +26,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import ARITHMETIC, provenance, session_details, source_state
 from segbench.records.record import Record, write_record
+from segbench.scoring.score import coverage
 from segbench.text import counted
 from segbench.types import Dataset, Frame, ModelFile, Setup, Size
 
@@ -55,6 +56,8 @@ def evaluate_checkpoint(options: EvaluateOptions, registry: Registry, reporter: 
     opened, frames = open_to_score(network, options, registry, reporter)
     record, arrays = score(opened, frames, options, started, registry, reporter)
     path = write_record(record, options.results, arrays)
+    for doubt in coverage(options.dataset, record.config["split"], len(frames)):
+        reporter.say(f"Note: {doubt}")
     if isinstance(options.checkpoint, ModelFile) and (record.metrics["miou"] or 0) < LOW:
         _doubt(options.checkpoint, network.size, frames[:FRAMES], options, registry, reporter)
     return path

@@ -24,7 +24,9 @@ from segbench.inference.sources import (
     source_file,
 )
 from segbench.jobs.latency_record import Baseline, latency_record
-from segbench.latency.group import REFERENCE, Measured, Protocol, measure_group
+from segbench.latency.checks import REFERENCE
+from segbench.latency.group import Measured, measure_group
+from segbench.latency.protocol import Protocol
 from segbench.latency.timing import SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.progress import Reporter
@@ -234,6 +236,8 @@ def _resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
         len(options.networks) == 1 and options.dataset and not options.backbones
     ):
         raise OptionError("--weights needs exactly one --network, and --dataset.")
+    if options.decoder and (options.networks or options.model) and not options.backbones:
+        raise OptionError("--decoder is for FCN8s on a --backbone; leave it out.")
     _source(options, registry)
     if not (options.checkpoint or options.model or options.networks or options.backbones):
         options = replace(options, backbones=(registry.default_backbone().name,))

@@ -80,6 +80,8 @@ def choose_recipe(
     for setting in wanted.keys() - SETTINGS.keys():
         raise SegbenchError(unknown_name("setting of a recipe", setting, SETTINGS))
     recipe = dataclasses.replace(recipe, **wanted)
+    if "class_weight_offset" in wanted and not recipe.class_weights:
+        raise SegbenchError("--class-weight-offset changes class weights; add --class-weights.")
     _check_words(recipe)
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
         crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))

@@ -23,7 +23,7 @@ from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.provenance import provenance, source_state
 from segbench.records.record import Record, config_hash, find_record, read_record, write_record
-from segbench.scoring.score import add_scores
+from segbench.scoring.score import add_scores, coverage
 from segbench.training.tracking import check_trackers, tracking
 from segbench.training.world import ALONE, World
 
@@ -85,6 +85,7 @@ def run(options: RunOptions, registry: Registry, reporter: Reporter, world: Worl
                     record = score_and_record(
                         experiment, weights, curve, started, registry, reporter
                     )
+                reporter.say(f"checkpoint: {output / BEST}; overlays: {output / 'overlays'}")
                 if world.first:
                     tracked.log_result(read_record(record))
                 return record
@@ -133,6 +134,8 @@ def score_and_record(
     if not world.first:
         return world.tell(Path())
     evaluation = add_scores(dataset, options.label_scale, parts)
+    for doubt in coverage(dataset, dataset.score_split, evaluation.frames):
+        reporter.say(f"Note: {doubt}")
     record = Record(
         kind="run",
         config={**experiment.config, "checkpoint_sha256": network.sha256},

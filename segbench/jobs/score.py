@@ -14,7 +14,7 @@ from segbench.progress import Reporter
 from segbench.records.provenance import provenance
 from segbench.records.record import Record, write_record
 from segbench.records.schema import EXTERNAL
-from segbench.scoring.score import Score, score_predictions
+from segbench.scoring.score import Score, coverage, score_predictions
 from segbench.types import Dataset, Frame
 
 
@@ -63,7 +63,9 @@ def score_folder(options: ScoreOptions, registry: Registry, reporter: Reporter) 
     score = score_predictions(
         dataset, frames, options.predictions, options.label_scale, options.workers, reporter
     )
-    score = replace(score, split=split, doubts=(*score.doubts, *_coverage(dataset, split, score)))
+    score = replace(
+        score, split=split, doubts=(*score.doubts, *coverage(dataset, split, score.frames))
+    )
     if options.results is None:
         return score
     record = _record(options, score, frames, started, registry, reporter)
@@ -81,17 +83,6 @@ def _labelled_frames(dataset: Dataset, folder: Path, split: str) -> Sequence[Fra
         )
     provide(dataset, folder, frames)
     return frames
-
-
-def _coverage(dataset: Dataset, split: str, score: Score) -> list[str]:
-    """A doubt if fewer frames are scored than the benchmark publishes for the split."""
-    published = dataset.published.get(split, 0)
-    if score.frames >= published:
-        return []
-    return [
-        f"{score.frames} of the benchmark's {published} frames: not comparable with published "
-        "scores."
-    ]
 
 
 def _record(

@@ -27,10 +27,13 @@ def new_network(options: RunOptions) -> "tuple[SegmentationModel, LoadedWeights]
     import torch
 
     torch.manual_seed(options.seed)
+    classes = len(options.dataset.classes)
     if options.fine_tune:
-        classes = len(options.dataset.classes)
-        return fine_tuned(options.network, classes, Path(options.weights))
-    return build_model(options.network, len(options.dataset.classes), options.weights)
+        model, loaded = fine_tuned(options.network, classes, Path(options.weights))
+    else:
+        model, loaded = build_model(options.network, classes, options.weights)
+    model.check_output(options.recipe.crop or options.recipe.size)
+    return model, loaded
 
 
 def train(

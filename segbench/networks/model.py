@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from segbench.errors import SegbenchError
 from segbench.networks.network import InputConvention, Network
 
 
@@ -53,6 +54,23 @@ class SegmentationModel(nn.Module):
                 logits, scale_factor=float(self.network.output_stride), mode="bilinear"
             )
         return logits[..., :height, :width]
+
+    def check_output(self, size: tuple[int, int]) -> None:
+        """Raise SegbenchError unless images of ``size`` have logits of that size, before cropping.
+
+        An encoder whose features have other strides gives a part of a picture.
+        """
+        images = self._inputs(torch.zeros(1, 3, *size, device=self.mean.device))
+        self.eval()
+        with torch.no_grad():
+            logits = self.net(images)
+        due = (1, self.classes, *(side // self.network.output_stride for side in images.shape[2:]))
+        if tuple(logits.shape) != due:
+            raise SegbenchError(
+                f"{self.network.title or self.network.name} returns logits {tuple(logits.shape)} "
+                f"instead of {due}: do its features have the strides that the decoder needs, for "
+                "FCN8s 8, 16 and 32?"
+            )
 
     def prepare_training(self, images: Tensor) -> None:
         """Let the network measure its scales on a first batch, RGB in 0..255."""

@@ -181,3 +181,13 @@ def _count_all(
 
     with Threads(workers) as threads:
         yield from threads.map(count, pairs)
+
+
+def coverage(dataset: Dataset, split: str, frames: int) -> list[str]:
+    """A doubt if fewer frames are scored than the benchmark publishes for the split."""
+    published = dataset.published.get(split, 0)
+    if frames >= published:
+        return []
+    return [
+        f"{frames} of the benchmark's {published} frames: not comparable with published scores."
+    ]

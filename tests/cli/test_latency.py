@@ -497,6 +497,7 @@ def test_an_interrupt_before_that_leaves_none(registry: Registry, tmp_path: Path
         (["--scope", "all"], "--scope"),
         (["--checkpoint", "none.safetensors"], "none.safetensors"),
         (["--checkpoint", "a.safetensors", "--backbone", "tiny"], "leave --backbone"),
+        (["--network", "enet", "--decoder", "wide4"], "--decoder is for FCN8s on a --backbone"),
         (["--backbone", "tiny", "--device", "gpu"], "'gpu'"),
         (["--backbone", "tiny", "--device", "cuda:99"], "CUDA devices"),
     ],

@@ -417,6 +417,12 @@ def test_all_faults_are_named_before_anything_runs() -> None:
         (TINY + "gpus = 1.5\n", "gpus is 1.5"),
         (TINY + 'memory = "16 GB"\n', "number of GB"),
         (TINY + "latency.cpus = [1, 2]\n", "cpus is [1, 2]"),
+        (TINY + "cpus = inf\n", "cpus is inf"),
+        (TINY + 'latency.size = "64x64,96x96"\n', "Write sizes as a list"),
+        (TINY + 'latency.batch-size = "1,2"\n', "Write sizes as a list"),
+        (TINY + 'evaluate.split = "nonsense"\n', "No split named 'nonsense'"),
+        ("exports = ['a', 'b']\n" + TINY, "['a', 'b'] is not a path in quotes"),
+        ("page = true\n" + TINY, "True is not a path in quotes"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused(text: str, said: str) -> None:

@@ -4,15 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on
 from segbench.jobs.plan import choose_recipe
+from segbench.networks.model import SegmentationModel
 from segbench.testing import check_network
 from segbench.types import Network
 from segbench_plugins.networks.plugin import segbench_networks
-from tests.tiny import tiny_backbone, tiny_dataset
+from tests.tiny import TinyEncoder, tiny_backbone, tiny_dataset
 
 NETWORKS = {network.name: network for network in segbench_networks()}
 
@@ -78,3 +80,15 @@ def test_a_recipes_crop_is_for_its_size() -> None:
         ({"size": (96, 128), "crop": (64, 64)}, (64, 64)),
     ):
         assert choose_recipe(network, dataset, "modern", changes).crop == crop
+
+
+def test_features_of_other_strides_are_refused_before_training() -> None:
+    class HalfTheStride(TinyEncoder):
+        def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+            return super().forward(torch.nn.functional.interpolate(images, scale_factor=2.0))
+
+    backbone = replace(tiny_backbone(), build=lambda convention: HalfTheStride())
+    model = SegmentationModel(fcn8s_on(backbone), 3)
+    with pytest.raises(SegbenchError, match="features have the strides"):
+        model.check_output((64, 96))
+    SegmentationModel(fcn8s_on(tiny_backbone()), 3).check_output((64, 96))

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 import segbench
 from segbench.inference.networks import fcn8s_on
 from segbench.jobs.plan import RunOptions, choose_recipe
-from segbench.jobs.run import new_network
+from segbench.jobs.train import new_network
 from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
 
 SIZE = (32, 64)
@@ -159,6 +159,21 @@ def test_what_failed_is_in_the_error(tmp_path: Path) -> None:
             min_seconds=0.01,
             results=tmp_path,
             plugins=plugins,
+        )
+
+
+def test_a_checkpoint_and_a_dataset_of_classes_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(segbench.SegbenchError, match="leave --dataset out"):
+        segbench.export(tmp_path / "a.safetensors", "onnx", tmp_path / "a.onnx", dataset="camvid")
+
+
+def test_an_offset_without_class_weights_is_refused(
+    plugins: segbench.Registry, data_root: Path
+) -> None:
+    changes = {"class_weight_offset": 1.3, "class_weights": False}
+    with pytest.raises(segbench.SegbenchError, match="add --class-weights"):
+        segbench.train(
+            "tiny", "tiny", changes=changes, weights="none", plugins=plugins, data_root=data_root
         )
 
 

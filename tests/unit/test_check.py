@@ -1,12 +1,14 @@
 """A small dataset with one fault after another: is each one found and named?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from segbench.data.frames import read_pair
 from segbench.errors import DataError
 from segbench.types import Dataset
 from segbench_plugins.commands.data.check import Checked, check
@@ -177,3 +179,21 @@ def test_rows_that_are_missing_are_a_fault(folder: Path, missing: int) -> None:
         path = folder / place / "b.png"
         path.write_bytes(without_rows(path.read_bytes(), missing))
     assert faults(check(CAMVID, folder))["b"].count(f"{6 - missing} of 6 rows") == 2
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (np.full((6, 8), 11, np.uint8), "has the class 11, but camvid has the classes 0 to 10"),
+        (np.zeros((6, 8), np.float32), "reads labels as float32"),
+    ],
+)
+def test_labels_that_a_plugin_reads_wrongly_are_faults(
+    folder: Path, label: np.ndarray, message: str
+) -> None:
+    broken = replace(CAMVID, read_label=lambda frame: label)
+    found = faults(check(broken, folder, ("train",)))
+    assert message in found["a"]
+    frame = broken.frames(folder, "train")[0]
+    with pytest.raises(DataError, match=message):
+        read_pair(broken, frame)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from segbench.analysis.difference import Difference
 from segbench.errors import SegbenchError
 from segbench.records.arrays import ScoredFrames
 from segbench.records.record import Record, read_record, write_record
@@ -208,3 +209,9 @@ def test_fields_that_only_an_evaluation_has_do_not_count_as_differing() -> None:
     assert differing_config(run, again) == differing_provenance(run, again) == []
     kept = Record("evaluate", CONFIG | {"keep_float": ["conv"]}, {}, {})
     assert [row.name for row in differing_config(run, kept)] == ["keep_float"]
+
+
+def test_a_difference_that_no_digit_shows_is_noise() -> None:
+    assert Difference("mean", 0.67021, 0.67022, (1e-6, 2e-5)).within_noise is True
+    assert Difference("mean", 0.6702, 0.6704, (1e-4, 3e-4)).within_noise is False
+    assert Difference("mean", 0.6702, 0.6704).within_noise is None

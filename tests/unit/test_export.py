@@ -82,7 +82,7 @@ def mobilenet(padding: str = "symmetric") -> SegmentationModel:
 @pytest.mark.parametrize("padding", ["symmetric", "same"])
 def test_a_dynamic_graph_takes_any_batch_and_size(tmp_path: Path, padding: str) -> None:
     model = mobilenet(padding)
-    export_onnx(model, tmp_path / "a.onnx", Setup((64, 96), dynamic=True))
+    export_onnx(model, tmp_path / "a.onnx", Setup((64, 96), batch_size=3, dynamic=True))
     graph = onnx.load(tmp_path / "a.onnx").graph
     for value in (graph.input[0], graph.output[0]):
         axes = [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]

@@ -5,6 +5,7 @@ import onnx
 import pytest
 
 from segbench_plugins.runtimes.onnx.int8.profiles import (
+    _weights_that_cannot_saturate,
     classifier,
     layers_to_quantize,
     nodes_to_quantize,
@@ -92,3 +93,9 @@ def test_a_sum_with_a_float_term_is_in_8_bits_if_a_convolution_reads_it(
     layers = layers_to_quantize(graph, ())
     assert nodes_to_quantize(graph, "unsigned", layers) == in_8_bits
     assert nodes_to_quantize(graph, "signed", layers) == layers
+
+
+def test_weights_that_are_computed_have_no_range_of_their_own() -> None:
+    layers = [conv("first", "images", "a"), conv("experts", "a", "logits")]
+    graph = graph_of(layers, first=(8, 3, 3, 3))
+    assert list(_weights_that_cannot_saturate(graph, ["first", "experts"])) == ["first.weight"]

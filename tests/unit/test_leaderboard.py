@@ -114,6 +114,18 @@ def test_the_accuracy_and_the_latency_of_an_int8_engine_share_a_row() -> None:
         ("trt-int8", 0.58, 2.0, 2.9, 3.0, 3.1),
     ]
     assert "speedup_low,speedup_high" in as_csv(ranking(frame_of(records)))
+    assert "3.00x |" in as_markdown({"t": rows})
+    assert "3.00x over onnx |" in as_markdown({"t": [row | {"baseline": "onnx"} for row in rows]})
+
+
+def test_the_front_does_not_depend_on_digits_that_are_not_shown() -> None:
+    records = [
+        scored(0.654101, "a"),
+        scored(0.654102, "a", runtime="onnx"),
+        timed(9.0, "a", runtime="onnx"),
+        timed(5.0, "a"),
+    ]
+    assert list(select(ranking(frame_of(records)), pareto=True)["runtime"]) == ["eager"]
 
 
 def test_a_network_with_layers_in_float_is_another_one_and_says_so() -> None:
@@ -563,3 +575,28 @@ def test_a_dirty_commit_is_marked() -> None:
     record = scored(0.5, "a")
     record.provenance["dirty"] = True
     assert "0123456 dirty" in as_markdown(leaderboard([record]))
+
+
+def test_a_row_without_a_latency_is_the_last_of_its_rank() -> None:
+    records = [
+        scored(0.5, "a", kind="evaluate", runtime="eager"),
+        scored(0.5, "a", kind="evaluate", runtime="onnx"),
+        timed(9.0, "a", runtime="onnx"),
+    ]
+    doubted = replace(records[2], metrics=records[2].metrics | {"verdict": "INVALID"})
+    for latency in (records[2], doubted):
+        (rows,) = leaderboard([*records[:2], latency]).values()
+        assert column(rows, "runtime") == ["onnx", "eager"]
+
+
+def test_the_best_score_counts_whatever_its_latency() -> None:
+    slow = timed(9.0, "a")
+    records = [
+        scored(0.9, "a"),
+        replace(slow, metrics=slow.metrics | {"verdict": "INVALID"}),
+        scored(0.5, "b"),
+        timed(8.0, "b"),
+    ]
+    rows = ranking(frame_of(records))
+    assert list(select(rows, best=True)["score"]) == [0.9]
+    assert list(select(rows, best=True, max_ms=20)["score"]) == [0.5]

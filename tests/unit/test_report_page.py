@@ -69,9 +69,13 @@ def test_facts_tell_on_what_it_was_trained() -> None:
         "backbone": "vgg16",
         "crop": "240x320",
         "train_splits": "train+val",
+        "label_scale": 4,
+        "keep_float": ["encoder.stem"],
     }
     said = facts(Record("run", config, {"miou": 0.5, "frames": 1}, {}))
     assert (said["trained on"], said["crop"]) == ("train+val", "240x320")
+    assert said["labels scored"] == "every 4th pixel each way"
+    assert said["kept in float"] == "encoder.stem"
 
 
 def test_confusion_is_in_percent_of_the_ground_truth_and_has_a_column_for_no_class() -> None:

@@ -152,8 +152,10 @@ def _in_short(setting: Setting) -> str:
 
 
 def _scored(row: Row) -> str:
+    scale = row["label_scale"] or 1
+    reduced = f"at label scale {scale}" if scale > 1 else ""
     limit = text("limit", "limit {}")(row)
-    words = (row["score_name"], "of", row["dataset"], row["split"], limit)
+    words = (row["score_name"], "of", row["dataset"], row["split"], reduced, limit)
     return " ".join(filter(None, words))
 
 
@@ -165,7 +167,11 @@ def _network(row: Row) -> str:
     """What identifies a row under its title."""
     parts = (
         f"{row['network']} {row['runtime']} {row['height']}x{row['width']}",
+        text("decoder", "{} decoder")(row) if row["decoder"] != "bilinear" else "",
+        text("recipe", "recipe {}")(row) if row["recipe"] != "modern" else "",
         text("trained_on", "trained on {}")(row),
+        text("train_splits", "trained on {}")(row) if row["train_splits"] != "train" else "",
+        text("crop", "crop {}")(row),
         row["epochs"] and counted(int(row["epochs"]), "epoch"),
         text("seed", "seed {}")(row),
         text("keep_float", "{} in float")(row),

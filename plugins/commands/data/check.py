@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.data.frames import only_ignored
+from segbench.data.frames import only_ignored, read_label
 from segbench.data.layouts import known_split, provide, read_picture
 from segbench.data.pictures import read_image
 from segbench.data.skipped import skipped_beside
@@ -100,9 +100,9 @@ def _examine(dataset: Dataset, frame: Frame) -> _Examined:
     messages = []
     ignored = False
 
-    def read_label(frame: Frame) -> NDArray[Any]:
+    def labelled(frame: Frame) -> NDArray[Any]:
         nonlocal ignored
-        label = dataset.read_label(frame)
+        label = read_label(dataset, frame)
         ignored = bool((label == IGNORED).all())
         return label
 
@@ -117,7 +117,7 @@ def _examine(dataset: Dataset, frame: Frame) -> _Examined:
     image = size_of(read_image, frame.image)
     others = {}
     if frame.label:
-        others[frame.label] = size_of(read_label, frame)
+        others[frame.label] = size_of(labelled, frame)
     if frame.instances:
         others[frame.instances] = size_of(_read_raw, frame.instances)
     for path, size in others.items():

@@ -50,12 +50,15 @@ from .page import leaderboard_page
     "--min-score", type=options.FiniteRange(0, 1), help="Show rows with at least this score."
 )
 @click.option(
-    "--pareto", is_flag=True, help="Show rows that no other row beats in both score and latency."
+    "--pareto",
+    is_flag=True,
+    help="Show rows that no other row beats in both score and latency; INVALID ones do not count.",
 )
 @click.option(
     "--best",
     is_flag=True,
-    help="Show the first row of each table only: the best score, or the first by --sort.",
+    help="Show the first row of each table only: the best score, or the first by --sort. With "
+    "--sort or --max-ms, INVALID latencies do not count.",
 )
 @click.option("--sort", metavar="COLUMN", help="Sort each table by a column, best first.")
 @click.pass_obj
@@ -89,13 +92,16 @@ def leaderboard(
         raise SegbenchError(
             f"There is no record in {results}: make one with `segbench run --backbone "
             f"{registry.default_backbone().name} --dataset {registry.self_made_dataset().name} "
-            "--weights none`, or name another --results."
+            f"--weights none --results {results}`, or name another --results."
         )
     rows = api.leaderboard(frame, devices=devices_here() if here else None, **selection)
     dates = frame["started_at"]
     del frame  # large for many records
     if rows.empty:
-        raise SegbenchError("No row fits these conditions; see all rows without them.")
+        raise SegbenchError(
+            "No row fits these conditions; see all rows without them. With --pareto, and with "
+            "--best by latency, INVALID latencies do not count."
+        )
     if form == "html":
         text = leaderboard_page(rows, partial(_record, results), dates, _url(results, output))
     else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import cos, floor, log10, pi, sin
 from typing import Any
 
+from segbench.analysis.columns import DIGITS
 from segbench.text import printable
 
 WIDTH = 640
@@ -116,13 +117,17 @@ def pareto_front(points: Iterable[Point]) -> list[Point]:
     """The points that no other dominates, fastest first.
 
     A point dominates another if it is at least as fast and as good, and better in one of the two;
-    so points equal in both are in the front together.
+    so points equal in both are in the front together. Scores count as they are shown.
     """
     front: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.ms, -point.score)):
-        if not front or point.score > front[-1].score or _equal(point, front[-1]):
+    for point in sorted(points, key=lambda point: (point.ms, -_shown(point))):
+        if not front or _shown(point) > _shown(front[-1]) or _equal(point, front[-1]):
             front.append(point)
     return front
+
+
+def _shown(point: Point) -> float:
+    return round(point.score, DIGITS)
 
 
 def valid_front(points: Iterable[Point]) -> list[Point]:
@@ -211,7 +216,7 @@ def pareto_plot(
 
 
 def _equal(one: Point, other: Point) -> bool:
-    return (one.ms, one.score) == (other.ms, other.score)
+    return (one.ms, _shown(one)) == (other.ms, _shown(other))
 
 
 def _marks(drawn: Sequence[Point], key: Key, x: Axis, y: Axis) -> list[Mark]:

@@ -137,6 +137,8 @@ def _of_record(
     if options.checkpoint is None:
         return record, [*sections, frame_section(frames)]
     config = record.config
+    if record.kind == "external":
+        raise SegbenchError("An external record has no network: leave --checkpoint out.")
     asked = EvaluateOptions(
         checkpoint=options.checkpoint,
         dataset=registry.dataset(str(config.get("dataset"))),

@@ -98,6 +98,7 @@ def title(record: Record) -> str:
 def facts(record: Record) -> dict[str, str]:
     """Facts on the record, the result first; missing ones are left out."""
     config, origin = record.config, record.provenance
+    scale = config.get("label_scale") or 1
     result = _latency(record) if record.kind == "latency" else _score(record.metrics)
     said = {
         **result,
@@ -110,6 +111,8 @@ def facts(record: Record) -> dict[str, str]:
         "crop": config.get("crop"),
         "seed": config.get("seed"),
         "limit": config.get("limit"),
+        "labels scored": f"every {scale}th pixel each way" if scale > 1 else "",
+        "kept in float": ", ".join(record.kept_float),
         "parameters": _form("{:.2f} M", record.metrics.get("parameters"), 1e-6),
         "engine": origin.get("engine"),
         "measured on": record.device_name,

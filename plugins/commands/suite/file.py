@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from segbench.cli.sources import OF_MODEL, check_alone
+from segbench.data.layouts import known_split
 from segbench.errors import SegbenchError, unknown_name
 from segbench.files import read_text
 from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
@@ -31,7 +32,7 @@ from segbench.jobs.latency import (
     with_fp16,
 )
 from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
-from segbench.latency.group import REFERENCE
+from segbench.latency.checks import REFERENCE
 from segbench.plugins import Registry
 from segbench.text import counted
 from segbench.types import Network, Recipe
@@ -136,7 +137,7 @@ class _Reader:
         """The contents of the tables; complete if there are no faults."""
         known = {key for options in self.options.values() for key in options}
         top = self._table(tables, {*OWN, *KEYS, *self.commands, *ENTRIES, *known}, "top")
-        own = {key: Path(str(top[key])) for key in OWN if key in top}
+        own = {key: self._path(key, top[key]) for key in OWN if key in top}
         self.results = own.get("results", Path("results"))
         shared = {key: value for key, value in top.items() if key not in ENTRIES}
         for name in self.commands:
@@ -290,6 +291,10 @@ class _Reader:
         dataset = self.registry.at(given["data_root"]).dataset(given.pop("dataset"))
         runtime = self.registry.runtime(given.pop("runtime") or REFERENCE)
         dataset.locate(given["data_root"])
+        if given["split"] is not None:
+            known_split(given["split"], dataset.splits)
+        if not runtime.calibrates:
+            given |= {"keep_float": None, "calibration_frames": None}
         given |= {"checkpoint": Path(), "results": self.results, "argv": argv}
         return EvaluateOptions(dataset=dataset, runtime=runtime, **given)
 
@@ -300,10 +305,19 @@ class _Reader:
         check_keep_float(names, given["keep_float"], self.registry)
         for unused in ("isolate", "model", *OF_MODEL):
             given.pop(unused)
-        sizes = given["sizes"][:1] or (None,)
+        if len(given["sizes"]) > 1 or len(given["batch_sizes"]) > 1:
+            raise SegbenchError(
+                'Write sizes as a list, size = ["256x512", "512x1024"], for a job each.'
+            )
+        sizes = given["sizes"] or (None,)
         return latency_options(
             names, **given | {"sizes": sizes, "results": self.results, "argv": argv}
         )
+
+    def _path(self, key: str, value: Any) -> Path:
+        if not isinstance(value, str):
+            self._note(f"{value!r} is not a path in quotes.", key)
+        return Path(str(value))
 
     def _list(self, top: Table, key: str) -> Sequence[Any]:
         entries = top.get(key, [])

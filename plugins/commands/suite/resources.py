@@ -1,5 +1,6 @@
 """The resources that a job of a suite needs on its host."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ class Resources:
         """The values of the keys in ``KEYS``; SegbenchError for an invalid one."""
         given = {key: asked[key] for key in KEYS if key in asked}
         for key, value in given.items():
-            number = isinstance(value, int | float) and not isinstance(value, bool)
+            number = type(value) in (int, float) and math.isfinite(value)
             whole = key == "memory" or (number and (value == int(value) or 0 < value < 1))
             least = {"cpus": 1, "gpus": 0, "memory": 1e-3}[key]
             if not number or not whole or not least <= value < 1e6:

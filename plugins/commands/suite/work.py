@@ -98,6 +98,7 @@ def _row(entry: str, job: Job, shop: Shop, rehearsal: bool) -> Row:
             shop.reporter.say(traceback.format_exc())
         return Row(entry, job.name, FAILED, sentence(kept(error)))
     finally:
-        gc.collect()  # free an engine's memory for the next one
+        if not rehearsal:
+            gc.collect()  # free an engine's memory for the next one
     skipped = isinstance(job, Training) and len(shop.records) == known
     return Row(entry, job.name, EXISTS if skipped else DONE, detail)

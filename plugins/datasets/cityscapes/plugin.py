@@ -15,7 +15,9 @@ URL = "https://www.cityscapes-dataset.com/downloads (leftImg8bit and gtFine)"
 
 def locate(root: Path) -> Path:
     """The folder that holds ``leftImg8bit`` and ``gtFine``: ``root`` or ``root/cityscapes``."""
-    return find_folder(root, "Cityscapes", ["cityscapes"], ["leftImg8bit", "gtFine"], URL)
+    return find_folder(
+        root, "Cityscapes", ["cityscapes", "Cityscapes"], ["leftImg8bit", "gtFine"], URL
+    )
 
 
 def frames(folder: Path, split: str) -> tuple[Frame, ...]:

@@ -53,7 +53,7 @@ def read_calibration(path: Path) -> Calibration:
     if not path.exists():
         raise DataError(
             f"The calibration {path} is missing: the bird's-eye view needs it; "
-            "put it there or pass -o space=perspective."
+            "put it there or score in perspective (segbench score -o space=perspective)."
         )
     try:
         lines = read_file(path).decode().splitlines()

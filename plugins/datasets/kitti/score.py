@@ -170,7 +170,7 @@ def _calibration(frame: Frame) -> Path:
     if frame.calibration is None:
         raise DataError(
             f"Frame {frame.id} has no calibration file: the bird's-eye view needs one; "
-            "add one or pass -o space=perspective."
+            "add one or score in perspective (segbench score -o space=perspective)."
         )
     return frame.calibration
 

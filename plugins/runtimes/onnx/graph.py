@@ -90,7 +90,7 @@ def _export(model: SegmentationModel, path: Path, setup: Setup) -> None:
     images = torch.zeros(setup.batch_size, 3, *setup.size, device=device)
     open_axes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     if setup.dynamic:  # the exporter treats an axis of length 1 as fixed
-        images = images.expand(2, *images.shape[1:]).contiguous()
+        images = images[:1].expand(2, *images.shape[1:]).contiguous()
     with _quiet(), torch.no_grad():
         torch.onnx.export(
             _Exported(model, setup.output).eval(),

@@ -1,6 +1,7 @@
 """Likely wrong options for an ONNX file that scores suspiciously low."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -49,16 +50,14 @@ def _alternatives(file: ModelFile, size: Size) -> Iterator[tuple[str, str, Model
     yield "channels", f"--channels {other}", _changed(file, channels=other)
     for option, (mean, std, scale) in NORMALISATIONS.items():
         changed = _changed(file, mean=mean, std=std, scale=scale)
-        if load_onnx(changed, size).convention != told.convention:
-            yield "normalisation", option, changed
+        with suppress(SegbenchError):  # a file of integers takes the images as they are
+            if load_onnx(changed, size).convention != told.convention:
+                yield "normalisation", option, changed
     for order in CLASS_ORDERS:
         changed = _changed(file, class_order=order)
-        try:
-            found = load_onnx(changed, size)
-        except SegbenchError:
-            continue
-        if found.details["outputs"] != told.details["outputs"]:
-            yield "class order", f"--class-order {order}", changed
+        with suppress(SegbenchError):  # it does not fit the outputs
+            if load_onnx(changed, size).details["outputs"] != told.details["outputs"]:
+                yield "class order", f"--class-order {order}", changed
 
 
 def _changed(file: ModelFile, **changes: Any) -> ModelFile:

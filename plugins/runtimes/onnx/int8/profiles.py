@@ -157,8 +157,10 @@ def _weights_that_cannot_saturate(
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     overrides = {}
     for node in convolutions(graph):
+        if node.name not in layers or node.input[1] not in tensors:
+            continue
         weight = onnx.numpy_helper.to_array(tensors[node.input[1]])
-        if node.name in layers and weight.shape[1] > 1:
+        if weight.shape[1] > 1:
             ranges = [{"rmin": -top, "rmax": top} for top in _sums_of_two_largest(weight)]
             overrides[node.input[1]] = [{"axis": 0, **ranges[0]}, *ranges[1:]]
     return overrides
