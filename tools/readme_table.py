@@ -10,6 +10,8 @@ Row = Mapping[str, Any]
 Cell = Callable[[Row], str]
 
 SETTINGS: dict[str, Cell] = {
+    "trained on": lambda row: row["train_splits"] or "",
+    "seed": lambda row: _number(row, "seed", "{}"),
     "input": lambda row: f"{row['height']}x{row['width']}",
     "scope": lambda row: row["query_scope"] or "",
     "batch": lambda row: _number(row, "query_batch_size", "{}"),
@@ -22,9 +24,9 @@ SETTINGS: dict[str, Cell] = {
 COLUMNS: dict[str, Cell] = {
     "network": lambda row: row["network"],
     "runtime": lambda row: row["runtime"],
-    "score": lambda row: _number(row, "score", "{:.4f}"),
+    "score": lambda row: _with_interval(row, "score", "miou", "{:.4f}", "{:.3f}"),
     "p50 ms": lambda row: _number(row, "p50_ms", "{:.2f}"),
-    "speed-up": lambda row: _number(row, "speedup", "{:.2f}x"),
+    "speed-up": lambda row: _with_interval(row, "speedup", "speedup", "{:.2f}x", "{:.2f}"),
     "MB": lambda row: _number(row, "file_mb", "{:.1f}"),
 }
 
@@ -85,6 +87,12 @@ def _header(name: str, rows: Sequence[Row]) -> str:
 
 def _number(row: Row, name: str, form: str) -> str:
     return "" if row[name] is None else form.format(row[name])
+
+
+def _with_interval(row: Row, name: str, interval: str, form: str, end: str) -> str:
+    low, high = row[f"{interval}_low"], row[f"{interval}_high"]
+    ends = "" if None in (low, high) else f" [{end.format(low)}, {end.format(high)}]"
+    return _number(row, name, form) + ends
 
 
 def _written(row: Row) -> str:

@@ -114,8 +114,10 @@ def test_the_accuracy_and_the_latency_of_an_int8_engine_share_a_row() -> None:
         ("trt-int8", 0.58, 2.0, 2.9, 3.0, 3.1),
     ]
     assert "speedup_low,speedup_high" in as_csv(ranking(frame_of(records)))
-    assert "3.00x |" in as_markdown({"t": rows})
-    assert "3.00x over onnx |" in as_markdown({"t": [row | {"baseline": "onnx"} for row in rows]})
+    assert "3.00x (2.90 to 3.10) |" in as_markdown({"t": rows})
+    assert "3.00x over onnx (2.90" in as_markdown(
+        {"t": [row | {"baseline": "onnx"} for row in rows]}
+    )
 
 
 def test_the_front_does_not_depend_on_digits_that_are_not_shown() -> None:
@@ -536,10 +538,11 @@ def test_markdown_is_a_pipe_table_that_no_name_can_break(tables: Tables) -> None
 
 
 def test_the_terminal_table_is_aligned(tables: Tables) -> None:
-    title, header, rule, first, second = as_table(tables).splitlines()
+    title, shared, header, rule, first, second = as_table(tables).splitlines()
 
     assert CAMVID in title
-    assert header.split()[:3] == ["rank", "network", "decoder"]
+    assert "size 352x480" in shared
+    assert header.split()[:4] == ["rank", "network", "runtime", "score"]
     for word, line in (("bilinear", first), ("transposed", second), ("────────", rule)):
         assert line[header.index("decoder") :].startswith(word)
     assert "a|b [red]<i>" in second

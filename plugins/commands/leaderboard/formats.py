@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LONGEST = 32
 FILES = ("record", "latency_record")
 """Columns with file names, which may not be valid Unicode."""
+FIRST = ("rank", "network", "runtime", "score", "p50 ms", "speed-up", "verdict")
+"""The terminal's first columns, which stay there even if all rows have one value."""
 STYLES = {"VALID": "green", "INVALID": "red"}
 
 
@@ -43,10 +45,11 @@ def as_json(rows: "DataFrame") -> str:
 
 
 def as_markdown(tables: Tables) -> str:
-    """A heading and a pipe table for each table; empty columns are left out."""
+    """A heading and a pipe table for each table; empty columns are left out, notes in brackets."""
     blocks = []
     for title, rows in tables.items():
-        columns, cells = _filled(rows)
+        columns = filled(NARROW, rows)
+        cells = [[_with_note(column, row) for column in columns] for row in rows]
         lines = [
             [column.header for column in columns],
             ["---:" if column.number else ":---" for column in columns],
@@ -58,18 +61,23 @@ def as_markdown(tables: Tables) -> str:
 
 
 def as_table(tables: Tables) -> str:
-    """Aligned, coloured columns; empty ones are left out and long cells are cut.
+    """Aligned, coloured columns; what all rows share stands above, and long cells are cut.
 
     Not ``rich.table``, which takes ten seconds for ten thousand rows.
     """
     blocks = []
     for title, rows in tables.items():
-        columns, cells = _filled(rows)
-        cells = [[_cut(cell) for cell in line] for line in cells]
+        columns = filled(NARROW, rows)
+        shared = [column for column in columns if _shared(column, rows)]
+        columns = sorted((column for column in columns if column not in shared), key=_place)
+        cells = [[_cut(printable(column.text(row))) for column in columns] for row in rows]
         lines = [[column.header for column in columns], *cells]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
         rule = ["─" * width for width in widths]
         block = [click.style(printable(title), bold=True)]
+        if shared:
+            said = (f"{column.header} {column.text(rows[0])}" for column in shared)
+            block.append(printable("; ".join(said)))
         for line in [lines[0], rule, *cells]:
             padded = (_pad(*cell) for cell in zip(line, widths, columns, strict=True))
             block.append("  ".join(padded).rstrip())
@@ -92,10 +100,20 @@ def _csv_cells(values: list[Any]) -> Iterable[object]:
     return map(texts.get, values, values) if texts else values
 
 
-def _filled(rows: Sequence[Row]) -> tuple[list[Column], list[list[str]]]:
-    """The columns with a value in some row, and their cells row by row."""
-    columns = filled(NARROW, rows)
-    return columns, [[printable(column.text(row)) for column in columns] for row in rows]
+def _shared(column: Column, rows: Sequence[Row]) -> bool:
+    """Whether all of several rows have one text there; ranks, scores and names stay columns."""
+    if len(rows) < 2 or column.header in FIRST:
+        return False
+    return len({column.text(row) for row in rows}) == 1
+
+
+def _place(column: Column) -> int:
+    return FIRST.index(column.header) if column.header in FIRST else len(FIRST)
+
+
+def _with_note(column: Column, row: Row) -> str:
+    text, note = column.text(row), column.note(row)
+    return printable(f"{text} ({note})" if note and text else text)
 
 
 def _cut(text: str) -> str:
