@@ -239,6 +239,9 @@ def _labels(drawn: Sequence[Point], places: Sequence[tuple[float, float]]) -> li
     front = {id(point) for point in valid_front(drawn)}
     order = sorted(range(len(drawn)), key=lambda n: (id(drawn[n]) not in front, -drawn[n].score))
     taken = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for x, y in places]
+    steps = sorted(place for point, place in zip(drawn, places, strict=True) if id(point) in front)
+    ends = [*(x for x, _ in steps[1:]), WIDTH]
+    taken += [(x, y - 1, end, y + 1) for (x, y), end in zip(steps, ends, strict=False)]
     labels: list[Label | None] = [None] * len(drawn)
     names = _names(drawn)
     for n in order[:MOST_LABELS]:
