@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from segbench.scoring.score import Score
     from segbench.training.world import World
 
+AnyPath = Path | str
 DATA = Path(os.environ.get("SEGBENCH_DATA", "data"))
 RESULTS = Path("results")
 
@@ -43,8 +44,8 @@ def train(
     weights: str | None = None,
     changes: Mapping[str, Any] | None = None,
     early_stop: bool | None = None,
-    data_root: Path = DATA,
-    results: Path = RESULTS,
+    data_root: AnyPath = DATA,
+    results: AnyPath = RESULTS,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
     world: "World | None" = None,
@@ -66,7 +67,7 @@ def train(
     from segbench.records.record import read_record
     from segbench.training.world import ALONE
 
-    plugins = (plugins or registry()).at(data_root)
+    plugins = (plugins or registry()).at(Path(data_root))
     if isinstance(network, str):
         whole = network in {each.name for each in plugins.networks}
         backbone = None if whole else network
@@ -78,8 +79,8 @@ def train(
         dataset,
         choose_recipe(network, dataset, recipe, changes or {}, early_stop),
         weights=weights or default_weights(network),
-        data_root=data_root,
-        results=results,
+        data_root=Path(data_root),
+        results=Path(results),
         **options,
     )
     world = world or ALONE
@@ -90,16 +91,16 @@ def train(
 
 
 def evaluate(
-    checkpoint: Path | None,
+    checkpoint: AnyPath | None,
     dataset: str,
     runtime: str | None = None,
     *,
     network: str | None = None,
-    weights: Path | None = None,
-    model: Path | None = None,
+    weights: AnyPath | None = None,
+    model: AnyPath | None = None,
     model_options: ModelOptions | None = None,
-    data_root: Path = DATA,
-    results: Path = RESULTS,
+    data_root: AnyPath = DATA,
+    results: AnyPath = RESULTS,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
     **options: Any,
@@ -116,30 +117,31 @@ def evaluate(
     from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
     from segbench.records.record import read_record
 
-    plugins = (plugins or registry()).at(data_root)
+    plugins = (plugins or registry()).at(Path(data_root))
+    source = chosen_source(
+        plugins, dataset, _path(checkpoint), network, _path(weights), _path(model), model_options
+    )
     chosen = EvaluateOptions(
-        checkpoint=chosen_source(
-            plugins, dataset, checkpoint, network, weights, model, model_options
-        ),
+        checkpoint=source,
         dataset=plugins.dataset(dataset),
-        runtime=plugins.runtime(runtime or default_runtime(plugins, model)),
-        data_root=data_root,
-        results=results,
+        runtime=plugins.runtime(runtime or default_runtime(plugins, _path(model))),
+        data_root=Path(data_root),
+        results=Path(results),
         **options,
     )
     return read_record(evaluate_checkpoint(chosen, plugins, reporter or Reporter(quiet=True)))
 
 
 def measure(
-    checkpoint: Path | None = None,
-    runtimes: Iterable[str] = (),
+    checkpoint: AnyPath | None = None,
+    runtimes: str | Iterable[str] = (),
     *,
-    networks: Iterable[str] = (),
-    backbones: Iterable[str] = (),
+    networks: str | Iterable[str] = (),
+    backbones: str | Iterable[str] = (),
     sizes: Iterable[tuple[int, int]] = (),
     batch_sizes: Iterable[int] = (1,),
-    data_root: Path = DATA,
-    results: Path = RESULTS,
+    data_root: AnyPath = DATA,
+    results: AnyPath = RESULTS,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
     **options: Any,
@@ -156,17 +158,17 @@ def measure(
     from segbench.records.record import read_record
 
     chosen = latency_options(
-        tuple(dict.fromkeys(runtimes)),
-        networks=tuple(dict.fromkeys(networks)),
-        backbones=tuple(dict.fromkeys(backbones)),
-        checkpoint=checkpoint,
+        _names(runtimes),
+        networks=_names(networks),
+        backbones=_names(backbones),
+        checkpoint=_path(checkpoint),
         sizes=tuple(sizes) or (None,),
         batch_sizes=tuple(batch_sizes),
-        data_root=data_root,
-        results=results,
+        data_root=Path(data_root),
+        results=Path(results),
         **options,
     )
-    plugins = (plugins or registry()).at(data_root)
+    plugins = (plugins or registry()).at(Path(data_root))
     outcome = latency(chosen, plugins, reporter or Reporter(quiet=True))
     records = [read_record(path) for path in outcome.records]
     if outcome.interrupted:
@@ -179,13 +181,13 @@ def measure(
 
 def score(
     dataset: str,
-    predictions: Path,
+    predictions: AnyPath,
     *,
     split: str | None = None,
     options: Mapping[str, str] | None = None,
     label_scale: int = 1,
     workers: int | None = None,
-    data_root: Path = DATA,
+    data_root: AnyPath = DATA,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
     **recorded: Any,
@@ -200,11 +202,11 @@ def score(
     from segbench.jobs.score import ScoreOptions, score_folder
     from segbench.scoring.score import with_options
 
-    plugins = (plugins or registry()).at(data_root)
+    plugins = (plugins or registry()).at(Path(data_root))
     chosen = ScoreOptions(
         dataset=with_options(plugins.dataset(dataset), options or {}),
-        predictions=predictions,
-        data_root=data_root,
+        predictions=Path(predictions),
+        data_root=Path(data_root),
         split=split,
         label_scale=label_scale,
         workers=workers,
@@ -214,16 +216,16 @@ def score(
 
 
 def export(
-    checkpoint: Path | None,
+    checkpoint: AnyPath | None,
     runtime: str,
-    output: Path,
+    output: AnyPath,
     *,
     network: str | None = None,
-    weights: Path | None = None,
-    model: Path | None = None,
+    weights: AnyPath | None = None,
+    model: AnyPath | None = None,
     model_options: ModelOptions | None = None,
     dataset: str | None = None,
-    data_root: Path = DATA,
+    data_root: AnyPath = DATA,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
     **options: Any,
@@ -241,20 +243,21 @@ def export(
 
     if checkpoint and dataset:
         raise OptionError("A checkpoint has its own classes; leave --dataset out.")
-    plugins = (plugins or registry()).at(data_root)
+    plugins = (plugins or registry()).at(Path(data_root))
+    source = chosen_source(
+        plugins, dataset, _path(checkpoint), network, _path(weights), _path(model), model_options
+    )
     chosen = ExportOptions(
-        checkpoint=chosen_source(
-            plugins, dataset, checkpoint, network, weights, model, model_options
-        ),
+        checkpoint=source,
         runtime=plugins.runtime(runtime),
-        output=output,
-        data_root=data_root,
+        output=Path(output),
+        data_root=Path(data_root),
         **options,
     )
     return write(chosen, plugins, reporter or Reporter(quiet=True))
 
 
-def load_records(results: Path | str = RESULTS) -> "DataFrame":
+def load_records(results: AnyPath = RESULTS) -> "DataFrame":
     """All records of a results folder, one per row, oldest first.
 
     A file that is not a record is skipped with a warning. ``docs/records.md`` lists the columns.
@@ -273,4 +276,15 @@ def leaderboard(records: "DataFrame", **selection: Any) -> "DataFrame":
     from segbench.analysis.rank import ranking
     from segbench.analysis.select import select
 
+    if isinstance(where := selection.get("where"), str):
+        selection["where"] = (where,)
     return select(ranking(records), **selection)
+
+
+def _path(given: AnyPath | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Each name once; a string is one name."""
+    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))

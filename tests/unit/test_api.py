@@ -143,6 +143,23 @@ def test_a_setting_that_does_not_exist_is_refused(
         )
 
 
+def test_paths_and_single_names_may_be_strings(
+    plugins: segbench.Registry, data_root: Path, tmp_path: Path
+) -> None:
+    common: dict[str, Any] = {"plugins": plugins, "data_root": str(data_root)}
+    common["results"] = str(tmp_path / "results")
+    output = tmp_path / "run"
+    segbench.train(
+        "tiny", "tiny", changes={"epochs": 1}, weights="none", output=output, device="cpu", **common
+    )
+    checkpoint = str(output / "best.safetensors")
+    scored = segbench.evaluate(checkpoint, "tiny", device="cpu", **common)
+    (timed,) = segbench.measure(checkpoint, "eager", min_seconds=0.01, device="cpu", **common)
+    assert timed.config["checkpoint_sha256"] == scored.config["checkpoint_sha256"]
+    rows = segbench.leaderboard(segbench.load_records(common["results"]), where="runtime=eager")
+    assert not rows.empty
+
+
 def test_what_failed_is_in_the_error(tmp_path: Path) -> None:
     def fail(*_: object) -> Any:
         raise segbench.SegbenchError("It has no kernel.")
