@@ -159,7 +159,7 @@ def test_only_an_invalid_latency_is_hollow() -> None:
     for row in rows:
         row["verdict"] = row["verdict"] or None
     verdicts = [point.verdict for drawn in points(rows).values() for point in drawn]
-    assert verdicts == [None, "VALID"]
+    assert verdicts == ["VALID", None]
 
 
 def test_an_interval_stands_under_the_miou_but_under_no_other_score_or_frame() -> None:

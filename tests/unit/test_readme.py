@@ -80,7 +80,8 @@ def test_what_is_constant_stands_above_the_readmes_table() -> None:
     above, table = readme_table([first | {"query_batch_size": 1}, fast]).split("\n\n")
     assert "batch 1" in above
     assert "batch" not in table
-    assert table.splitlines()[-1].endswith("| 1.50 | 2.00x | 3.2 |")
+    low, high = (f"{first[f'speedup_{end}']:.2f}" for end in ("low", "high"))
+    assert table.splitlines()[-1].endswith(f"| 1.50 | 2.00x [{low}, {high}] | 3.2 |")
     table = readme_table([first, fast | {"query_batch_size": 4}]).split("\n\n")[1]
     assert table.splitlines()[0].endswith("| MB | batch |")
 
