@@ -68,20 +68,21 @@ def measure_until_steady(
             )
         return Attempt(timings, watch)
 
-    best, made = measure(queries, warm), 1
-    while made < attempts and best.timed and best.complete and (doubts := best.doubts()):
-        reporter.say(f"Attempt {made} of {attempts} was not steady ({doubts[0]}).")
+    best = latest = measure(queries, warm)
+    made = 1
+    while made < attempts and best.timed and best.complete and best.doubts():
+        reporter.say(f"Attempt {made} of {attempts} was not steady ({latest.doubts()[0]}).")
         made += 1
         again = {name: queries[name] for name in best.timed}
         warmed = {name: replace(warm[name], steady=True) for name in again}  # by the one before
         try:
-            other = measure(again, warmed)
+            latest = measure(again, warmed)
         except KeyboardInterrupt:
             return best.interrupted(), made
-        if not other.complete:
+        if not latest.complete:
             return best.interrupted(), made
-        if len(other.timed) < len(best.timed):
+        if len(latest.timed) < len(best.timed):
             break
-        if len(other.doubts()) <= len(doubts):
-            best = replace(other, timings={**best.timings, **other.timings})
+        if len(latest.doubts()) <= len(best.doubts()):
+            best = replace(latest, timings={**best.timings, **latest.timings})
     return best, made

@@ -23,7 +23,11 @@ SPREAD_TOO = [*np.linspace(0.1, 0.2, 90)]
 
 
 def measured(
-    turns: Sequence[Any], attempts: int, monkeypatch: pytest.MonkeyPatch, warm: WarmUp = WARM
+    turns: Sequence[Any],
+    attempts: int,
+    monkeypatch: pytest.MonkeyPatch,
+    warm: WarmUp = WARM,
+    reporter: Reporter | None = None,
 ) -> tuple[Attempt, int]:
     """What comes of measurements with these samples of each query, or an error to raise."""
     given = iter(turns)
@@ -43,8 +47,10 @@ def measured(
     monkeypatch.setattr(steady, "measure_in_turns", take_turns)
     monkeypatch.setattr(Watch, "doubts", lambda self: [])
     queries = {"a": QUERY, "b": QUERY}
-    cpu, quiet = torch.device("cpu"), Reporter(quiet=True)
-    found = measure_until_steady(queries, dict.fromkeys(queries, warm), cpu, 1, 0, attempts, quiet)
+    reporter = reporter or Reporter(quiet=True)
+    found = measure_until_steady(
+        queries, dict.fromkeys(queries, warm), torch.device("cpu"), 1, 0, attempts, reporter
+    )
     assert not list(given), "fewer attempts than expected"
     return found
 
@@ -80,6 +86,15 @@ def test_the_steadiest_attempt_is_kept(
     assert made == len(turns)
     assert samples(attempt) == turns[kept]
     assert attempt.complete
+
+
+def test_each_attempt_says_what_was_not_steady(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turns = [{"a": DRIFTING, "b": FLAT}, {"a": FLAT, "b": SPREAD_TOO}, {"a": FLAT, "b": FLAT}]
+    measured(turns, 3, monkeypatch, reporter=Reporter())
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Attempt")]
+    assert [line.partition("(")[2][0] for line in said] == ["a", "b"]
 
 
 def test_a_query_that_was_measured_once_is_warm(monkeypatch: pytest.MonkeyPatch) -> None:
