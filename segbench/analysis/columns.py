@@ -109,6 +109,7 @@ COLUMNS = (
     Column("trained on", text("trained_on")),
     Column("train splits", _train_splits),
     Column("size", _size),
+    Column("recipe", text("recipe"), telling=True),
     Column("crop", text("crop"), telling=True),
     Column("epochs", text("epochs"), "epochs", telling=True),
     Column("training precision", text("precision"), telling=True),
