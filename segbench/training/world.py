@@ -200,7 +200,7 @@ def _end(error: BaseException, rank: int, words: "Store") -> NoReturn:
     """End this rank: with its error if it failed first, silently otherwise."""
     failed_before = _failed_before(words)
     if failed_before:
-        raise SystemExit(1) from error
+        os._exit(1)  # gloo's threads may abort an orderly end once rank 0 is gone
     if lost_another_rank(error):
         error = SegbenchError(
             "Another rank has ended, or cannot be reached; continue with the same options and "

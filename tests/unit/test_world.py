@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -162,8 +163,11 @@ def _check_close(one: Path, other: Path) -> None:
         torch.testing.assert_close(tensor, others[name], rtol=1e-3, atol=1e-5)
 
 
-def test_an_error_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_said_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By the rank that fails first; another one says where it was."""
+    monkeypatch.setattr("segbench.training.world.os._exit", sys.exit)
     store = HashStore()
     for rank in (1, 0):
         with pytest.raises(SystemExit) as ended:
