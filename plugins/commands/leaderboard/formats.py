@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,14 +13,14 @@ from segbench.analysis.columns import NARROW, Column, filled
 from segbench.analysis.rank import COLUMNS, Row, Tables, tables_of
 from segbench.text import csv_cell, markdown, printable, unicode
 
+from .layout import in_order, shared
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 LONGEST = 32
 FILES = ("record", "latency_record")
 """Columns with file names, which may not be valid Unicode."""
-FIRST = ("rank", "network", "runtime", "score", "p50 ms", "speed-up", "verdict")
-"""The terminal's first columns, which stay there even if all rows have one value."""
 STYLES = {"VALID": "green", "INVALID": "red"}
 
 
@@ -67,17 +67,15 @@ def as_table(tables: Tables) -> str:
     """
     blocks = []
     for title, rows in tables.items():
-        columns = filled(NARROW, rows)
-        shared = [column for column in columns if _shared(column, rows)]
-        columns = sorted((column for column in columns if column not in shared), key=_place)
+        above = shared(rows)
+        columns = in_order([each for each in filled(NARROW, rows) if each.header not in above])
         cells = [[_cut(printable(column.text(row))) for column in columns] for row in rows]
         lines = [[column.header for column in columns], *cells]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
         rule = ["─" * width for width in widths]
         block = [click.style(printable(title), bold=True)]
-        if shared:
-            said = (f"{column.header} {column.text(rows[0])}" for column in shared)
-            block.append(printable("; ".join(said)))
+        if above:
+            block.append(printable("; ".join(f"{header} {said}" for header, said in above.items())))
         for line in [lines[0], rule, *cells]:
             padded = (_pad(*cell) for cell in zip(line, widths, columns, strict=True))
             block.append("  ".join(padded).rstrip())
@@ -98,17 +96,6 @@ def _csv_cells(values: list[Any]) -> Iterable[object]:
     """The values by ``csv_cell``, called once for each distinct text."""
     texts = {value: csv_cell(value) for value in dict.fromkeys(values) if isinstance(value, str)}
     return map(texts.get, values, values) if texts else values
-
-
-def _shared(column: Column, rows: Sequence[Row]) -> bool:
-    """Whether all of several rows have one text there; ranks, scores and names stay columns."""
-    if len(rows) < 2 or column.header in FIRST:
-        return False
-    return len({column.text(row) for row in rows}) == 1
-
-
-def _place(column: Column) -> int:
-    return FIRST.index(column.header) if column.header in FIRST else len(FIRST)
 
 
 def _with_note(column: Column, row: Row) -> str:

@@ -16,6 +16,7 @@ from segbench.analysis.select import select
 from segbench.records.record import Record
 
 from ..pages import render
+from .layout import in_order, shared
 from .pareto import Key, pareto_plot
 from .points import distinctions, plot_key, points
 
@@ -24,21 +25,6 @@ if TYPE_CHECKING:
 
 # A page with more rows is slow to open and to filter.
 MOST_ROWS = 1000
-# The most important columns; the others follow in their order.
-FIRST = (
-    *("rank", "network", "runtime", "score", "p50 ms", "speed-up", "verdict"),
-    *(
-        "reported latency",
-        "note",
-        "score from",
-        "trained on",
-        "p90 ms",
-        "p99 ms",
-        "fps",
-        "over seeds",
-    ),
-)
-SHAREABLE = ("network", "decoder", "weights", "trained on", "size", "timed")
 # Columns that a row's provenance repeats.
 UNFOLDED = ("commit",)
 # The darkest tint of a heat map, in percent of the accent colour, with readable text.
@@ -98,27 +84,11 @@ def rows_a_table(lengths: Sequence[int]) -> int:
     return max(1, bisect_right(range(longest + 1), MOST_ROWS, key=shown) - 1)
 
 
-def shared(rows: Sequence[Row]) -> dict[str, str]:
-    """By header, the values shared by all of several rows, to be shown once above them.
-
-    How they were timed is shared if it is the same for all with a latency.
-    """
-    found = {}
-    for column in COLUMNS:
-        texts = {column.text(row) for row in rows}
-        if column.header == "timed":
-            texts.discard("")
-        if column.header in SHAREABLE and len(rows) > 1 and len(texts) == 1 and texts != {""}:
-            found[column.header] = texts.pop()
-    return found
-
-
 def page_columns(rows: Sequence[Row]) -> list[Column]:
     """The columns of a table in a page: important ones first, without those that all rows share."""
     left_out = {*shared(rows), *UNFOLDED}
     columns = [column for column in filled(COLUMNS, rows) if column.header not in left_out]
-    places = {header: place for place, header in enumerate(FIRST)}
-    return sorted(columns, key=lambda column: places.get(column.header, len(FIRST)))
+    return in_order(columns)
 
 
 def tied(rows: Sequence[Row]) -> bool:
