@@ -12,7 +12,7 @@ from rich.table import Table
 import segbench
 from segbench.cli.terminal import Commands, Console, echo
 from segbench.errors import SegbenchError, unknown_name
-from segbench.plugins import LISTING, Registry
+from segbench.plugins import LISTING, Registry, listing
 from segbench.training.world import started_by_torchrun
 from segbench.types import Configurable
 
@@ -23,19 +23,19 @@ from segbench.types import Configurable
 @click.pass_obj
 def plugins(registry: Registry, as_json: bool, members: bool) -> None:
     """List what the installed plugins offer, and how to fix unusable items."""
-    listing = registry.listing(members)
+    listed = listing(registry, members)
     if as_json:
-        click.echo(json.dumps([asdict(line) for line in listing], indent=2))
+        click.echo(json.dumps([asdict(line) for line in listed], indent=2))
         return
     table = Table("kind", "name", "distribution", "version", "status")
-    for line in listing:
+    for line in listed:
         table.add_row(line.kind, line.name, line.distribution, line.version, line.status)
     Console().print(table)
     for dataset in registry.datasets:
         if isinstance(dataset.benchmark, Configurable):
             for key, values in dataset.benchmark.options.items():
                 click.echo(f"Option of {dataset.name}: segbench score -o {key}={'|'.join(values)}")
-    for problem in dict.fromkeys(line.problem for line in listing if line.problem):
+    for problem in dict.fromkeys(line.problem for line in listed if line.problem):
         echo(problem)
 
 

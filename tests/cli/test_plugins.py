@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from segbench.cli import main
-from segbench.plugins import Origin, Plugin, Registry
+from segbench.plugins import Origin, Plugin, Registry, listing
 from segbench.types import Runtime
 from segbench_plugins.runtimes.pytorch import compile
 from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
@@ -74,7 +74,7 @@ def test_what_a_built_in_runtime_lacks_is_said(
     monkeypatch.setattr("shutil.which", lambda _: None)
     for plugin in (compile, tensorrt):
         monkeypatch.setattr(plugin, "nvidia_driver_is_here", lambda: driver)
-    problems = [line.problem or "" for line in registry.listing()]
+    problems = [line.problem or "" for line in listing(registry)]
     said = ["" if driver else "install g++"] + 3 * ["" if driver else "segbench export"]
     assert all(part in problem for part, problem in zip(said, problems, strict=True))
     assert all(bool(problem) is not driver for problem in problems)

@@ -16,11 +16,10 @@ import torch
 from av.stream import Disposition
 from click.testing import CliRunner, Result
 
-from segbench import plugins
 from segbench.cli import main
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.opened import load_and_open
-from segbench.plugins import Registry
+from segbench.plugins import Registry, item
 from segbench.progress import Reporter
 from segbench.types import InputConvention
 from segbench_plugins.backbones.mobilenet import segbench_backbones
@@ -240,9 +239,9 @@ def test_refusals(arguments: list[str], sentence: str) -> None:
 
 def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "REGISTRY", Registry.load())
-    found = plugins.installed_version
+    found = item.installed_version
     monkeypatch.setattr(
-        plugins, "installed_version", lambda name: None if name == "av" else found(name)
+        item, "installed_version", lambda name: None if name == "av" else found(name)
     )
     result = video("in.mp4")
     assert result.exit_code == 1

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from segbench import hookspecs
 from segbench.cli import main
-from segbench.plugins import HOOKS, Registry
+from segbench.plugins import HOOKS, Registry, listing
 from segbench.records.record import read_record
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def its_tests(installed: Path) -> ModuleType:
 def test_the_documented_plugins_are_listed_as_usable(installed: Path) -> None:
     lines = [
         (line.kind, line.name, line.version, line.status)
-        for line in Registry.load().listing()
+        for line in listing(Registry.load())
         if line.distribution == "segbench-scenes"
     ]
     assert lines == [

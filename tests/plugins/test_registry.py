@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from segbench.cli import main
 from segbench.errors import PluginError
-from segbench.plugins import Origin, Plugin, Registry, required_versions
+from segbench.plugins import Origin, Plugin, Registry, listing, required_versions
 from segbench.types import Backbone, Command, Runtime
 
 GOOD = """
@@ -94,7 +94,7 @@ def test_a_broken_plugin_is_listed_with_its_error_and_harms_no_other(
     assert error in broken(after)[name]
     assert "\n" not in broken(after)[name]
     assert [runtime.name for runtime in after.runtimes] == [r.name for r in before.runtimes]
-    [line] = [line for line in after.listing() if line.name == name]
+    [line] = [line for line in listing(after) if line.name == name]
     assert line.status == "broken"
     assert f"pip uninstall bad-{mistake}" in (line.problem or "")
 
@@ -107,7 +107,7 @@ def test_a_name_on_offer_twice_is_an_error_that_names_both(install: Install) -> 
         registry.runtime("warp")
     assert "warp-drive:fast" in caught.value.message
     assert "warp-copy:fast" in caught.value.message
-    lines = [line for line in registry.listing() if line.name == "warp"]
+    lines = [line for line in listing(registry) if line.name == "warp"]
     assert [line.status for line in lines] == ["unusable", "unusable"]
     assert {line.distribution for line in lines} == {"warp-drive", "warp-copy"}
     assert registry.runtime("eager").name == "eager"
@@ -119,7 +119,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
     assert registry.runtimes == (runtime,)
     with pytest.raises(PluginError, match="pip install dilithium"):
         registry.runtime("warp")
-    [line] = registry.listing()
+    [line] = listing(registry)
     assert line.status == "unusable"
     versions = required_versions(runtime)
     assert versions["numpy"]
@@ -200,7 +200,7 @@ def test_a_command_of_a_plugin_does_not_replace_the_listing(install: Install) ->
     registry = Registry.load()
     with pytest.raises(PluginError, match="greetings:fast"):
         registry.command("plugins")
-    [line] = [line for line in registry.listing() if line.name == "plugins"]
+    [line] = [line for line in listing(registry) if line.name == "plugins"]
     assert line.status == "unusable"
 
 
@@ -210,7 +210,7 @@ def test_a_command_of_a_plugin_does_not_replace_a_built_in_one(install: Install)
     assert result.exit_code == 1
     assert "greetings:fast" in result.output
     assert "segbench:commands" in result.output
-    lines = [line for line in Registry.load().listing() if line.name == "recipes"]
+    lines = [line for line in listing(Registry.load()) if line.name == "recipes"]
     assert [line.status for line in lines] == ["unusable", "unusable"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from segbench.errors import PluginError
-from segbench.plugins import Registry
+from segbench.plugins import Registry, listing
 from segbench.testing import check_backbone
 
 REGISTRY = Registry.load()
@@ -36,9 +36,9 @@ def test_a_model_that_does_not_fit_is_refused(name: str, reason: str) -> None:
 
 
 def test_the_family_is_one_line_unless_all_are_asked_for() -> None:
-    lines = [line.name for line in REGISTRY.listing() if line.name.startswith("timm/")]
+    lines = [line.name for line in listing(REGISTRY) if line.name.startswith("timm/")]
     assert lines == ["timm/NAME"]
-    assert "timm/resnet18" in {line.name for line in REGISTRY.listing(members=True)}
+    assert "timm/resnet18" in {line.name for line in listing(REGISTRY, members=True)}
 
 
 def test_the_origin_is_that_of_the_family() -> None:
