@@ -89,6 +89,21 @@ def test_a_file_is_written_instead(results: Path, tmp_path: Path) -> None:
     assert (results / row["latency_record"]).is_file()
 
 
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("a.csv", "table,rank,"), ("a.JSON", "["), ("a.md", "### "), ("a.html", "<!doctype html>")],
+)
+def test_the_ending_of_the_file_says_its_format(
+    results: Path, tmp_path: Path, name: str, start: str
+) -> None:
+    def written(*options: object) -> str:
+        assert invoke("--results", results, "--output", tmp_path / name, *options).exit_code == 0
+        return (tmp_path / name).read_text(encoding="utf-8")
+
+    assert written().startswith(start)
+    assert written("--format", "csv").startswith("table,rank,")
+
+
 def test_a_file_that_cannot_be_written_is_named(results: Path, tmp_path: Path) -> None:
     (tmp_path / "none").write_text("a file")
     for place in ("none/board.txt", "none/deeper/board.txt"):

@@ -21,6 +21,8 @@ from segbench.text import printable
 from .formats import FORMATS
 from .page import leaderboard_page
 
+ENDINGS = {".csv": "csv", ".json": "json", ".md": "markdown", ".html": "html"}
+
 
 @click.command()
 @options.results
@@ -28,14 +30,13 @@ from .page import leaderboard_page
     "--format",
     "form",
     type=click.Choice([*FORMATS, "html"]),
-    default="table",
-    show_default=True,
-    help="csv and json have every column; html is a page with plots that works offline.",
+    help="csv and json have every column; html is a page with plots that works offline. By "
+    "default a table, or what the ending of --output says.",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write instead of the terminal.",
+    help="File to write instead of the terminal, such as board.csv, .json, .md or .html.",
 )
 @click.option(
     "--where",
@@ -66,7 +67,7 @@ from .page import leaderboard_page
 def leaderboard(
     registry: Registry,
     results: Path,
-    form: str,
+    form: str | None,
     output: Path | None,
     here: bool,
     **selection: Any,
@@ -102,6 +103,7 @@ def leaderboard(
             "No row fits these conditions; see all rows without them. With --pareto, and with "
             "--best by latency, INVALID latencies do not count."
         )
+    form = form or (ENDINGS.get(output.suffix.lower(), "table") if output else "table")
     if form == "html":
         text = leaderboard_page(rows, partial(_record, results), dates, _url(results, output))
     else:
