@@ -28,10 +28,11 @@ from segbench_plugins.commands.latency import latency
 from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.commands.run import run
 from segbench_plugins.commands.suite import jobs
+from segbench_plugins.commands.suite.context import Context
 from segbench_plugins.commands.suite.file import Suite, read_suite
 from segbench_plugins.commands.suite.jobs import Evaluation, Training, exporting
 from segbench_plugins.commands.suite.resources import Resources
-from segbench_plugins.commands.suite.shop import Shop, Subject
+from segbench_plugins.commands.suite.subject import Subject
 from segbench_plugins.commands.suite.work import Row, work
 from segbench_plugins.runtimes.pytorch import peak as pytorch
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
@@ -124,7 +125,7 @@ def read(text: str) -> Suite:
 
 def rows(text: str, rehearsal: bool = False) -> list[Row]:
     asked = read(text)
-    return list(work(asked, Shop(asked.results, REGISTRY, Reporter(quiet=True)), rehearsal))
+    return list(work(asked, Context(asked.results, REGISTRY, Reporter(quiet=True)), rehearsal))
 
 
 def states(text: str, rehearsal: bool = False) -> list[tuple[str, str]]:
@@ -330,13 +331,13 @@ def test_a_network_is_scored_on_the_dataset_that_it_was_trained_on() -> None:
 def test_exports_with_other_settings_have_other_names(tmp_path: Path) -> None:
     calibrates = replace(EAGER, calibrates=True, export=print, export_suffixes=(".bin",))
     subject = Subject({"height": 32, "width": 64})
-    shop = Shop(tmp_path, REGISTRY, Reporter(quiet=True))
+    context = Context(tmp_path, REGISTRY, Reporter(quiet=True))
 
     def named(**settings: Any) -> str:
         options = EvaluateOptions(
             checkpoint=Path("a"), dataset=tiny_dataset(), runtime=calibrates, **settings
         )
-        return exporting(Evaluation(options, subject), "tiny", tmp_path, shop).path.name
+        return exporting(Evaluation(options, subject), "tiny", tmp_path, context).path.name
 
     assert named() == "tiny-32x64-eager.bin"
     names = [

@@ -16,7 +16,7 @@ from segbench.training.state import STATE, Epoch, Job, Learner, load_state, save
 from segbench.training.tracking import RUNS, tracking
 from segbench.types import ModelFile, ModelOptions, Tracker
 from segbench_plugins.commands.leaderboard.formats import as_csv
-from segbench_plugins.commands.suite.shop import Subject
+from segbench_plugins.commands.suite.subject import Subject
 from segbench_plugins.datasets.folder.description import FILE, read_description
 from segbench_plugins.runtimes.onnx.file.load import load_onnx
 from segbench_plugins.trackers.tensorboard import FOLDER, TensorBoardRun

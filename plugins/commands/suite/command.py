@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     help="Run jobs on the hosts of a Ray cluster; ray: the one of $RAY_ADDRESS or this machine.",
 )
 @click.pass_context
-def suite(
-    context: click.Context, file: Path, dry_run: bool, init: bool, address: str | None
-) -> None:
+def suite(ctx: click.Context, file: Path, dry_run: bool, init: bool, address: str | None) -> None:
     """Train, score, export, time and rank everything in a TOML FILE (default: suite.toml).
 
     Each network is trained as by segbench run, or is an existing checkpoint; each checkpoint is
@@ -56,11 +54,11 @@ def suite(
     unset = () if HUGE_PAGES in os.environ or "torch" in sys.modules else (HUGE_PAGES,)
     for name in unset:
         os.environ[name] = "1"
+    from .context import Context
     from .file import read_suite
-    from .shop import Shop
     from .work import work
 
-    registry: Registry = context.obj
+    registry: Registry = ctx.obj
     commands = {"run": run, "evaluate": evaluate, "latency": latency}
     asked = read_suite(file, commands, registry)
     if not dry_run:
@@ -68,7 +66,7 @@ def suite(
         for name, folder in asked.written().items():
             check_writable(folder, name)
     reporter = Reporter()
-    shop = Shop(asked.results, registry, reporter, unset)
+    context = Context(asked.results, registry, reporter, unset)
     rows: list[Row] = []
     try:
         if address is not None and not dry_run:
@@ -77,11 +75,11 @@ def suite(
 
             board = Board([entry.label for entry in asked.entries], reporter)
             try:
-                work_on_ray(asked, shop, address, board)
+                work_on_ray(asked, context, address, board)
             finally:
                 rows = board.rows
         else:
-            for row in work(asked, shop, dry_run):
+            for row in work(asked, context, dry_run):
                 rows.append(row)
                 if row.state in ("done", "failed"):
                     reporter.say(f"{row.entry}: {row.job}: {row.state}, {row.detail}")
@@ -92,7 +90,7 @@ def suite(
     if dry_run:
         _print_plan(rows)
     elif asked.page is not None and any(row.state != "failed" for row in rows):
-        context.invoke(leaderboard, results=asked.results, form="html", output=asked.page)
+        ctx.invoke(leaderboard, results=asked.results, form="html", output=asked.page)
         echo(asked.page)
     if failed := sum(row.state == "failed" for row in rows):
         raise SegbenchError(f"{failed} of {counted(len(rows), 'job')} failed (see above).")

@@ -39,7 +39,7 @@ from segbench.types import Network, Recipe
 
 from .jobs import Training
 from .resources import KEYS, Resources
-from .shop import Subject
+from .subject import Subject
 
 Table = Mapping[str, Any]
 

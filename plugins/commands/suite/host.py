@@ -74,7 +74,7 @@ class Host:
         os.environ.update(environment)
         self.held = ExitStack()
         self.folder = self.held.enter_context(scratch_folder(cache_dir("jobs"), "job"))
-        self.told = threading.Event()
+        self.has_news = threading.Event()
         self.lines: list[str] = []
         self.note = ""
         self.done = False
@@ -120,7 +120,7 @@ class Host:
         """The configuration of a training with this host's data."""
         options = self._run_options()
         folder = options.dataset.locate(options.data_root)
-        reporter = _Telling(self)
+        reporter = _NewsReporter(self)
         splits = read_splits(options, folder, reporter)
         prints = {
             split: fingerprint(options.dataset, frames, reporter)
@@ -130,19 +130,19 @@ class Host:
 
     def do(self, changes: Mapping[str, Any]) -> list[str]:
         """Run the job, with ``changes`` to its options; return the files it wrote."""
-        reporter = _Telling(self)
+        reporter = _NewsReporter(self)
         self.options = replace(self.options, **changes)
         try:
             self._do(reporter)
         finally:
             self.done = True
-            self.told.set()
+            self.has_news.set()
         return self._files()
 
     def news(self, seconds: float) -> News:
         """Return news as soon as a line is printed, or after ``seconds``."""
-        self.told.wait(0 if self.done else seconds)
-        self.told.clear()
+        self.has_news.wait(0 if self.done else seconds)
+        self.has_news.clear()
         os.utime(self.folder)
         lines, self.lines = self.lines, []
         return News(lines, self.note, self._written())
@@ -235,10 +235,10 @@ class Host:
     def say(self, line: str) -> None:
         """Store a line for the news."""
         self.lines.append(line)
-        self.told.set()
+        self.has_news.set()
 
 
-class _Telling(Reporter):
+class _NewsReporter(Reporter):
     """Reports to the caller instead of the terminal."""
 
     def __init__(self, host: Host, log: Path | None = None) -> None:
@@ -250,7 +250,7 @@ class _Telling(Reporter):
         self.host.say(message)
 
     def logging_to(self, log: Path) -> Reporter:
-        return _Telling(self.host, log)
+        return _NewsReporter(self.host, log)
 
     @contextmanager
     def steps(self, total: int, what: str, idle: bool = False) -> Iterator[Step]:

@@ -27,7 +27,8 @@ from segbench.records.record import Record, config_hash
 from segbench.types import Size
 from segbench.workers.own_process import in_own_process
 
-from .shop import NETWORK, Shop, Subject
+from .context import Context
+from .subject import NETWORK, Subject
 
 NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
@@ -45,42 +46,42 @@ class Training:
         """Its configuration without the fingerprint of the data, which is slow."""
         return {**configuration(self.options, {}), "data": None}
 
-    def record(self, shop: Shop) -> Record | None:
+    def record(self, context: Context) -> Record | None:
         """Its record; ``run`` checks whether it is of the same data."""
         wanted = config_hash(self.config)
 
         def same(record: Record) -> bool:
             return config_hash({**record.config, "data": None}) == wanted
 
-        return shop.newest(["run"], {"dataset": self.options.dataset.name}, same)
+        return context.newest(["run"], {"dataset": self.options.dataset.name}, same)
 
-    def found(self, shop: Shop) -> str | None:
+    def found(self, context: Context) -> str | None:
         """Its score."""
-        record = self.record(shop)
+        record = self.record(context)
         return self.found_in(record) if record else None
 
     def found_in(self, record: Record) -> str:
         """The score in its record."""
         return _score(record)
 
-    def seconds(self, shop: Shop) -> float | None:
+    def seconds(self, context: Context) -> float | None:
         """The expected time, from the epochs of a similar training."""
         config = self.config
         keys = (*NETWORK, "dataset", "height", "width", "crop", "limit")
-        like = shop.newest(["run"], {k: config.get(k) for k in keys}, shop.measured_here)
+        like = context.newest(["run"], {k: config.get(k) for k in keys}, context.measured_here)
         if like is None or not like.curve:
             return None
         epoch = sum(epoch["seconds"] for epoch in like.curve) / len(like.curve)
         return float(epoch * config["epochs"])
 
-    def do(self, shop: Shop) -> str:
+    def do(self, context: Context) -> str:
         """Train and score, or resume; nothing is done if there is a record."""
-        registry = shop.registry.at(self.options.data_root)
-        return _score(shop.add(run(self.options, registry, shop.reporter)))
+        registry = context.registry.at(self.options.data_root)
+        return _score(context.add(run(self.options, registry, context.reporter)))
 
-    def subject(self, shop: Shop) -> Subject:
+    def subject(self, context: Context) -> Subject:
         """The trained network; SegbenchError if there is a record but no checkpoint."""
-        record = self.record(shop)
+        record = self.record(context)
         return self.subject_of(record) if record else Subject(self.config)
 
     def subject_of(self, record: Record) -> Subject:
@@ -124,7 +125,7 @@ class Evaluation:
             "width": self.size[1],
         }
 
-    def record(self, shop: Shop) -> Record | None:
+    def record(self, context: Context) -> Record | None:
         """The newest record of this score; in 16 bits or INT8, from this kind of device."""
         wanted = {
             **self._asked,
@@ -135,30 +136,34 @@ class Evaluation:
 
         def fits(record: Record) -> bool:
             exact = self.options.runtime.precision == "fp32"
-            return (exact or shop.computed_alike(record)) and self._calibrated_alike(record, shop)
+            return (exact or context.computed_alike(record)) and self._calibrated_alike(
+                record, context
+            )
 
         if self.subject.sha256 is None:
             return None
-        return shop.newest(["run", "evaluate"], wanted, fits)
+        return context.newest(["run", "evaluate"], wanted, fits)
 
-    def _calibrated_alike(self, record: Record, shop: Shop) -> bool:
+    def _calibrated_alike(self, record: Record, context: Context) -> bool:
         """Whether it was calibrated on as many frames as now."""
         if not self.options.runtime.calibrates:
             return True
-        dataset = shop.registry.at(self.options.data_root).dataset(self.subject.config["dataset"])
+        dataset = context.registry.at(self.options.data_root).dataset(
+            self.subject.config["dataset"]
+        )
         there = len(available(dataset, dataset.locate(self.options.data_root), SPLIT))
         frames = min(self.options.calibration_frames or COUNT, there - min(HELD_BACK, there // 5))
         return str(record.config.get("calibration")).startswith(f"{frames}@")
 
-    def found(self, shop: Shop) -> str | None:
+    def found(self, context: Context) -> str | None:
         """Its score."""
-        record = self.record(shop)
+        record = self.record(context)
         return _score(record) if record else None
 
-    def seconds(self, shop: Shop) -> float | None:
+    def seconds(self, context: Context) -> float | None:
         """The expected time, from a similar evaluation."""
         asked = {**self.subject.network, **self._asked}
-        like = shop.newest(["evaluate"], asked, shop.measured_here)
+        like = context.newest(["evaluate"], asked, context.measured_here)
         return like.provenance.get("duration_s") if like else None
 
     @property
@@ -170,10 +175,10 @@ class Evaluation:
             words = ["--network", source.network.name, "--weights", str(source.weights)]
         return replace(self.options, checkpoint=source, argv=(*self.options.argv, *words))
 
-    def do(self, shop: Shop) -> str:
+    def do(self, context: Context) -> str:
         """Score the checkpoint."""
-        registry = shop.registry.at(self.options.data_root)
-        return _score(shop.add(evaluate_checkpoint(self.ready, registry, shop.reporter)))
+        registry = context.registry.at(self.options.data_root)
+        return _score(context.add(evaluate_checkpoint(self.ready, registry, context.reporter)))
 
 
 @dataclass(frozen=True)
@@ -204,48 +209,48 @@ class Timing:
             "scenario": self.options.protocol.scenario,
         }
 
-    def records(self, shop: Shop) -> dict[str, Record]:
+    def records(self, context: Context) -> dict[str, Record]:
         """The newest VALID latency on this device, by runtime."""
         protocol = self.options.protocol
         wanted = {
             "checkpoint_sha256": self.subject.sha256,
             "scope": protocol.scope,
             "threads": protocol.threads,
-            "device": shop.device(protocol.device),
+            "device": context.device(protocol.device),
             "isolated": None,
         }
 
         def valid(record: Record) -> bool:
-            return record.metrics["verdict"] == "VALID" and shop.measured_here(record)
+            return record.metrics["verdict"] == "VALID" and context.measured_here(record)
 
         found = {}
         for name in self.options.runtimes if self.subject.sha256 else ():
-            quantises = shop.registry.runtime(name).calibrates
+            quantises = context.registry.runtime(name).calibrates
             layers = _sorted(protocol.keep_float) if quantises else None
             asked = wanted | self._asked(name) | {"keep_float": layers}
-            if record := shop.newest(["latency"], asked, valid):
+            if record := context.newest(["latency"], asked, valid):
                 found[name] = record
         return found
 
-    def missing(self, shop: Shop) -> tuple[str, ...]:
+    def missing(self, context: Context) -> tuple[str, ...]:
         """Runtimes without a VALID latency."""
-        there = self.records(shop)
+        there = self.records(context)
         return tuple(name for name in self.options.runtimes if name not in there)
 
-    def found(self, shop: Shop) -> str | None:
+    def found(self, context: Context) -> str | None:
         """The median of each runtime."""
-        return None if self.missing(shop) else _medians(self.records(shop))
+        return None if self.missing(context) else _medians(self.records(context))
 
-    def seconds(self, shop: Shop) -> float | None:
+    def seconds(self, context: Context) -> float | None:
         """The expected time, from each runtime's share of a similar measurement."""
         total = 0.0
-        for name in self.missing(shop):
+        for name in self.missing(context):
             asked = {**self.subject.network, **self._asked(name)}
-            like = shop.newest(["latency"], asked, shop.measured_here)
+            like = context.newest(["latency"], asked, context.measured_here)
             if like is None:
                 return None
             session = like.config.get("session")
-            group = [each for each in shop.records if each.config.get("session") == session]
+            group = [each for each in context.records if each.config.get("session") == session]
             total += like.provenance["duration_s"] / len(group)
         return total
 
@@ -266,21 +271,21 @@ class Timing:
             argv=(*options.argv, *words),
         )
 
-    def do(self, shop: Shop) -> str:
+    def do(self, context: Context) -> str:
         """Measure what is missing.
 
         It runs in its own process, so that a training does not affect it.
         """
-        missing, there = self.missing(shop), self.records(shop)
+        missing, there = self.missing(context), self.records(context)
         options = self.ready(missing)
-        measure = partial(_measure, shop.unset)
+        measure = partial(_measure, context.unset)
         outcome = in_own_process(measure, options, f"The process of {self.name}", options.shape)
-        measured = [shop.add(path) for path in outcome.records]
+        measured = [context.add(path) for path in outcome.records]
         if outcome.interrupted:
             raise InterruptedRun("Interrupted.")
-        return self.told(there, measured)
+        return self.summary(there, measured)
 
-    def told(self, there: Mapping[str, Record], measured: Sequence[Record]) -> str:
+    def summary(self, there: Mapping[str, Record], measured: Sequence[Record]) -> str:
         """The median of each runtime; SegbenchError if one was not measured."""
         found = {**there, **{record.config["runtime"]: record for record in measured}}
         if failed := [name for name in self.options.runtimes if name not in found]:
@@ -297,21 +302,21 @@ class Writing:
     write: Callable[[], object]
     options: ExportOptions | None = None
 
-    def found(self, shop: Shop) -> str | None:
+    def found(self, context: Context) -> str | None:
         """The file."""
         return str(self.path) if self.path.is_file() else None
 
-    def seconds(self, shop: Shop) -> float | None:
+    def seconds(self, context: Context) -> float | None:
         """The expected time, which is unknown."""
         return None
 
-    def do(self, shop: Shop) -> str:
+    def do(self, context: Context) -> str:
         """Write the file."""
         self.write()
         return str(self.path)
 
 
-def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> Writing:
+def exporting(evaluation: Evaluation, label: str, folder: Path, context: Context) -> Writing:
     """``segbench export`` for an evaluation's runtime, to a file named by all its settings."""
     subject, runtime = evaluation.subject, evaluation.options.runtime
     height, width = evaluation.size
@@ -323,20 +328,20 @@ def exporting(evaluation: Evaluation, label: str, folder: Path, shop: Shop) -> W
     given = {each.name: getattr(evaluation.options, each.name) for each in fields(EngineOptions)}
     given |= {"checkpoint": subject.source or Path(), "output": path}
     options = ExportOptions(**given)
-    registry = shop.registry.at(options.data_root)
+    registry = context.registry.at(options.data_root)
     return Writing(
         f"export {runtime.name}",
         path,
-        lambda: export(options, registry, shop.reporter),
+        lambda: export(options, registry, context.reporter),
         options,
     )
 
 
-def reporting(evaluation: Evaluation, folder: Path, shop: Shop) -> Writing:
+def reporting(evaluation: Evaluation, folder: Path, context: Context) -> Writing:
     """``segbench report`` of an evaluation's record, with its best and worst frames."""
     from ..report.command import ReportOptions, write_report
 
-    record = evaluation.record(shop)
+    record = evaluation.record(context)
     source = record.path if record else None
     if source is None:
         return Writing("report", folder / "report", _no_score)
@@ -348,8 +353,8 @@ def reporting(evaluation: Evaluation, folder: Path, shop: Shop) -> Writing:
         checkpoint=evaluation.subject.source,
         device=evaluation.options.device,
     )
-    registry = shop.registry.at(options.data_root)
-    return Writing("report", path, lambda: write_report(options, registry, shop.reporter))
+    registry = context.registry.at(options.data_root)
+    return Writing("report", path, lambda: write_report(options, registry, context.reporter))
 
 
 def _no_score() -> None:

@@ -34,11 +34,12 @@ from .board import Board, Line
 from .by_name import dumped, loaded
 from .cluster import Cluster, LostHostError, Node, Process, connected
 from .code import code_of
+from .context import Context
 from .file import Entry, Suite
 from .host import OUTPUT, RESULTS, Here, Host
 from .jobs import Evaluation, Timing, Training, Writing
 from .resources import Resources
-from .shop import Shop, Subject
+from .subject import Subject
 from .travel import Reached, fetch, fetch_state, send
 from .work import DONE, EXISTS, FAILED, Job, following
 
@@ -51,7 +52,7 @@ Ended = tuple[str, str]
 """State and detail of a row."""
 
 
-def work_on_ray(suite: Suite, shop: Shop, address: str, board: Board) -> None:
+def work_on_ray(suite: Suite, context: Context, address: str, board: Board) -> None:
     """Run the jobs of a suite on the cluster at ``address``; return the board's rows.
 
     Raises InterruptedRun if the user stops it, which ends the processes on the hosts.
@@ -62,14 +63,14 @@ def work_on_ray(suite: Suite, shop: Shop, address: str, board: Board) -> None:
                 f"{entry.label}: tracker is for trainings on this machine; leave it out."
             )
     with connected(address) as cluster:
-        work = _Work(suite, shop, cluster, board)
+        work = _Work(suite, context, cluster, board)
         try:
-            asyncio.run(_until_told_to_end(work))
+            asyncio.run(_until_terminated(work))
         except (KeyboardInterrupt, asyncio.CancelledError):
             raise InterruptedRun("Interrupted.") from None
 
 
-async def _until_told_to_end(work: "_Work") -> None:
+async def _until_terminated(work: "_Work") -> None:
     task = asyncio.current_task()
     assert task is not None
     with suppress(NotImplementedError):  # on Windows
@@ -80,9 +81,9 @@ async def _until_told_to_end(work: "_Work") -> None:
 
 
 class _Work:
-    def __init__(self, suite: Suite, shop: Shop, cluster: Cluster, board: Board) -> None:
-        self.suite, self.shop, self.cluster, self.board = suite, shop, cluster, board
-        self.environment = {name: os.environ[name] for name in shop.unset}
+    def __init__(self, suite: Suite, context: Context, cluster: Cluster, board: Board) -> None:
+        self.suite, self.context, self.cluster, self.board = suite, context, cluster, board
+        self.environment = {name: os.environ[name] for name in context.unset}
         self.data: dict[tuple[Any, ...], tuple[str, str]] = {}
 
     async def check_hosts(self) -> None:
@@ -92,7 +93,7 @@ class _Work:
             for scored, _ in entry.evaluations:
                 items[scored.data_root] += [scored.dataset, scored.runtime]
             for timed, _ in entry.latencies:
-                runtimes = map(self.shop.registry.runtime, timed.runtimes)
+                runtimes = map(self.context.registry.runtime, timed.runtimes)
                 items[timed.protocol.data_root] += runtimes
             if isinstance(entry.source, Training):
                 trained = entry.source.options
@@ -109,10 +110,10 @@ class _Work:
         nodes = [node for node in self.cluster.nodes() if node.cpus]
         answers = await asyncio.gather(*map(check, nodes), return_exceptions=True)
         if faults := [answer for answer in answers if isinstance(answer, BaseException)]:
-            told = [fault for fault in faults if isinstance(fault, SegbenchError)]
-            if len(told) < len(faults):
+            expected = [fault for fault in faults if isinstance(fault, SegbenchError)]
+            if len(expected) < len(faults):
                 raise next(fault for fault in faults if not isinstance(fault, SegbenchError))
-            raise SegbenchError("\n  ".join(fault.message for fault in told))
+            raise SegbenchError("\n  ".join(fault.message for fault in expected))
 
     async def entry(self, entry: Entry) -> None:
         """Run the jobs of an entry; those of a kind in parallel."""
@@ -124,7 +125,7 @@ class _Work:
                     return
                 subject = subject.subject_of(record)
             # A report needs a score, which exists once the latencies before it are known.
-            for _, jobs in groupby(following(self.suite, entry, subject, self.shop), type):
+            for _, jobs in groupby(following(self.suite, entry, subject, self.context), type):
                 await asyncio.gather(*(self._job(entry, job) for job in list(jobs)))
         except SegbenchError as error:
             self.board.line(entry.label, "checkpoint").end(FAILED, error.message)
@@ -148,11 +149,11 @@ class _Work:
             if isinstance(job, Timing):
                 return await self._time(job, entry.resources["latency"], line)
             assert isinstance(job, Writing)
-            if found := job.found(self.shop):
+            if found := job.found(self.context):
                 return EXISTS, found
             if job.options is None:
                 line.host = "this one"
-                return DONE, await asyncio.to_thread(job.do, self.shop)
+                return DONE, await asyncio.to_thread(job.do, self.context)
             return await self._export(job, entry.resources["evaluate"], line)
 
         await self._row(entry, job, attempt)
@@ -176,7 +177,7 @@ class _Work:
             raise
         except Exception as error:
             if not isinstance(error, SegbenchError):
-                self.shop.reporter.say("".join(traceback.format_exception(error)))
+                self.context.reporter.say("".join(traceback.format_exception(error)))
             line.end(FAILED, sentence(kept(error)))
 
     async def _train(self, job: Training, resources: Resources, line: Line) -> tuple[Record, str]:
@@ -190,7 +191,7 @@ class _Work:
             self._check_data(job, config["data"], there.here)
             done = find_record(options.results, "run", config_hash(config))
             if done is not None:
-                return self.shop.add(done), EXISTS
+                return self.context.add(done), EXISTS
             output = options.output or default_output(config)
             check_writable(output)
             with locked(output / ".lock", f"Another run writes to {output}; name another output."):
@@ -206,35 +207,35 @@ class _Work:
                 return record, DONE
 
     async def _evaluate(self, job: Evaluation, resources: Resources, line: Line) -> Ended:
-        if job.options.runtime.precision == "fp32" and (found := job.found(self.shop)):
+        if job.options.runtime.precision == "fp32" and (found := job.found(self.context)):
             return EXISTS, found
         async with self._host(job.ready, self._network(job.subject), resources, line) as there:
-            shop = self.shop.on(there.here.origin, there.here.device)
-            if found := job.found(shop):
+            context = self.context.on(there.here.origin, there.here.device)
+            if found := job.found(context):
                 return EXISTS, found
             await send(there, job.subject.file, job.subject.file.name)
             names = await self._follow(there, line, {})
             await self._records(there, names)
-            return DONE, job.found(shop) or ""
+            return DONE, job.found(context) or ""
 
     async def _time(self, job: Timing, resources: Resources, line: Line) -> Ended:
         """Run only on the first able host, so that all latencies of a suite come from one host."""
         node = self.cluster.able(resources)[0]
         whole = replace(resources, cpus=node.cpus, gpus=node.gpus)
-        runtimes = [self.shop.registry.runtime(name) for name in job.options.runtimes]
+        runtimes = [self.context.registry.runtime(name) for name in job.options.runtimes]
         items: list[Network | Dataset | Runtime] = [*self._network(job.subject), *runtimes]
         async with self._host(job.ready(()), items, whole, line, alone_on=node) as there:
-            shop = self.shop.on(there.here.origin, there.here.device)
+            context = self.context.on(there.here.origin, there.here.device)
             if "--threads" not in job.options.argv:
                 job = job.with_threads(there.here.threads)
-            if found := job.found(shop):
+            if found := job.found(context):
                 return EXISTS, found
             await send(there, job.subject.file, job.subject.file.name)
-            known, asked = job.records(shop), _absolute(job.ready(job.missing(shop)))
+            known, asked = job.records(context), _absolute(job.ready(job.missing(context)))
             changes = {"runtimes": asked.runtimes, "protocol": asked.protocol}
             every = SECONDS_BETWEEN_NEWS_OF_A_LATENCY
             names = await self._follow(there, line, changes, seconds=every)
-            return DONE, job.told(known, await self._records(there, names))
+            return DONE, job.summary(known, await self._records(there, names))
 
     async def _export(self, job: Writing, resources: Resources, line: Line) -> Ended:
         assert job.options is not None
@@ -272,7 +273,7 @@ class _Work:
         items: Sequence[Network | Dataset | Runtime],
         data_root: Path,
     ) -> None:
-        registry = self.shop.registry.at(data_root.absolute())
+        registry = self.context.registry.at(data_root.absolute())
         job = dumped((_absolute(options), items))
         code = code_of(loaded(job, registry)[1], registry)
         await process.call("check", code, registry.data_root, job)
@@ -322,7 +323,7 @@ class _Work:
                 arrays = dict(np.load(beside)) if beside.is_file() else {}
                 record = replace(record, provenance=origin)
                 found.append(
-                    self.shop.add(write_record(record, self.suite.results, arrays, once=once))
+                    self.context.add(write_record(record, self.suite.results, arrays, once=once))
                 )
         return found
 
@@ -338,7 +339,7 @@ class _Work:
             )
 
     def _network(self, subject: Subject) -> tuple[Network]:
-        return (chosen_network(self.shop.registry, **subject.network),)
+        return (chosen_network(self.context.registry, **subject.network),)
 
 
 def _data_root(options: Any) -> Path:
