@@ -150,11 +150,12 @@ def measure(
 
     ``networks`` are whole ones; FCN8s is measured on each of ``backbones``. The runtimes default to
     "eager", or to that of the ``model`` file's format. ``options`` are fields of
-    ``segbench.jobs.latency.LatencyOptions`` and of ``segbench.latency.protocol.Protocol``: device,
-    scope, scenario, min_seconds, attempts, threads, keep_float, isolate, and others. A record is
-    written for each measurement; if some fail, MeasurementError holds the others.
+    ``segbench.jobs.latency_options.LatencyOptions`` and of ``segbench.latency.protocol.Protocol``:
+    device, scope, scenario, min_seconds, attempts, threads, keep_float, isolate, and others. A
+    record is written for each measurement; if some fail, MeasurementError holds the others.
     """
-    from segbench.jobs.latency import latency, latency_options
+    from segbench.jobs.latency import latency
+    from segbench.jobs.latency_options import latency_options
     from segbench.records.record import read_record
 
     chosen = latency_options(

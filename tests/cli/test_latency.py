@@ -16,7 +16,7 @@ from segbench.cli import main
 from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.jobs import latency_record
-from segbench.jobs.latency import named_runtimes
+from segbench.jobs.runtimes import named_runtimes
 from segbench.latency import checks, steady
 from segbench.latency.machine import Watch
 from segbench.plugins import Registry

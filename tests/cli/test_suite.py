@@ -16,8 +16,9 @@ from segbench.errors import SegbenchError
 from segbench.inference.checkpoint import BEST
 from segbench.jobs import latency_record
 from segbench.jobs.evaluate import EvaluateOptions
-from segbench.jobs.latency import LatencyOptions, Outcome
+from segbench.jobs.latency import Outcome
 from segbench.jobs.latency import latency as measure
+from segbench.jobs.latency_options import LatencyOptions
 from segbench.latency import checks
 from segbench.plugins import Registry
 from segbench.progress import Reporter

@@ -15,7 +15,8 @@ from torch import nn
 from segbench.cli import main
 from segbench.data.frames import cached_split, fingerprint
 from segbench.errors import DataError, SegbenchError
-from segbench.jobs.latency import LatencyOptions, Outcome
+from segbench.jobs.latency import Outcome
+from segbench.jobs.latency_options import LatencyOptions
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.records.record import read_record

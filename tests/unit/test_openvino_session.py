@@ -9,7 +9,7 @@ pytest.importorskip("openvino", reason="needs pip install openvino")
 import torch
 
 from segbench.errors import SegbenchError
-from segbench.jobs.latency import named_runtimes
+from segbench.jobs.runtimes import named_runtimes
 from segbench.plugins import Registry
 from segbench.types import Setup
 from segbench_plugins.runtimes.openvino.plugin import segbench_runtimes

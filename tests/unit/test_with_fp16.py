@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from segbench.errors import SegbenchError
-from segbench.jobs.latency import with_fp16
+from segbench.jobs.runtimes import with_fp16
 from segbench.plugins import Registry
 from segbench.types import Runtime, Setup
 from segbench_plugins.runtimes.onnx import plugin as onnx

@@ -24,14 +24,9 @@ from segbench.inference.downloads import check_weights
 from segbench.inference.networks import chosen_network
 from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions
-from segbench.jobs.latency import (
-    LatencyOptions,
-    check_keep_float,
-    latency_options,
-    named_runtimes,
-    with_fp16,
-)
+from segbench.jobs.latency_options import LatencyOptions, latency_options
 from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
+from segbench.jobs.runtimes import check_keep_float, named_runtimes, with_fp16
 from segbench.latency.checks import REFERENCE
 from segbench.plugins import Registry
 from segbench.text import counted

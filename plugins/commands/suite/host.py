@@ -24,7 +24,8 @@ from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
 from segbench.jobs.experiment import read_splits
 from segbench.jobs.export import ExportOptions, export
-from segbench.jobs.latency import LatencyOptions, latency
+from segbench.jobs.latency import latency
+from segbench.jobs.latency_options import LatencyOptions
 from segbench.jobs.plan import RunOptions, configuration
 from segbench.jobs.run import run
 from segbench.plugins import Registry

@@ -18,7 +18,8 @@ from segbench.inference.opened import EngineOptions
 from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions, evaluate_checkpoint
 from segbench.jobs.export import ExportOptions, export
-from segbench.jobs.latency import LatencyOptions, Outcome, latency
+from segbench.jobs.latency import Outcome, latency
+from segbench.jobs.latency_options import LatencyOptions
 from segbench.jobs.plan import RunOptions, configuration, default_output
 from segbench.jobs.run import run
 from segbench.plugins import Registry

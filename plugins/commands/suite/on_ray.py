@@ -24,7 +24,7 @@ from segbench.files import check_writable, locked
 from segbench.inference.checkpoint import BEST
 from segbench.inference.networks import chosen_network
 from segbench.inference.sources import source_file
-from segbench.jobs.latency import LatencyOptions
+from segbench.jobs.latency_options import LatencyOptions
 from segbench.jobs.output import claim_output
 from segbench.jobs.plan import default_output
 from segbench.records.record import Record, config_hash, find_record, read_record, write_record
