@@ -3,36 +3,28 @@
 All errors in it are reported before anything runs.
 """
 
-import os
-import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import click
 
-from segbench.cli.sources import OF_MODEL, check_alone
-from segbench.data.layouts import known_split
 from segbench.errors import SegbenchError, unknown_name
 from segbench.files import read_text
-from segbench.inference.checkpoint import checkpoint_file, checkpoint_network
-from segbench.inference.downloads import check_weights
-from segbench.inference.networks import chosen_network
+from segbench.inference.checkpoint import checkpoint_file
 from segbench.inference.sources import NetworkWeights
 from segbench.jobs.evaluate import EvaluateOptions
-from segbench.jobs.latency_options import LatencyOptions, latency_options
-from segbench.jobs.plan import RunOptions, check_splits, choose_recipe, default_weights
-from segbench.jobs.runtimes import check_keep_float, named_runtimes, with_fp16
-from segbench.latency.checks import REFERENCE
+from segbench.jobs.latency_options import LatencyOptions
 from segbench.plugins import Registry
 from segbench.text import counted
-from segbench.types import Network, Recipe
 
 from .jobs import Training
+from .keys import TOGETHER, expanded, options_of, words_of
+from .options import evaluate_options, run_options, timing_options
 from .resources import KEYS, Resources
 from .subject import Subject
 
@@ -40,30 +32,10 @@ Table = Mapping[str, Any]
 
 OWN = ("results", "page", "reports", "exports")
 ENTRIES = ("train", "checkpoint")
-MODEL = {
-    *("model", "mean", "std", "scale", "channels", "layout", "class-order", "model-output"),
-}
-LEFT_OUT = {
-    "run": {"results", "seeds", "resume", "force"},
-    "evaluate": {"results", "checkpoint", "network", "weights", *MODEL},
-    "latency": {
-        *("results", "checkpoint", "network", "backbone", "decoder", "weights", "dataset"),
-        *("isolate", *MODEL),
-    },
-}
-"""Options that the suite sets itself."""
-TOGETHER = {
-    "run": ("train-splits", "tracker"),
-    "evaluate": ("keep-float",),
-    "latency": ("runtime", "keep-float"),
-}
-"""Options whose list is a single value; for others a list means one job per value."""
 OWN_OF_CHECKPOINT = ("network", "backbone", "decoder", "weights")
 """Options of a training that a checkpoint to fine-tune has itself."""
 PUBLISHED = ("network", "weights", "dataset")
 """Keys of a [[checkpoint]] published as weights, instead of its path."""
-RECIPE = {each.name for each in fields(Recipe)}
-VARIABLE = re.compile(r"\$(\w+|\{\w+\})")
 
 
 @dataclass(frozen=True)
@@ -123,7 +95,7 @@ def read_suite(path: Path, commands: Mapping[str, click.Command], registry: Regi
 class _Reader:
     def __init__(self, commands: Mapping[str, click.Command], registry: Registry) -> None:
         self.commands, self.registry = commands, registry
-        self.options = {name: _options(name, command) for name, command in commands.items()}
+        self.options = {name: options_of(name, command) for name, command in commands.items()}
         self.faults: dict[str, str] = {}
         self.layers: dict[str, list[Table]] = {}
         self.results = Path()
@@ -168,7 +140,9 @@ class _Reader:
             uses = self._uses({**entry, **root}, given["datasets"][0], where)
             with self._noting(where):
                 uses[-1]["run"] = self._resources("run", entry)
-                yield Entry(label, Training(self._run_options(argv, given)), *uses)
+                yield Entry(
+                    label, Training(run_options(argv, given, self.results, self.registry)), *uses
+                )
 
     def _there(self, table: Table, where: str) -> Iterator[Entry]:
         known = {"name", "path", *PUBLISHED, "evaluate", "latency"}
@@ -212,7 +186,7 @@ class _Reader:
         root = {"data-root": entry["data-root"]} if "data-root" in entry else {}
         made: dict[str, list[Any]] = {}
         resources = {}
-        for name, read in (("evaluate", self._evaluation), ("latency", self._latency)):
+        for name, read in (("evaluate", evaluate_options), ("latency", timing_options)):
             inside = f"{where} {name}"
             table = self._table(entry.get(name, {}), {*self.options[name], *KEYS}, inside)
             own = {**root, **table}
@@ -221,7 +195,8 @@ class _Reader:
                 resources[name] = self._resources(name, own)
             for argv, given, swept in self._lines(name, own, inside, dataset):
                 with self._noting(inside):
-                    made[name].append((read(argv, given), swept))
+                    options = read(argv, given, self.results, self.registry)
+                    made[name].append((options, swept))
         return made["evaluate"], made["latency"], resources
 
     def _resources(self, name: str, own: Table) -> Resources:
@@ -248,66 +223,11 @@ class _Reader:
             many = [key for key in lists if len(lists[key]) > 1]
             said = [v if isinstance(v := chosen[key], str) else f"{key} {v}" for key in many]
             with self._noting(where):
-                words = [word for key in chosen for word in _words(options[key], key, chosen[key])]
+                words = [
+                    word for key in chosen for word in words_of(options[key], key, chosen[key])
+                ]
                 context = self.commands[name].make_context(name, list(words))
                 yield ("segbench", name, *words), dict(context.params), ", ".join(said)
-
-    def _run_options(self, argv: Sequence[str], given: dict[str, Any]) -> RunOptions:
-        (dataset,) = map(self.registry.at(given["data_root"]).dataset, given.pop("datasets"))
-        network, weights = self._start(given)
-        changes = {key: given.pop(key) for key in RECIPE & given.keys()}
-        recipe = choose_recipe(
-            network, dataset, given.pop("recipe"), changes, given.pop("early_stop")
-        )
-        check_splits(dataset, given["train_splits"], recipe)
-        dataset.locate(given["data_root"])
-        given.pop("seeds")
-        for name in given["trackers"]:
-            self.registry.tracker(name)
-        given |= {"weights": weights, "results": self.results, "resume": True, "argv": argv}
-        return RunOptions(network, dataset, recipe, **given)
-
-    def _start(self, given: dict[str, Any]) -> tuple[Network, str]:
-        """The network of a training and its initial weights."""
-        whole, backbone = (next(iter(given.pop(k)), None) for k in ("networks", "backbones"))
-        checkpoint, decoder, weights = (given.pop(k) for k in ("checkpoint", "decoder", "weights"))
-        given["fine_tune"] = checkpoint is not None
-        if checkpoint is not None:
-            check_alone(whole, backbone, decoder, weights)
-            return checkpoint_network(checkpoint, self.registry), str(checkpoint_file(checkpoint))
-        network = chosen_network(self.registry, whole, backbone, decoder)
-        weights = weights or default_weights(network)
-        check_weights(weights, network.weights)
-        return network, weights
-
-    def _evaluation(self, argv: Sequence[str], given: dict[str, Any]) -> EvaluateOptions:
-        for unused in ("network", "weights", "model", *OF_MODEL):
-            given.pop(unused)
-        dataset = self.registry.at(given["data_root"]).dataset(given.pop("dataset"))
-        runtime = self.registry.runtime(given.pop("runtime") or REFERENCE)
-        dataset.locate(given["data_root"])
-        if given["split"] is not None:
-            known_split(given["split"], dataset.splits)
-        if not runtime.calibrates:
-            given |= {"keep_float": None, "calibration_frames": None}
-        given |= {"checkpoint": Path(), "results": self.results, "argv": argv}
-        return EvaluateOptions(dataset=dataset, runtime=runtime, **given)
-
-    def _latency(self, argv: Sequence[str], given: dict[str, Any]) -> LatencyOptions:
-        runtimes = given.pop("runtimes") or (REFERENCE,)
-        names = named_runtimes(runtimes, given["device"], self.registry)
-        names = with_fp16(names, given["device"], self.registry)
-        check_keep_float(names, given["keep_float"], self.registry)
-        for unused in ("isolate", "model", *OF_MODEL):
-            given.pop(unused)
-        if len(given["sizes"]) > 1 or len(given["batch_sizes"]) > 1:
-            raise SegbenchError(
-                'Write sizes as a list, size = ["256x512", "512x1024"], for a job each.'
-            )
-        sizes = given["sizes"] or (None,)
-        return latency_options(
-            names, **given | {"sizes": sizes, "results": self.results, "argv": argv}
-        )
 
     def _path(self, key: str, value: Any) -> Path:
         if not isinstance(value, str):
@@ -332,7 +252,7 @@ class _Reader:
                 name = key.replace("_", "-")
                 if name not in known:
                     raise SegbenchError(unknown_name("key", key, known))
-                made[name] = _expanded(value, key)
+                made[name] = expanded(value, key)
         return made
 
     @contextmanager
@@ -345,33 +265,3 @@ class _Reader:
     def _note(self, fault: str, where: str) -> None:
         """Note each fault once, where it was first found."""
         self.faults.setdefault(fault, where)
-
-
-def _options(name: str, command: click.Command) -> dict[str, click.Option]:
-    """The options of a command by key: ``batch-size`` is ``--batch-size``."""
-    options = [each for each in command.params if isinstance(each, click.Option)]
-    keys = {max(each.opts, key=len).removeprefix("--"): each for each in options}
-    return {key: option for key, option in keys.items() if key not in LEFT_OUT[name]}
-
-
-def _words(option: click.Option, key: str, value: Any) -> Sequence[str]:
-    """The option with its value as on a command line."""
-    values = value if isinstance(value, list) else [value]
-    kinds = bool if option.is_flag else str | int | float
-    if not all(isinstance(v, kinds) and isinstance(v, bool) == option.is_flag for v in values):
-        wanted = "true or false" if option.is_flag else "text or a number"
-        raise SegbenchError(f"{key} is {value!r}; give it {wanted}.")
-    if option.is_flag:
-        return option.opts[:1] if value else option.secondary_opts[:1]
-    return [word for each in values for word in (f"--{key}", str(each))]
-
-
-def _expanded(value: Any, key: str) -> Any:
-    if value == []:
-        raise SegbenchError(f"{key} is an empty list; leave it out, or give it a value.")
-    if isinstance(value, list):
-        return [_expanded(each, key) for each in value]
-    text = os.path.expandvars(value) if isinstance(value, str) else value
-    if isinstance(text, str) and (left := VARIABLE.search(text)):
-        raise SegbenchError(f"{key} names {left[0]}, which is not set in the environment.")
-    return text
