@@ -28,10 +28,12 @@ from segbench_plugins.commands.evaluate import evaluate
 from segbench_plugins.commands.latency import latency
 from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.commands.run import run
-from segbench_plugins.commands.suite import jobs
 from segbench_plugins.commands.suite.context import Context
 from segbench_plugins.commands.suite.file import Suite, read_suite
-from segbench_plugins.commands.suite.jobs import Evaluation, Training, exporting
+from segbench_plugins.commands.suite.jobs import timing
+from segbench_plugins.commands.suite.jobs.evaluation import Evaluation
+from segbench_plugins.commands.suite.jobs.training import Training
+from segbench_plugins.commands.suite.jobs.writing import exporting
 from segbench_plugins.commands.suite.resources import Resources
 from segbench_plugins.commands.suite.subject import Subject
 from segbench_plugins.commands.suite.work import Row, work
@@ -110,7 +112,7 @@ def steady_machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def here(work: Callable[..., Outcome], options: LatencyOptions, *words: str) -> Outcome:
         return measure(options, REGISTRY, Reporter(quiet=True))
 
-    monkeypatch.setattr(jobs, "in_own_process", here)
+    monkeypatch.setattr(timing, "in_own_process", here)
     return doubts
 
 
@@ -470,6 +472,6 @@ def test_what_a_training_sets_is_not_in_the_environment_of_a_latency(
         seen.append(os.environ.get("A_TRAININGS_OWN"))
         return Outcome(count=1)
 
-    monkeypatch.setattr(jobs, "latency", look)
-    jobs._measure(("A_TRAININGS_OWN",), LatencyOptions(("eager",)))
+    monkeypatch.setattr(timing, "latency", look)
+    timing._measure(("A_TRAININGS_OWN",), LatencyOptions(("eager",)))
     assert seen == [None]

@@ -19,7 +19,7 @@ from segbench_plugins.commands.evaluate import evaluate
 from segbench_plugins.commands.latency import latency
 from segbench_plugins.commands.run import run
 from segbench_plugins.commands.suite.file import Entry, read_suite
-from segbench_plugins.commands.suite.jobs import Training
+from segbench_plugins.commands.suite.jobs.training import Training
 from tools.kitti_folds import system
 
 ROOT = Path(__file__).parents[2]

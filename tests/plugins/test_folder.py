@@ -23,7 +23,7 @@ from segbench.records.record import read_record
 from segbench.testing import check_dataset
 from segbench.types import IGNORED, Network
 from segbench_plugins.commands.plugin import segbench_commands
-from segbench_plugins.commands.suite import jobs
+from segbench_plugins.commands.suite.jobs import timing
 from segbench_plugins.datasets.folder.description import read_description
 from segbench_plugins.datasets.folder.plugin import read, segbench_datasets
 from segbench_plugins.runtimes.onnx import plugin as onnx_runtimes
@@ -203,7 +203,7 @@ def test_a_suite_finds_it_in_its_data_root(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Registry, "load", lambda: REGISTRY)
-    monkeypatch.setattr(jobs, "in_own_process", here)
+    monkeypatch.setattr(timing, "in_own_process", here)
     write(tmp_path / "town")
     Path("suite.toml").write_text(SUITE.format(top=top, own=own))
     result = segbench("suite", "suite.toml")

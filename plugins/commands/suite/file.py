@@ -22,7 +22,7 @@ from segbench.jobs.latency_options import LatencyOptions
 from segbench.plugins import Registry
 from segbench.text import counted
 
-from .jobs import Training
+from .jobs.training import Training
 from .keys import TOGETHER, expanded, options_of, words_of
 from .options import evaluate_options, run_options, timing_options
 from .resources import KEYS, Resources

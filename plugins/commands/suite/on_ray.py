@@ -37,7 +37,10 @@ from .code import code_of
 from .context import Context
 from .file import Entry, Suite
 from .host import OUTPUT, RESULTS, Here, Host
-from .jobs import Evaluation, Timing, Training, Writing
+from .jobs.evaluation import Evaluation
+from .jobs.timing import Timing
+from .jobs.training import Training
+from .jobs.writing import Writing
 from .resources import Resources
 from .subject import Subject
 from .travel import Reached, fetch, fetch_state, send

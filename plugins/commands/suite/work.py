@@ -9,14 +9,10 @@ from segbench.errors import InterruptedRun, SegbenchError, kept, sentence
 
 from .context import Context
 from .file import Entry, Suite
-from .jobs import (
-    Evaluation,
-    Timing,
-    Training,
-    Writing,
-    exporting,
-    reporting,
-)
+from .jobs.evaluation import Evaluation
+from .jobs.timing import Timing
+from .jobs.training import Training
+from .jobs.writing import Writing, exporting, reporting
 from .subject import Subject
 
 Job = Training | Evaluation | Timing | Writing
