@@ -16,6 +16,17 @@ from segbench.types import (
     Tracker,
 )
 
+HOOKS: dict[str, type | tuple[type, ...]] = {
+    "segbench_backbones": (Backbone, BackboneFamily),
+    "segbench_commands": Command,
+    "segbench_datasets": (Dataset, DescribedDataset),
+    "segbench_model_formats": ModelFormat,
+    "segbench_networks": Network,
+    "segbench_runtimes": Runtime,
+    "segbench_trackers": Tracker,
+}
+"""What each hook may yield."""
+
 Item = (
     Backbone
     | BackboneFamily

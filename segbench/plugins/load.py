@@ -11,29 +11,9 @@ import pluggy
 
 from segbench import hookspecs
 from segbench.errors import PluginError
-from segbench.plugins.item import Item, Origin, Plugin
-from segbench.types import (
-    Backbone,
-    BackboneFamily,
-    Command,
-    Dataset,
-    DescribedDataset,
-    ModelFormat,
-    Network,
-    Runtime,
-    Tracker,
-)
+from segbench.plugins.item import HOOKS, Item, Origin, Plugin
 
 GROUP = "segbench"
-HOOKS: dict[str, type | tuple[type, ...]] = {
-    "segbench_backbones": (Backbone, BackboneFamily),
-    "segbench_commands": Command,
-    "segbench_datasets": (Dataset, DescribedDataset),
-    "segbench_model_formats": ModelFormat,
-    "segbench_networks": Network,
-    "segbench_runtimes": Runtime,
-    "segbench_trackers": Tracker,
-}
 
 
 def installed_plugins() -> tuple[Plugin, ...]:
