@@ -26,7 +26,7 @@ class FakeTensorrt(ModuleType):
 
     LayerType, ILogger = LayerType, ILogger
     int8, float16, float32 = "int8", "float16", "float32"
-    BuilderFlag = SimpleNamespace(TF32="TF32")
+    BuilderFlag = SimpleNamespace(TF32="TF32", REQUIRE_USER_ALLOCATION="user allocation")
     ComputeCapability = SimpleNamespace(SM89="SM89", SM75="SM75")
 
     def __init__(self, name: str = "tensorrt", version: str = "11.4.0") -> None:
@@ -81,6 +81,9 @@ class Builder(Part):
 class Config(Part):
     num_compute_capabilities = 0
 
+    def set_flag(self, flag: str) -> None:
+        self.trt.ask("set_flag", flag)
+
     def clear_flag(self, flag: str) -> None:
         self.trt.ask("clear_flag", flag)
 
@@ -89,10 +92,15 @@ class Config(Part):
 
     def create_timing_cache(self, timing: bytes) -> SimpleNamespace | None:
         self.trt.ask("create_timing_cache", timing)
-        return None if timing == b"damaged" else SimpleNamespace(serialize=lambda: b"timing")
+        if timing == b"damaged":
+            return None
+        return SimpleNamespace(kept=timing, serialize=lambda: b"timing")
 
-    def set_timing_cache(self, cache: SimpleNamespace, ignore_mismatch: bool) -> None:
+    def set_timing_cache(self, cache: SimpleNamespace, ignore_mismatch: bool) -> bool:
+        if cache.kept == b"of another card":
+            return False
         self.timing = cache
+        return True
 
     def get_timing_cache(self) -> SimpleNamespace:
         return self.timing

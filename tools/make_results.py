@@ -34,13 +34,14 @@ latencies, and the `.npz` file beside a record its confusion matrices or samples
 The records are the best training of each network on each dataset and a few others to compare it
 with, scores on most runtimes that were timed, and the latency sessions of each machine. A
 latency is INVALID if the machine was not steady, the samples were too few or its baseline is
-INVALID (the record says which); it is kept until a VALID one replaces it. Removed were trainings replaced by a better one, latencies with a wrong
-roofline (the FP32 rate for an INT8 engine, or a rate higher than the machine's), and records
-that no suite repeats: VGG16 on `streets` with an old recipe, and latencies of VGG16 with random
-weights on the H200, INVALID after 0.4 s each. The files in `suites/` name every record here but
-the two of `external/`, which `tools/kitti_folds.py` makes. Tables with *unknown extensions* are
-from before these were recorded. Rows timed on the H200 are from trainings still in progress, on
-frames re-encoded as JPEG of quality 95. docs/results.md has the details.
+INVALID (the record says which); it is kept until a VALID one replaces it. Removed were trainings
+replaced by a better one, latencies with a wrong roofline (the FP32 rate for an INT8 engine, or a
+rate higher than the machine's), and records that no suite repeats: VGG16 on `streets` with an
+old recipe, and latencies of VGG16 with random weights on the H200, INVALID after 0.4 s each. The
+files in `suites/` name every record here but the two of `external/`, which
+`tools/kitti_folds.py` makes. Tables with *unknown extensions* are from before these were
+recorded. Rows timed on the H200 are from trainings still in progress, on frames re-encoded as
+JPEG of quality 95. docs/results.md has the details.
 
 """
 

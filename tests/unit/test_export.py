@@ -209,6 +209,39 @@ def test_a_device_that_onnx_runtime_cannot_use_is_refused_before_any_export(
             runtime.check(Setup(SIZE, device="cuda"))
 
 
+@pytest.mark.parametrize("lacking", [False, True])
+def test_operators_without_a_cuda_kernel_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lacking: bool
+) -> None:
+    """ONNX Runtime runs them on the CPU, and the copies are in the times."""
+
+    class Opened:
+        def __init__(self, path: str, options: Any, **given: Any) -> None:
+            assert given["enable_fallback"] == 0, "else it opens a session on the CPU"
+            on_gpu = options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1"
+            if on_gpu and lacking:
+                raise RuntimeError(
+                    "but fallback to CPU EP has been explicitly disabled by the user"
+                )
+
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+        def get_inputs(self) -> list[Any]:
+            return [SimpleNamespace(name="images")]
+
+        get_outputs = get_inputs
+
+    monkeypatch.setattr(session, "resolve_device", torch.device)
+    monkeypatch.setattr(session, "describe", lambda device: "a card")
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Opened)
+    (tmp_path / "a.onnx").write_bytes(b"a graph")
+    engine = session.OnnxSession(tmp_path / "a.onnx", Setup(SIZE, device="cuda:0"), "fp32").engine
+    kernels = "CUDAExecutionProvider" + " with some operators on the CPU" * lacking
+    assert engine.endswith(f"{kernels} on a card")
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SegbenchError, match="cannot be written"):

@@ -3,17 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from segbench.data.frames import cached_split, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.progress import Reporter
-from segbench.testing import check_runtime
+from segbench.testing import check_runtime, tiny_network
 from segbench.training.fit import fit
 from segbench.training.state import Job
 from segbench.training.validation import Validator
-from segbench.types import InputConvention, Runtime, Setup
+from segbench.types import Calibration, InputConvention, Runtime, Setup
 from segbench_plugins.runtimes.onnx import plugin as onnx
 from segbench_plugins.runtimes.pytorch import compile, eager
 from segbench_plugins.runtimes.tensorrt import plugin as tensorrt
@@ -60,8 +61,10 @@ def test_onnx_on_the_card_agrees_with_eager(runtime: Runtime) -> None:
         pytest.skip("needs onnxruntime-gpu")
     tolerance = {"onnx": 1e-4, "onnx-fp16": 1e-2}.get(runtime.name, 0.2)
     check_runtime(runtime, tolerance, device="cuda")
+    assert "on the CPU" not in _engine(runtime)
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("runtime", [*tensorrt.segbench_runtimes()], ids=lambda r: r.name)
 def test_tensorrt_on_the_card_agrees_with_eager(runtime: Runtime) -> None:
     """Twice: the second time with the engines that the first one cached."""
@@ -72,3 +75,11 @@ def test_tensorrt_on_the_card_agrees_with_eager(runtime: Runtime) -> None:
     tolerance = {"trt-fp32": 1e-4, "trt-fp16": 1e-2, "trt-int8": 0.2}[runtime.name]
     for _ in range(2):
         check_runtime(runtime, tolerance, device="cuda")
+    assert _engine(runtime).endswith(", CUDA graph")
+
+
+def _engine(runtime: Runtime) -> str:
+    """What runs a tiny network."""
+    images = np.zeros((1, *SIZE, 3), np.uint8)
+    calibration = Calibration("noise", ("0",), images) if runtime.calibrates else None
+    return runtime.open(tiny_network(), Setup(SIZE, device="cuda", calibration=calibration)).engine

@@ -42,12 +42,15 @@ class Card:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capability: str) -> None:
         self.capturable = True
+        self.streams: list[str] = []
         version = tuple(int(part) for part in capability.split("."))
         for name, fake in {
             "is_available": lambda: True,
             "device_count": lambda: 1,
             "get_device_capability": lambda device: version,
             "get_device_name": lambda device: "a card",
+            "current_stream": lambda device: "torch's",
+            "set_stream": self.streams.append,
             "Stream": lambda device: SimpleNamespace(cuda_stream=STREAM),
             "stream": lambda stream: nullcontext(),
             "synchronize": lambda device: None,
@@ -182,6 +185,7 @@ def test_tensorrt_for_rtx_builds_for_one_capability() -> None:
     trt = FakeTensorrt("tensorrt_rtx", "1.7.1")
     engine = build_engine(Target(trt, "8.9"), b"graph")
     assert ("set_compute_capability", "SM89", 0, 1) in trt.asked
+    assert ("set_flag", "user allocation") in trt.asked
     assert engine.timing == b""
     with pytest.raises(SegbenchError, match=r"RTX 1\.7\.1 does not know compute capability 12\.1"):
         build_engine(Target(trt, "12.1"), b"graph")
@@ -224,7 +228,8 @@ def test_the_next_build_starts_from_what_was_timed() -> None:
         cached_engine(on_card(trt), onnx)
     timings = [call[1] for call in trt.asked if call[0] == "create_timing_cache"]
     assert timings == [b"", b"timing"]
-    assert build_engine(on_card(trt), b"graph", timing=b"damaged").timing == b"timing"
+    for lost in (b"damaged", b"of another card"):
+        assert build_engine(on_card(trt), b"graph", timing=lost).timing == b"timing"
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}\nan Engine", b"[1]\n", b"\xff\nx"])
@@ -307,6 +312,7 @@ def test_what_cannot_be_captured_runs_without_a_graph(card: Card) -> None:
     trt = FakeTensorrt()
     session = open_session(trt)
     assert session.engine.endswith(", no CUDA graph")
+    assert card.streams == ["torch's"], "torch leaves its own stream current then"
     before = trt.times("execute")
     inputs = session.prepare(np.zeros((1, *SIZE, 3), np.uint8))
     classes = session.fetch(session.run(inputs))
@@ -317,7 +323,8 @@ def test_what_cannot_be_captured_runs_without_a_graph(card: Card) -> None:
 
 def test_tensorrt_for_rtx_keeps_the_kernels_it_compiled(card: Card) -> None:
     trt = FakeTensorrt("tensorrt_rtx", "1.7.1")
-    open_session(trt)
+    session = open_session(trt)
+    assert session.compiled is not None, "the context reads it"
     assert [path.read_bytes() for path in cache_dir("engines").glob("*.kernels")] == [b"kernels"]
     assert ("deserialize_kernels", b"kernels") not in trt.asked
     assert open_session(trt).details["engine_was_cached"]

@@ -107,7 +107,7 @@ def computed_in(form: Form, setup: Setup) -> str:
         write_convolutions(Convolution(64, 3, (8, 8)), path, form)
         options.optimized_model_filepath = str(optimised)
         provider = PROVIDERS[resolve_device(setup.device).type]
-        onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        onnxruntime.InferenceSession(str(path), options, providers=[provider], enable_fallback=0)
         graph = onnx.load(optimised).graph
     if any(node.op_type == "QLinearConv" for node in graph.node):
         return "INT8"

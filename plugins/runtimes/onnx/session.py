@@ -1,6 +1,7 @@
 """An ONNX file on ONNX Runtime: on CUDA with bound device memory, else on the CPU."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ DISABLED_OPTIMIZERS = ["WeightBiasQuantization"]
 """It quantises float weights to 8 bits, with one scale per layer, wherever the input is quantised:
 for a depthwise convolution kept in float that costs 0.4 of mIoU."""
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+ALL_ON_GPU = "session.disable_cpu_ep_fallback"
 
 
 NOT_STARTED = (
@@ -51,8 +53,9 @@ class OnnxSession:
 
     FP32 on a CUDA GPU does not use TF32, like eager. INT8 on a CPU whose kernels may saturate uses
     ONNX Runtime's exact ones; ``exact`` executes the graph as written, on any CPU. ``precision``
-    and ``details`` are for the record. Raises SegbenchError if the file is damaged or the provider
-    for the device did not start.
+    and ``details`` are for the record. Operators without a CUDA kernel run on the CPU, and
+    ``engine`` says so. Raises SegbenchError if the file is damaged or the provider for the device
+    did not start.
     """
 
     def __init__(
@@ -82,9 +85,7 @@ class OnnxSession:
         if self.device.type == "cuda":
             wanted = [(provider, {"device_id": cuda_index(self.device), "use_tf32": 0})]
         try:
-            self.session = onnxruntime.InferenceSession(
-                str(path), options, providers=wanted, disabled_optimizers=DISABLED_OPTIMIZERS
-            )
+            self.session, all_there = _open(path, options, wanted)
         except Exception as error:  # ONNX Runtime has no exception of its own for a bad file
             if out_of_memory(error):
                 raise
@@ -93,12 +94,13 @@ class OnnxSession:
             ) from error
         if self.session.get_providers()[0] != provider:
             raise SegbenchError(NOT_STARTED.format(provider))
+        elsewhere = "" if all_there else " with some operators on the CPU"
         self.setup = setup
         self.input = self.session.get_inputs()[0].name
         self.output = self.session.get_outputs()[0].name
         self.engine = (
-            f"ONNX Runtime {onnxruntime.__version__} {precision.upper()}, {provider}{kernels} "
-            f"on {describe(self.device)}"
+            f"ONNX Runtime {onnxruntime.__version__} {precision.upper()}, "
+            f"{provider}{kernels}{elsewhere} on {describe(self.device)}"
         )
         self.details: Mapping[str, Any] = {
             "file_mb": round(path.stat().st_size / 1e6, 3),
@@ -140,3 +142,27 @@ class OnnxSession:
         binding.bind_output(self.output, "cuda", index)
         self.session.run_with_iobinding(binding)
         return binding.get_outputs()[0]
+
+
+def _open(path: Path, options: Any, providers: list[Any]) -> tuple[Any, bool]:
+    """A session, and whether all its operators run on its provider."""
+    import onnxruntime
+
+    create = partial(
+        onnxruntime.InferenceSession,
+        str(path),
+        options,
+        providers=providers,
+        disabled_optimizers=DISABLED_OPTIMIZERS,
+        enable_fallback=0,
+    )
+    if providers == [PROVIDERS["cpu"]]:
+        return create(), True
+    options.add_session_config_entry(ALL_ON_GPU, "1")
+    try:
+        return create(), True
+    except Exception as error:  # ONNX Runtime has no exception of its own for this
+        if "fallback to CPU EP has been explicitly disabled" not in str(error):
+            raise
+    options.add_session_config_entry(ALL_ON_GPU, "0")
+    return create(), False

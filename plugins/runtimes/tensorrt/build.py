@@ -10,7 +10,7 @@ from segbench.errors import SegbenchError
 from .layers import convolution_types
 from .target import Target
 
-OPTIONS = "strongly typed, no TF32"
+OPTIONS = "strongly typed, no TF32, memory of the user"
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def _configure(builder: Any, target: Target, timing: bytes) -> Any:
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)
     if target.is_rtx:
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)  # which CUDA graphs need
         config.num_compute_capabilities = 1
         member = "SM" + target.capability.replace(".", "")
         if not hasattr(trt.ComputeCapability, member):
@@ -112,8 +113,9 @@ def _configure(builder: Any, target: Target, timing: bytes) -> Any:
             )
         config.set_compute_capability(getattr(trt.ComputeCapability, member), 0)
     else:
-        earlier = config.create_timing_cache(timing) or config.create_timing_cache(b"")
-        config.set_timing_cache(earlier, ignore_mismatch=False)
+        earlier = config.create_timing_cache(timing)
+        if earlier is None or not config.set_timing_cache(earlier, ignore_mismatch=False):
+            config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
     return config
 
 

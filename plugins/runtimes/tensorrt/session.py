@@ -1,5 +1,6 @@
 """An engine on a GPU: tensors bound in place, one stream, replayed as a CUDA graph."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ class TrtSession:
                 f"{target.title} cannot load the engine ({reason(self.log)}); delete "
                 f"{cached.path} to have it built again."
             )
-        compiled = self._make_context(engine, target, cached.kernels)
+        self._make_context(engine, target, cached.kernels)
         self.stream = torch.cuda.Stream(self.device)
         with torch.cuda.stream(self.stream):
             batch, (height, width) = self.setup.batch_size, self.setup.size
@@ -104,19 +105,19 @@ class TrtSession:
             self.context.set_tensor_address(self.setup.output, self.outputs.data_ptr())
             self._execute(self.images)
         self.synchronize()
-        if compiled is not None:
+        if self.compiled is not None and (kernels := self.compiled.serialize()) is not None:
             with draft_of(cached.kernels) as draft:
-                draft.write_bytes(bytes(compiled.serialize()))
+                draft.write_bytes(bytes(kernels))
 
-    def _make_context(self, engine: Any, target: Target, kernels: Path) -> Any:
-        """Set ``context``; return TensorRT for RTX's runtime cache, None for TensorRT."""
-        compiled = None
+    def _make_context(self, engine: Any, target: Target, kernels: Path) -> None:
+        """Set ``context``, and ``compiled`` to TensorRT for RTX's runtime cache, which it reads."""
+        self.compiled = None
         if target.is_rtx:
             config = engine.create_runtime_config()
-            compiled = config.create_runtime_cache()
+            self.compiled = config.create_runtime_cache()
             if kernels.exists():
-                compiled.deserialize(kernels.read_bytes())
-            config.set_runtime_cache(compiled)
+                self.compiled.deserialize(kernels.read_bytes())
+            config.set_runtime_cache(self.compiled)
             self.context = engine.create_execution_context(config)
         else:
             self.context = engine.create_execution_context()
@@ -125,7 +126,6 @@ class TrtSession:
                 f"{target.title} cannot start the engine ({reason(self.log)}); if memory is "
                 f"short, make one of {_asked(self.setup)} smaller."
             )
-        return compiled
 
     def _execute(self, inputs: Tensor) -> None:
         self.context.set_tensor_address(INPUT, inputs.data_ptr())
@@ -135,10 +135,14 @@ class TrtSession:
     def _capture(self) -> "torch.cuda.CUDAGraph | None":
         """One run as a CUDA graph, or None if the engine cannot be captured."""
         graph = torch.cuda.CUDAGraph()
+        before = torch.cuda.current_stream(self.device)
         try:
-            with torch.cuda.graph(graph, stream=self.stream):
-                self._execute(self.images)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that the graph of a refused run is empty
+                with torch.cuda.graph(graph, stream=self.stream):
+                    self._execute(self.images)
         except (RuntimeError, SegbenchError):
+            torch.cuda.set_stream(before)  # torch leaves its own if a capture fails in the end
             return None
         return graph
 

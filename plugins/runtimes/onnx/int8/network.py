@@ -36,7 +36,7 @@ from .profiles import (
 )
 from .ranges import measure_ranges
 
-FORMAT = 7
+FORMAT = 8
 """Increase it when the same request results in another network."""
 COMPARED_FRAMES = 4
 LEAST_AGREEMENT = 0.5
