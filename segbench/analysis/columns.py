@@ -112,6 +112,7 @@ COLUMNS = (
     Column("recipe", text("recipe"), telling=True),
     Column("crop", text("crop"), telling=True),
     Column("epochs", text("epochs"), "epochs", telling=True),
+    Column("seed", text("seed"), "seed", telling=True),
     Column("training precision", text("precision"), telling=True),
     Column("score", _score, "score", _score_interval),
     Column("score from", text("score_from"), style="from"),

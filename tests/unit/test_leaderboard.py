@@ -278,6 +278,8 @@ def test_runs_that_differ_only_in_the_seed_show_mean_and_deviation() -> None:
     assert rows[1]["seeds_mean"] == pytest.approx(0.6)
     assert rows[1]["seeds_std"] == pytest.approx(0.02**0.5)
     assert "0.6000 ± 0.1414 (2)" in as_markdown({"t": rows})
+    assert " seed " in as_markdown({"t": rows})
+    assert " seed " not in as_markdown({"t": rows[:1]})
 
 
 def test_a_seed_that_was_evaluated_again_is_still_one_of_the_seeds() -> None:
