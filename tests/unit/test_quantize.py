@@ -13,13 +13,12 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from segbench import testing
 from segbench.errors import SegbenchError
 from segbench.inference.networks import fcn8s_on, random_network
 from segbench.networks.model import SegmentationModel
 from segbench.plugins import Registry
 from segbench.progress import Reporter
-from segbench.testing import tiny_network
+from segbench.testing import tiny, tiny_network
 from segbench.types import Calibration, Setup
 from segbench_plugins.runtimes.onnx.graph import export_onnx
 from segbench_plugins.runtimes.onnx.int8 import network
@@ -191,7 +190,7 @@ def test_whatever_determines_the_network_is_in_its_key(
         model.net.encoder.to8.weight.data[0, 0, 0, 0] += 1e-3  # type: ignore
     if change == "code":
         (tmp_path / "edited.py").write_text("def forward(): ...")
-        monkeypatch.setattr(testing, "__file__", str(tmp_path / "edited.py"))
+        monkeypatch.setattr(tiny, "__file__", str(tmp_path / "edited.py"))
     after = network.quantized(model, replace(setup, **changed.get(change, {})), "unsigned")
     assert after.key != before
 
