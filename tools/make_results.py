@@ -62,7 +62,7 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
     frame = frame_of(records)
     board = ranking(frame)
     tables = tables_of(board)
-    rows = headline(tables)
+    rows, best = headline(tables), readme_table(best_network(tables))
     named = {record.name or "": record for record in records}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return {
@@ -71,18 +71,36 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
         "results/leaderboard.html": leaderboard_page(board, named.get, frame["started_at"], "."),
         "docs/pictures/pareto.svg": pareto_picture(rows),
         "README.md": TABLE.sub(
-            lambda found: f"{found[1]}\n{readme_table(unbeaten(rows))}\n{found[2]}", readme
+            lambda found: "\n".join([found[1], best, readme_table(unbeaten(rows)), found[2]]),
+            readme,
         ),
     }
 
 
 def headline(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """The table with the best of the VALID rows that were scored and timed."""
+    """The table that has VALID rows of most networks; the one with the best score of several."""
 
-    def best(rows: Sequence[Row]) -> float:
-        return max((row["score"] for row in rows if row["verdict"] == "VALID"), default=0)
+    def networks(rows: Sequence[Row]) -> tuple[int, float]:
+        return len({row["network"] for row in valid(rows)}), best_score(rows)
 
-    return max(map(newest, tables.values()), key=best)
+    return max(map(newest, tables.values()), key=networks)
+
+
+def best_network(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The rows of the network with the best VALID score, in its table."""
+    rows = max(map(newest, tables.values()), key=best_score)
+    best = max(valid(rows), key=lambda row: row["score"])
+    return [row for row in rows if row["checkpoint_sha256"] == best["checkpoint_sha256"]]
+
+
+def valid(rows: Sequence[Row]) -> list[Row]:
+    """Those with a VALID latency."""
+    return [row for row in rows if row["verdict"] == "VALID"]
+
+
+def best_score(rows: Sequence[Row]) -> float:
+    """The best of the VALID rows."""
+    return max((row["score"] for row in valid(rows)), default=0)
 
 
 def pareto_picture(rows: Sequence[Row]) -> str:
