@@ -1,5 +1,6 @@
 """The processes that train one network together: started by torchrun, or only this one."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -175,6 +176,7 @@ def joined(device: str) -> Iterator[World]:
         yield World(rank, size, hosts, world.backend)
     except (Exception, KeyboardInterrupt) as error:
         _end(error, rank, words)
+    gc.collect()  # else a trained network's wrapper keeps gloo's threads past the interpreter's end
     distributed.destroy_process_group()
 
 
