@@ -80,6 +80,6 @@ def test_tensorrt_on_the_card_agrees_with_eager(runtime: Runtime) -> None:
 
 def _engine(runtime: Runtime) -> str:
     """What runs a tiny network."""
-    images = np.zeros((1, *SIZE, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3), np.uint8)
     calibration = Calibration("noise", ("0",), images) if runtime.calibrates else None
     return runtime.open(tiny_network(), Setup(SIZE, device="cuda", calibration=calibration)).engine

@@ -9,9 +9,7 @@ import click
 
 from segbench.errors import SegbenchError
 
-MODEL = {
-    *("model", "mean", "std", "scale", "channels", "layout", "class-order", "model-output"),
-}
+MODEL = {"model", "mean", "std", "scale", "channels", "layout", "class-order", "model-output"}
 LEFT_OUT = {
     "run": {"results", "seeds", "resume", "force"},
     "evaluate": {"results", "checkpoint", "network", "weights", *MODEL},
