@@ -104,7 +104,6 @@ DIGITS = 4
 COLUMNS = (
     Column("rank", text("rank"), "rank"),
     Column("network", text("network"), style="network"),
-    Column("decoder", text("decoder")),
     Column("weights", text("weights"), style="weights"),
     Column("trained on", text("trained_on")),
     Column("train splits", _train_splits),

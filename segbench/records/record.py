@@ -77,7 +77,10 @@ class Record:
 
     @property
     def network_name(self) -> str:
-        """The network's published name: "ENet", "FCN8s VGG16"."""
+        """The network's published name, and the decoder if it is not the paper's.
+
+        "ENet", "FCN8s VGG16", "FCN8s MobileNetV2 wide4".
+        """
         return network_title(self.config, self.provenance.get("title"))
 
     @property
@@ -144,7 +147,10 @@ def network_title(config: Mapping[str, Any], title: str | None = None) -> str:
     whole = config.get("network")
     name = whole or config.get("backbone") or "unknown"
     title = title or FORMER_TITLES.get(name, name)
-    return title if whole else f"FCN8s {title}"
+    if whole:
+        return title
+    decoder = config.get("decoder")
+    return f"FCN8s {title}" if decoder in (None, "bilinear") else f"FCN8s {title} {decoder}"
 
 
 def config_hash(config: Mapping[str, Any], kind: str = "run") -> str:

@@ -518,8 +518,10 @@ def tables(board: DataFrame) -> Tables:
 def test_a_network_is_named_and_an_older_record_is_of_fcn8s() -> None:
     whole = titled(scored(0.6, "b", network="enet", backbone=None, decoder=None), "ENet")
     own = titled(scored(0.4, "c", backbone="timm/resnet18"), "ResNet-18")
-    (rows,) = leaderboard([scored(0.5, "a", backbone="vgg16"), whole, own]).values()
-    assert column(rows, "network") == ["ENet", "FCN8s VGG16", "FCN8s ResNet-18"]
+    wide = scored(0.3, "d", backbone="vgg16", decoder="wide")
+    (rows,) = leaderboard([scored(0.5, "a", backbone="vgg16"), whole, own, wide]).values()
+    names = ["ENet", "FCN8s VGG16", "FCN8s ResNet-18", "FCN8s VGG16 wide"]
+    assert column(rows, "network") == names
 
 
 def titled(record: Record, title: str) -> Record:
@@ -530,14 +532,14 @@ def test_markdown_is_a_pipe_table_that_no_name_can_break(tables: Tables) -> None
     title, _, header, rule, first, second = as_markdown(tables).splitlines()
 
     assert title == f"### {CAMVID}, {ON_CPU}"
-    assert header.startswith("| rank | network | decoder | weights | size | score |")
+    assert header.startswith("| rank | network | weights | size | score |")
     assert "speed-up" not in header
     assert rule.startswith("| ---: | :--- |")
     assert first == (
-        "| 1 | FCN8s MobileNetV2 | bilinear | imagenet | 352x480 | 0.6250 | 2.50 M | eager "
+        "| 1 | FCN8s MobileNetV2 | imagenet | 352x480 | 0.6250 | 2.50 M | eager "
         "| model, batch 1, 2 threads | 12.50 | 80.0 | VALID | 0123456 |"
     )
-    assert second.startswith(r"| 2 | FCN8s a\|b \[red\]&lt;i> | transposed |")
+    assert second.startswith(r"| 2 | FCN8s a\|b \[red\]&lt;i> transposed | imagenet |")
 
 
 def test_the_terminal_table_is_aligned(tables: Tables) -> None:
@@ -546,9 +548,8 @@ def test_the_terminal_table_is_aligned(tables: Tables) -> None:
     assert CAMVID in title
     assert "size 352x480" in shared
     assert header.split()[:4] == ["rank", "network", "runtime", "score"]
-    for word, line in (("bilinear", first), ("transposed", second), ("────────", rule)):
-        assert line[header.index("decoder") :].startswith(word)
-    assert "a|b [red]<i>" in second
+    for word, line in (("FCN8s Mobile", first), ("FCN8s a|b [red]<i>", second), ("────", rule)):
+        assert line[header.index("network") :].startswith(word)
 
 
 def test_a_long_name_is_cut_in_the_terminal_only() -> None:

@@ -106,8 +106,8 @@ def test_a_column_without_a_value_is_left_out() -> None:
 def test_what_all_rows_share_is_said_once() -> None:
     records = [scored(0.5), timed(9.0), scored(0.6, backbone="vgg16", height=176)]
     (rows,) = leaderboard(records).values()
-    assert shared(rows) == {"timed": "model", "decoder": "bilinear"}
-    assert "In all rows: decoder bilinear; timed model." in html(*records)
+    assert shared(rows) == {"timed": "model"}
+    assert "In all rows: timed model." in html(*records)
     assert shared(rows[:1]) == {}
 
 

@@ -167,7 +167,6 @@ def _network(row: Row) -> str:
     """What identifies a row under its title."""
     parts = (
         f"{row['network']} {row['runtime']} {row['height']}x{row['width']}",
-        text("decoder", "{} decoder")(row) if row["decoder"] != "bilinear" else "",
         text("recipe", "recipe {}")(row) if row["recipe"] != "modern" else "",
         text("trained_on", "trained on {}")(row),
         text("train_splits", "trained on {}")(row) if row["train_splits"] != "train" else "",

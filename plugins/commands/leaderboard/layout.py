@@ -11,7 +11,7 @@ FIRST = (
     *("reported latency", "note", "score from", "trained on", "p90 ms", "p99 ms", "fps"),
     "over seeds",
 )
-SHAREABLE = ("network", "decoder", "weights", "trained on", "size", "timed")
+SHAREABLE = ("network", "weights", "trained on", "size", "timed")
 
 
 def shared(rows: Sequence[Row]) -> dict[str, str]:

@@ -13,7 +13,6 @@ from .pareto import Key, Point
 
 # Settings that may distinguish rows, with their display names.
 DISTINCT = {
-    "decoder": "decoder",
     "weights": "weights",
     "trained_on": "trained on",
     "train_splits": "train splits",

@@ -104,7 +104,7 @@ def facts(record: Record) -> dict[str, str]:
         **result,
         "runtime": config["runtime"],
         "input": f"{config['height']} x {config['width']}" if "height" in config else "",
-        "network": " ".join(filter(None, (record.network_name, config.get("decoder")))),
+        "network": record.network_name,
         "recipe": config.get("recipe"),
         "epochs": config.get("epochs"),
         "trained on": config.get("train_splits"),
