@@ -25,7 +25,7 @@ def audit(command: Sequence[str] = COMMAND) -> tuple[list[str], int]:
         dependencies = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         why = (done.stderr.strip().splitlines() or ["pip-audit said nothing"])[-1]
-        return [f"Nothing was audited: the advisories cannot be reached ({why})."], 2
+        return [f"Nothing was audited: pip-audit did not run ({why})."], 2
     return summary(dependencies)
 
 

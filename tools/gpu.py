@@ -80,11 +80,11 @@ def steps(device: str, scale: Scale, weights: str, folder: Path) -> dict[str, li
 @click.command()
 @click.option("--device", default="cuda", show_default=True)
 @click.option("--quick", is_flag=True, help="Tiny sizes, to try the script itself.")
-@click.option("--weights", default="none", show_default=True, help="Of the training.")
+@click.option("--weights", default="none", show_default=True, help="Initial weights.")
 @click.option("--step", "only", multiple=True, help="Only this; repeatable.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("gpu"), show_default=True)
 def main(device: str, quick: bool, weights: str, only: tuple[str, ...], output: Path) -> None:
-    """Run every step, whatever became of the others, and say at the end what became of each."""
+    """Run every step, even if others fail, and print the outcome of each."""
     output.mkdir(parents=True, exist_ok=True)
     lines = []
     for name, command in steps(device, QUICK if quick else FULL, weights, output).items():

@@ -30,7 +30,7 @@ SPACES = ("perspective", "bev")
 
 @click.command()
 @click.option("--backbone", default="mobilenet", show_default=True)
-@click.option("--weights", default="imagenet", show_default=True, help="Of the encoder.")
+@click.option("--weights", default="imagenet", show_default=True, help="Initial weights.")
 @click.option("--epochs", type=options.COUNT, default=24, show_default=True)
 @click.option("--size", type=options.SIZE, default="384x1248", show_default=True)
 @click.option("--crop", type=options.SIZE, default="384x416", show_default=True)

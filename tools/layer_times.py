@@ -78,8 +78,9 @@ def profiled(path: Path, prefix: Path) -> onnxruntime.InferenceSession:
 def noise(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
     """A random image for the session's input."""
     (taken,) = session.get_inputs()
-    shape = [size if isinstance(size, int) else 1 for size in taken.shape]
-    return {taken.name: np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)}
+    if not all(isinstance(size, int) for size in taken.shape):
+        raise click.UsageError(f"The input is {taken.shape}; export without --dynamic.")
+    return {taken.name: np.random.default_rng(0).integers(0, 256, taken.shape).astype(np.float32)}
 
 
 def mean_of(events: list[dict[str, Any]], runs: int) -> Counter[str]:

@@ -33,7 +33,7 @@ CLASSES = 19
 @click.option("--backbone", default="vgg16")
 @click.option("--device", default="auto")
 @click.option("--size", type=SIZE, default="256x512")
-@click.option("--frames", type=COUNT, default=2975, help="Of an epoch; Cityscapes has 2975.")
+@click.option("--frames", type=COUNT, default=2975, help="Frames in an epoch; Cityscapes has 2975.")
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def main(backbone: str, device: str, size: Size, frames: int, output: Path) -> None:
     """Time an epoch of the Cityscapes recipe on random frames, and as many bare steps."""

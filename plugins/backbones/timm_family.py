@@ -1,11 +1,13 @@
 """Every model of timm whose features have strides 8, 16 and 32, as ``timm/NAME``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from segbench.errors import PluginError, unknown_name
 from segbench.hookspecs import hookimpl
+from segbench.inference.downloads import Download
 from segbench.types import Backbone, BackboneFamily, InputConvention
 
 from .mobilenet import fix_padding
@@ -30,18 +32,30 @@ def find(name: str) -> Backbone:
     """The model of that name, with timm's mean and deviation; PluginError if unknown."""
     import timm
 
-    if not timm.is_model(name):
+    described: Any = None
+    if timm.is_model(name):
+        with suppress(RuntimeError):  # no weights of the tag in resnet18.TAG
+            described = timm.get_pretrained_cfg(name)
+    if described is None:  # nor has timm any for its deprecated names
         raise PluginError(unknown_name("timm model", name, set(names())))
-    described: Any = timm.get_pretrained_cfg(name)
     mean, std = (tuple(255 * value for value in each) for each in (described.mean, described.std))
     return Backbone(
         name=f"{PREFIX}{name}",
         summary=f"{name} from timm",
         build=partial(build, name),
         convention=InputConvention(cast("Any", mean), cast("Any", std)),
-        imagenet=partial(imagenet, name) if described.has_weights else None,
+        imagenet=_weights(name, described) if described.has_weights else None,
         requires=("torch", "timm"),
     )
+
+
+def _weights(name: str, described: Any) -> "Callable[[], Mapping[str, Tensor]]":
+    """timm's weights; a few are on neither hub."""
+    fetch = partial(imagenet, name)
+    if described.hf_hub_id is None:
+        return fetch
+    folder = "models--" + described.hf_hub_id.replace("/", "--")
+    return Download(fetch, "Hugging Face", f"{folder}/snapshots/*/*model.*")
 
 
 def build(name: str, convention: InputConvention) -> "nn.Module":

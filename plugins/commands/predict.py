@@ -144,8 +144,14 @@ def _check_names(pictures: Sequence[Path], folders: Iterable[Path]) -> None:
                 "them into different --output folders."
             )
     sources = {path.resolve() for path in pictures}
+    beside = {source.parent for source in sources}
     for folder in folders:
         for stem in owners:
             target = folder / f"{stem}.png"
             if target.resolve() in sources:
                 raise SegbenchError(f"{target} is an input; name another --output folder.")
+            if target.exists() and folder.resolve() in beside:
+                raise SegbenchError(
+                    f"{target} exists beside the inputs, such as labels do; name another --output "
+                    "folder."
+                )

@@ -1,1 +1,1 @@
-"""Built-in datasets, one file each."""
+"""Built-in datasets, a folder each."""

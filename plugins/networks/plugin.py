@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from segbench import InputConvention, Network, hookimpl
+from segbench.inference.downloads import Download
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,11 +36,13 @@ ERFNET_RECIPE = FROM_SCRATCH | {
     "weight_decay": 1e-4,
     "source": "the code of ERFNet's paper (Romera et al. 2018), with ENet's class weights",
 }
-TORCHVISION: "tuple[tuple[Architecture, str, str], ...]" = (
-    ("lraspp_mobilenet_v3_large", "LR-ASPP MobileNetV3", "large (3 M parameters)"),
-    ("deeplabv3_mobilenet_v3_large", "DeepLabV3 MobileNetV3", "large (11 M parameters)"),
-    ("fcn_resnet50", "FCN ResNet-50", "dilated (33 M parameters)"),
+MOBILENET = "mobilenet_v3_large"
+TORCHVISION: "tuple[tuple[Architecture, str, str, str], ...]" = (
+    ("lraspp_mobilenet_v3_large", MOBILENET, "LR-ASPP MobileNetV3", "large (3 M parameters)"),
+    ("deeplabv3_mobilenet_v3_large", MOBILENET, "DeepLabV3 MobileNetV3", "large (11 M parameters)"),
+    ("fcn_resnet50", "resnet50", "FCN ResNet-50", "dilated (33 M parameters)"),
 )
+"""Architecture, torchvision's name of its backbone, title and size."""
 
 
 def build_enet(classes: int, convention: InputConvention) -> "nn.Module":
@@ -111,15 +114,15 @@ def segbench_networks() -> Iterable[Network]:
         score_layers=("decoder.output_conv.",),
         modern=ERFNET_RECIPE,
     )
-    for architecture, title, size in TORCHVISION:
+    for architecture, backbone, title, size in TORCHVISION:
         yield Network(
             name=architecture,
             title=title,
             summary=f"{title} {size}",
             build=partial(build_torchvision, architecture),
             weights={
-                "imagenet": partial(imagenet, architecture),
-                "coco": partial(coco, architecture),
+                "imagenet": Download(partial(imagenet, architecture), "PyTorch", f"{backbone}-*"),
+                "coco": Download(partial(coco, architecture), "PyTorch", f"{architecture}*"),
             },
             pretrained_part="backbone",
             score_layers=("classifier.",),

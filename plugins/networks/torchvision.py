@@ -7,11 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Architecture = Literal["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large", "fcn_resnet50"]
-ARCHITECTURES: tuple[Architecture, ...] = (
-    "lraspp_mobilenet_v3_large",
-    "deeplabv3_mobilenet_v3_large",
-    "fcn_resnet50",
-)
 
 
 class TorchvisionNetwork(nn.Module):

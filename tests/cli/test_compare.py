@@ -1,5 +1,6 @@
 """``segbench compare`` on the records that the project publishes, and on what is none."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -252,6 +253,18 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(a: Path, b: Path, why: st
     assert done.exit_code != 0
     assert why in done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("column", ["crop", "record", "score"])
+def test_a_leaderboard_without_a_column_is_refused(tmp_path: Path, column: str) -> None:
+    written = tmp_path / "board.json"
+    options = ("--results", str(RECORDS), "--format", "json", "--output", str(written))
+    assert CliRunner().invoke(main, ["leaderboard", *options]).exit_code == 0
+    rows = json.loads(written.read_text())
+    written.write_text(json.dumps([{k: v for k, v in row.items() if k != column} for row in rows]))
+    done = segbench(written, written)
+    assert done.exit_code == 1
+    assert f"column '{column}' is missing" in done.output
 
 
 def test_arrays_that_are_gone_are_named(tmp_path: Path) -> None:

@@ -195,6 +195,16 @@ def test_refusals_come_before_the_work(
     assert set(Path().rglob("*")) - before <= {Path("out")}
 
 
+def test_a_picture_beside_the_inputs_is_not_replaced() -> None:
+    Path("drive").mkdir()
+    PIL.Image.new("RGB", (8, 8)).save("drive/a.jpg")
+    Path("drive/a.png").write_text("its label")
+    result = predict("drive/*.jpg", "--output", "drive")
+    assert result.exit_code == 1
+    assert "drive/a.png exists beside the inputs" in result.output
+    assert Path("drive/a.png").read_text() == "its label"
+
+
 def test_short_memory_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(model: SegmentationModel, setup: Setup) -> Session:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")

@@ -167,3 +167,13 @@ def test_a_file_that_is_no_report_is_left_alone(checkpoint: str) -> None:
     assert result.exit_code == 1
     assert "give another --output" in result.output
     assert Path("report/report.json").read_text() == "[]"
+
+
+def test_a_report_on_another_network_is_left_alone(checkpoint: str) -> None:
+    arguments = ("quantize-report", "--checkpoint", checkpoint, "--output", "report")
+    assert segbench(*arguments).exit_code == 0
+    before = Path("report/report.json").read_bytes()
+    result = segbench(*arguments, "--profile", "signed")
+    assert result.exit_code == 1
+    assert "is a report on another network, --profile or --frames" in result.output
+    assert Path("report/report.json").read_bytes() == before

@@ -1,7 +1,7 @@
 """The adapter has torchvision's logits and key names, for any number of classes."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -12,13 +12,13 @@ from segbench.cli import main
 from segbench.plugins import Registry
 from segbench_plugins.commands.plugin import segbench_commands
 from segbench_plugins.networks.plugin import segbench_networks
-from segbench_plugins.networks.torchvision import ARCHITECTURES, Architecture, TorchvisionNetwork
+from segbench_plugins.networks.torchvision import Architecture, TorchvisionNetwork
 from segbench_plugins.runtimes.pytorch.eager import segbench_runtimes
 from tests.networks_on_engines import errors_of_engines, seeded
 from tests.tiny import tiny_dataset, write_tiny
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_logits_are_torchvisions(architecture: Architecture) -> None:
     ours = TorchvisionNetwork(architecture, 5).eval()
     theirs: Any = get_model(architecture, num_classes=5, weights=None, weights_backbone=None)

@@ -128,6 +128,9 @@ def test_instances_of_another_label_are_named(tmp_path: Path) -> None:
     found = faults(check(CITYSCAPES, tmp_path, ["val"]))
     assert "disagrees with" in found["ulm_000000_000019"]
     assert "at 32 pixels" in found["ulm_000000_000019"]
+    write_png(instances, (4, 8, 3), 26)
+    found = faults(check(CITYSCAPES, tmp_path, ["val"]))
+    assert "has several channels" in found["ulm_000000_000019"]
 
 
 @pytest.mark.parametrize("dataset", [CAMVID, CITYSCAPES, KITTI], ids=lambda dataset: dataset.name)

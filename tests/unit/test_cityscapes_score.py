@@ -14,12 +14,12 @@ from segbench.errors import DataError
 from segbench.scoring.confusion import add_counts, iou
 from segbench.types import Counts, Frame
 from segbench_plugins.datasets.cityscapes.frames import cityscapes_frames
-from segbench_plugins.datasets.cityscapes.score import (
+from segbench_plugins.datasets.cityscapes.labels import (
     LABELS,
     TRAIN_LABELS,
-    Cityscapes,
     train_ids_from_label_ids,
 )
+from segbench_plugins.datasets.cityscapes.score import Cityscapes
 from tests.official_cityscapes import official_score, official_tool
 
 SIZE = (40, 60)

@@ -222,6 +222,10 @@ def without_layers(path: Path) -> Path:
     return path
 
 
+def one_name_too_many(path: Path) -> Path:
+    return nearest_color(path, metadata={"names": repr(dict(enumerate(["void", *CLASSES])))})
+
+
 def text(path: Path) -> Path:
     path.write_text("weights", encoding="utf-8")
     return path
@@ -240,6 +244,7 @@ def text(path: Path) -> Path:
         (lambda path: nearest_color(path, palette=PALETTE[:5]), {}, "5 outputs"),
         (nearest_color, {"class_order": "label-idz"}, "label-ids"),
         (nearest_color, {"class_order": "background-first"}, "needs 12 outputs"),
+        (one_name_too_many, {}, "the class names in its metadata needs 12 outputs"),
         (nearest_color, {"output": "z"}, "output"),
         (nearest_color, {"std": (1.0, 0.0, 1.0)}, "deviation is 0"),
         (integer_input, {}, "cannot be normalised"),
@@ -343,3 +348,15 @@ def test_a_mistake_is_named(
     path = nearest_color(tmp_path / "net.onnx", **made)
     file = ModelFile(path, DATASET, ModelOptions(**{**SCALED, **told}))
     assert mistake in likely_mistakes(file, SIZE, score)
+
+
+def test_a_normalisation_that_overflows_is_no_mistake(tmp_path: Path) -> None:
+    def score(file: ModelFile) -> float:
+        if file.options.channels == "bgr":
+            return 0.5
+        if file.options.scale == 1.0:
+            raise SegbenchError("The logits are not finite.")
+        return 0.01
+
+    file = ModelFile(nearest_color(tmp_path / "net.onnx"), DATASET, ModelOptions(**SCALED))
+    assert likely_mistakes(file, SIZE, score).endswith("0.500 with --channels bgr")

@@ -11,7 +11,8 @@ from segbench.errors import DataError
 from segbench.scoring.predictions import read_prediction
 from segbench.types import Color, Frame
 from segbench_plugins.datasets.camvid.score import COLORS
-from segbench_plugins.datasets.cityscapes.score import LABELS, Cityscapes
+from segbench_plugins.datasets.cityscapes.labels import LABELS
+from segbench_plugins.datasets.cityscapes.score import Cityscapes
 from tests.official_cityscapes import official_score
 
 OWN = tuple(label.color for label in LABELS)

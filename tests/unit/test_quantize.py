@@ -124,6 +124,19 @@ def test_a_layer_is_kept_in_float(model: SegmentationModel, setup: Setup, tmp_pa
     assert quantisers(tmp_path / "int8.onnx")["encoder.to16"][1:] == [None, None]
 
 
+@pytest.mark.usefixtures("shared_cache")
+@pytest.mark.parametrize("profile", ["unsigned", "signed"])
+def test_with_every_layer_kept_nothing_is_quantised(
+    profile: Profile, model: SegmentationModel, setup: Setup, tmp_path: Path
+) -> None:
+    kept = replace(setup, keep_float=tuple(LAYERS))
+    details = quantize_onnx(model, tmp_path / "int8.onnx", kept, profile)
+    assert details["layers"] == []
+    assert not {
+        kind for kinds in quantisers(tmp_path / "int8.onnx").values() for kind in kinds if kind
+    }
+
+
 def test_an_unknown_layer_is_named_with_the_nearest(
     model: SegmentationModel, setup: Setup, tmp_path: Path
 ) -> None:

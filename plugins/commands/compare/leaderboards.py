@@ -45,7 +45,8 @@ INTEGERS = {"epochs", "seed", "height", "width", "label_scale", "limit", "frames
 }
 FLOATS = {"score", "p50_ms"}
 SHA = "checkpoint_sha256"
-NEEDED = (*dict.fromkeys((*SAME_SCORE, *SAME_LATENCY)), SHA, *sorted(FLOATS))
+SHOWN = ("crop", "record", "latency_record")
+NEEDED = (*dict.fromkeys((*SAME_SCORE, *SAME_LATENCY)), SHA, *SHOWN, *sorted(FLOATS))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,52 +98,45 @@ class _Examined:
 
 
 def _examine(dataset: Dataset, frame: Frame) -> _Examined:
-    messages = []
-    ignored = False
+    messages: list[str] = []
 
-    def labelled(frame: Frame) -> NDArray[Any]:
-        nonlocal ignored
-        label = read_label(dataset, frame)
-        ignored = bool((label == IGNORED).all())
-        return label
-
-    def size_of(read: Callable[[Any], NDArray[Any]], source: Path | Frame) -> Size | None:
+    def pixels(read: Callable[[Any], NDArray[Any]], source: Path | Frame) -> NDArray[Any] | None:
         try:
-            height, width = read(source).shape[:2]
+            return read(source)
         except DataError as error:
             messages.append(error.message)
             return None
-        return height, width
 
-    image = size_of(read_image, frame.image)
-    others = {}
-    if frame.label:
-        others[frame.label] = size_of(labelled, frame)
-    if frame.instances:
-        others[frame.instances] = size_of(_read_raw, frame.instances)
-    for path, size in others.items():
-        if image and size and size != image:
-            messages.append(f"{path} is {by(size)}, but its image is {by(image)}.")
-    sizes = list(others.values())
-    if frame.label and frame.instances and sizes[0] and sizes[0] == sizes[1]:
-        messages.extend(_contradiction(frame.label, frame.instances))
+    image = pixels(read_image, frame.image)
+    label = pixels(partial(read_label, dataset), frame) if frame.label else None
+    instances = pixels(_read_instances, frame.instances) if frame.instances else None
+    size = None if image is None else (image.shape[0], image.shape[1])
+    for path, other in ((frame.label, label), (frame.instances, instances)):
+        if size and other is not None and other.shape != size:
+            messages.append(f"{path} is {by(other.shape)}, but its image is {by(size)}.")
+    if frame.label and label is not None and instances is not None:
+        differ = _disagreeing(np.asarray(read_picture(frame.label)), instances)
+        if differ:
+            messages.append(f"{frame.instances} disagrees with {frame.label} at {differ} pixels.")
     if frame.calibration and not frame.calibration.is_file():
         messages.append(f"{frame.calibration} is missing.")
-    return _Examined(image, ignored, tuple(messages))
+    ignored = label is not None and bool((label == IGNORED).all())
+    return _Examined(size, ignored, tuple(messages))
 
 
-def _contradiction(label: Path, instances: Path) -> list[str]:
-    ids, numbers = _read_raw(label), _read_raw(instances)
-    if ids.shape != numbers.shape:
-        return []
-    differ = ids != np.where(numbers < 1000, numbers, numbers // 1000)
-    if not differ.any():
-        return []
-    return [f"{instances} disagrees with {label} at {differ.sum()} pixels."]
+def _read_instances(path: Path) -> NDArray[Any]:
+    """The instance ids, without a check of their values."""
+    ids = np.asarray(read_picture(path))
+    if ids.ndim != 2:
+        raise DataError(f"{path} has several channels, but instance ids have one.")
+    return ids
 
 
-def _read_raw(path: Path) -> NDArray[Any]:
-    return np.asarray(read_picture(path))
+def _disagreeing(label: NDArray[Any], instances: NDArray[Any]) -> int:
+    """The number of pixels whose instance is of another label; 0 for pictures of two sizes."""
+    if label.shape != instances.shape:
+        return 0
+    return int((label != np.where(instances < 1000, instances, instances // 1000)).sum())
 
 
 def _odd_size(frame: Frame, size: Size | None, usual: tuple[Size, ...]) -> tuple[str, ...]:

@@ -159,7 +159,12 @@ def _of_record(
 def _calibrated_on(record: Record) -> int | None:
     """The number of frames in its configuration, as ``calibration.summarise`` writes it."""
     calibration = record.config.get("calibration")
-    return int(calibration.split("@")[0]) if calibration else None
+    if not calibration:
+        return None
+    count: str = calibration.split("@")[0]
+    if not count.isdecimal():
+        raise SegbenchError(f"{record.name} has the calibration {calibration!r:.40}: not a number.")
+    return int(count)
 
 
 def _of_checkpoint(

@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,9 @@ def differences(asked: Code, here: Code) -> str:
 
 def _packages(item: Any) -> set[str]:
     """The packages, or else modules, of an item's functions."""
-    functions = (getattr(item, name, None) for name in ("build", "locate", "open"))
-    modules = {getattr(function, "__module__", None) for function in functions}
+    functions = [getattr(item, name, None) for name in ("build", "locate", "open")]
+    wrapped = [each.func if isinstance(each, partial) else each for each in functions]
+    modules = {getattr(function, "__module__", None) for function in wrapped}
     tops = {module: module.partition(".")[0] for module in modules if module}
     return {top if _file(top) else module for module, top in tops.items()}
 

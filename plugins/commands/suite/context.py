@@ -24,6 +24,7 @@ class Context:
     ) -> None:
         self.records, _ = read_records(results)
         self.registry, self.reporter, self.unset = registry, reporter, tuple(unset)
+        resolve_device("auto")  # provenance names a GPU only if torch is imported
         self.origin: Mapping[str, Any] = provenance(datetime.now(UTC), (), registry, (), "")
         self._device: str | None = None
 
@@ -47,7 +48,7 @@ class Context:
         self,
         kinds: Collection[str],
         asked: Mapping[str, Any],
-        fits: Callable[[Record], bool] = lambda record: True,
+        fits: Callable[[Record], bool],
     ) -> Record | None:
         """The last record of these kinds whose configuration matches ``asked``."""
         for record in reversed(self.records):

@@ -56,7 +56,7 @@ Ended = tuple[str, str]
 
 
 def work_on_ray(suite: Suite, context: Context, address: str, board: Board) -> None:
-    """Run the jobs of a suite on the cluster at ``address``; return the board's rows.
+    """Run the jobs of a suite on the cluster at ``address``.
 
     Raises InterruptedRun if the user stops it, which ends the processes on the hosts.
     """

@@ -133,8 +133,6 @@ def _open_folder(folder: Path, fps: Fraction, start: float, most: int | None) ->
 
 
 def _open_file(path: Path, start: float, most: int | None) -> Footage:
-    if path.exists() and not path.is_file():
-        raise DataError(f"{path} is not a regular file; save the video first.")
     try:
         # FFmpeg reads a relative a:b.mp4 as a protocol, and titles may have any encoding.
         container = av.open(path.absolute(), metadata_errors="replace")

@@ -30,12 +30,8 @@ from .labels import (
     LABEL_COLORS,
     LABELS,
     TRAIN_LABELS,
-    Label,
-    train_ids_from_label_ids,
 )
 from .summary import EVALUATED, IDS_OF, INSTANCE_CATEGORIES, summarise
-
-__all__ = ["LABELS", "TRAIN_LABELS", "Cityscapes", "Label", "train_ids_from_label_ids"]
 
 SERVER_SIZE = (1024, 2048)
 AVERAGE_SIZES = {

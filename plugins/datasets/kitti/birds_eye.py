@@ -53,7 +53,7 @@ def read_calibration(path: Path) -> Calibration:
     if not path.exists():
         raise DataError(
             f"The calibration {path} is missing: the bird's-eye view needs it; "
-            "put it there or score in perspective (segbench score -o space=perspective)."
+            "add it from data_road.zip; only segbench score, with -o space=perspective, needs none."
         )
     try:
         lines = read_file(path).decode().splitlines()

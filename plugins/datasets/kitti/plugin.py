@@ -70,7 +70,7 @@ def read_label(frame: Frame) -> ClassMap:
 
 @hookimpl
 def segbench_datasets() -> Iterator[Dataset]:
-    """The dataset KITTI Road and its folds."""
+    """The dataset KITTI Road."""
     jitter = Augmentation(brightness=(-40.0, 40.0), contrast=(0.8, 1.2))
     original = replace(
         ORIGINAL,

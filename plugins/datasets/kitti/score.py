@@ -170,7 +170,7 @@ def _calibration(frame: Frame) -> Path:
     if frame.calibration is None:
         raise DataError(
             f"Frame {frame.id} has no calibration file: the bird's-eye view needs one; "
-            "add one or score in perspective (segbench score -o space=perspective)."
+            "add it from data_road.zip; only segbench score, with -o space=perspective, needs none."
         )
     return frame.calibration
 

@@ -4,7 +4,7 @@ Street coordinates are metres: x to the right, y up from the ground, z forward a
 The street's course shifts x with z, so that everything on the street follows it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import cos, sin
 
@@ -42,14 +42,7 @@ class Camera:
     def enlarged(self, factor: int) -> "Camera":
         """The same view with ``factor`` times as many pixels along each side."""
         height, width = self.size
-        return Camera(
-            (height * factor, width * factor),
-            self.focal * factor,
-            self.elevation,
-            self.pitch,
-            self.yaw,
-            self.curve,
-        )
+        return replace(self, size=(height * factor, width * factor), focal=self.focal * factor)
 
     def bend(self, z: float) -> float:
         """How far the street has moved to the right, z metres ahead."""

@@ -147,7 +147,7 @@ def _traffic(rng: np.random.Generator, street: Street) -> list[Thing]:
 
 
 def _crossing(rng: np.random.Generator, x: float, z: float) -> list[Thing]:
-    """A person crossing the street, seen from the side."""
+    """A vehicle or rider crossing the street, seen from the side."""
     kind = pick(rng, ("car", "truck", "bus", "rider", "rider", "rider"))
     if kind == "rider":
         return _rider(rng, x, z, ahead=False)

@@ -13,7 +13,8 @@ from segbench.cache import cache_dir
 from segbench.data.layouts import known_split
 
 from ..cityscapes.frames import CITYSCAPES_SPLITS, read_cityscapes_label
-from ..cityscapes.score import TRAIN_LABELS, Cityscapes
+from ..cityscapes.labels import TRAIN_LABELS
+from ..cityscapes.score import Cityscapes
 from .places import cityscapes_files, split_of
 
 SIZE = (128, 256)

@@ -95,7 +95,6 @@ class OnnxSession:
         if self.session.get_providers()[0] != provider:
             raise SegbenchError(NOT_STARTED.format(provider))
         elsewhere = "" if all_there else " with some operators on the CPU"
-        self.setup = setup
         self.input = self.session.get_inputs()[0].name
         self.output = self.session.get_outputs()[0].name
         self.engine = (

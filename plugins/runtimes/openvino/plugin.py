@@ -53,19 +53,19 @@ def open_int8(model: "SegmentationModel", setup: Setup) -> Session:
 
 def peak_fp32(setup: Setup) -> Peak:
     """The peak in FP32."""
-    return Peak("FP32", 4, _rate("fp32", setup))
+    return Peak("FP32", 4, _rate("fp32", "fp32", setup))
 
 
 def peak_int8(setup: Setup) -> Peak:
     """The peak in INT8."""
-    return Peak("INT8", 1, _rate("unsigned", setup))
+    return Peak("INT8", 1, _rate("int8", "unsigned", setup))
 
 
-def _rate(form: "Form", setup: Setup) -> float:
+def _rate(precision: str, form: "Form", setup: Setup) -> float:
     from ..onnx.peak import onnx_rate
     from .session import OpenVinoSession
 
-    return onnx_rate(partial(OpenVinoSession, precision="int8"), setup, form)
+    return onnx_rate(partial(OpenVinoSession, precision=precision), setup, form)
 
 
 @hookimpl

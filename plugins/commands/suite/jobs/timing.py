@@ -61,7 +61,7 @@ class Timing:
         }
 
         def valid(record: Record) -> bool:
-            return record.metrics["verdict"] == "VALID" and context.measured_here(record)
+            return record.metrics.get("verdict") == "VALID" and context.measured_here(record)
 
         found = {}
         for name in self.options.runtimes if self.subject.sha256 else ():
@@ -87,7 +87,7 @@ class Timing:
         for name in self.missing(context):
             asked = {**self.subject.network, **self._asked(name)}
             like = context.newest(["latency"], asked, context.measured_here)
-            if like is None:
+            if like is None or like.provenance.get("duration_s") is None:
                 return None
             session = like.config.get("session")
             group = [each for each in context.records if each.config.get("session") == session]

@@ -45,6 +45,8 @@ def exporting(evaluation: Evaluation, label: str, folder: Path, context: Context
     height, width = evaluation.size
     name = f"{label} {(subject.sha256 or '')[:8]} {height}x{width} {runtime.name}"
     asked = (evaluation.options.calibration_frames, evaluation.options.keep_float)
+    if evaluation.options.device != "auto":
+        name += f" {evaluation.options.device}"
     if asked != (None, None):
         name += f" {hashlib.sha256(repr(asked).encode()).hexdigest()[:8]}"
     path = folder / (NOT_IN_NAMES.sub("-", name) + runtime.export_suffixes[0])

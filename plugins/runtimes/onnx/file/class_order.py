@@ -52,9 +52,10 @@ def outputs_of(
 
 def _checked(outputs: tuple[int, ...], count: int | None, file: ModelFile) -> tuple[int, ...]:
     if count is not None and max(outputs) >= count:
+        order = file.options.class_order
+        told = f"--class-order {order}" if order else "the order of the class names in its metadata"
         raise SegbenchError(
-            f"--class-order {file.options.class_order} needs {max(outputs) + 1} outputs, but "
-            f"{file.path} has {count}."
+            f"{told} needs {max(outputs) + 1} outputs, but {file.path} has {count}."
         )
     return outputs
 

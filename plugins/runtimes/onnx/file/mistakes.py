@@ -26,11 +26,18 @@ def likely_mistakes(file: ModelFile, size: Size, score: Score) -> str:
     Greedy search over channels, normalisation and class order: the best change first, until none
     helps.
     """
+
+    def score_or_zero(other: ModelFile) -> float:
+        try:
+            return score(other)
+        except SegbenchError:  # logits overflow without the normalisation that a network expects
+            return 0.0
+
     told = best = score(file)
     steps: list[str] = []
     changed: dict[str, str] = {}
     while gains := [
-        (score(other), kind, option, other)
+        (score_or_zero(other), kind, option, other)
         for kind, option, other in _alternatives(file, size)
         if kind not in changed
     ]:

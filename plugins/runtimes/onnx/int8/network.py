@@ -60,7 +60,7 @@ def quantize_onnx(
 ) -> dict[str, Any]:
     """Write ``model`` in INT8 to ``path`` as ONNX with Q/DQ nodes; return its details.
 
-    "unsigned" is for ONNX Runtime on x86 CPUs, "unsaturated" for engines without exact INT8 kernels
+    "unsigned" is for ONNX Runtime on CPUs, "unsaturated" for engines without exact INT8 kernels
     on CPUs that saturate, "signed" for engines on GPUs. The input and output are those of
     ``export_onnx``. The details, JSON values, have the ``profile``, the calibration ``method``, the
     ``scores`` of all methods (mIoU on held-back frames, or null), the ``source`` and the ``frames``

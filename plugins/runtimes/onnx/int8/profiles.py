@@ -124,6 +124,9 @@ def write_quantized(
 ) -> None:
     """Write the FP32 graph at ``source`` to ``path`` with ``layers`` in INT8."""
     model = onnx.load(source)
+    if not layers:  # ONNX Runtime takes an empty list of nodes as all of them
+        onnx.save(model, path)
+        return
     aliases = {k: ranges[v] for k, v in before_activation(model.graph).items() if v in ranges}
     options = dict(OPTIONS[profile])
     if profile == "unsaturated":

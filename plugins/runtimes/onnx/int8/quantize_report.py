@@ -64,7 +64,12 @@ def quantize_report(options: ReportOptions, registry: Registry, reporter: Report
             costing = Costing(source, ranges, profile, setup, scored, classes)
             key = f"{network.key}-{costing.frames}"
             report = read_json(place)
-            if report is None or report.key != key:
+            if report is not None and report.key != key:
+                raise SegbenchError(
+                    f"{place} is a report on another network, --profile or --frames; give another "
+                    "--output."
+                )
+            if report is None:
                 report = Report(
                     key,
                     checkpoint.sha256,

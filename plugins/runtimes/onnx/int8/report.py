@@ -20,8 +20,7 @@ class Report:
 
     ``key`` is a digest of the network and ``frames``: a report with another key is for another
     network. ``kept_float`` are the costliest layers, and ``kept_miou`` the mIoU of INT8 with these
-    in floating point; empty and None if not requested. ``costs`` are in the network's order while
-    measuring, and worst first at the end.
+    in floating point; empty and None if not requested. ``costs`` are worst first.
     """
 
     key: str
