@@ -31,7 +31,7 @@ RESULTS = Path("results")
 
 @cache
 def registry() -> Registry:
-    """The backbones, datasets, networks and runtimes of all installed plugins."""
+    """Everything that the installed plugins offer."""
     return Registry.load()
 
 
@@ -46,6 +46,7 @@ def train(
     early_stop: bool | None = None,
     data_root: AnyPath = DATA,
     results: AnyPath = RESULTS,
+    output: AnyPath | None = None,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
     world: "World | None" = None,
@@ -58,8 +59,8 @@ def train(
     a network without such weights. ``changes`` replace fields of the recipe, such as ``{"epochs":
     3, "size": (96, 128)}``; ``early_stop`` stops when mIoU stops improving; None follows the
     recipe. ``world`` are the ranks that train together, by default only this process. ``options``
-    are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, output, trackers (names),
-    resume, force and others.
+    are fields of ``segbench.jobs.plan.RunOptions``: seed, device, limit, trackers (names), resume,
+    force and others.
     """
     from segbench.inference.networks import chosen_network
     from segbench.jobs.plan import RunOptions, choose_recipe, default_weights
@@ -72,6 +73,8 @@ def train(
         whole = network in {each.name for each in plugins.networks}
         backbone = None if whole else network
         network = chosen_network(plugins, network if whole else None, backbone, decoder)
+    elif decoder:
+        raise OptionError("decoder is for the name of a backbone; an FCN8s object has its own.")
     if isinstance(dataset, str):
         dataset = plugins.dataset(dataset)
     asked = RunOptions(
@@ -81,6 +84,7 @@ def train(
         weights=weights or default_weights(network),
         data_root=Path(data_root),
         results=Path(results),
+        output=_path(output),
         **options,
     )
     world = world or ALONE
@@ -189,6 +193,7 @@ def score(
     label_scale: int = 1,
     workers: int | None = None,
     data_root: AnyPath = DATA,
+    results: AnyPath | None = None,
     plugins: Registry | None = None,
     reporter: Reporter | None = None,
     **recorded: Any,
@@ -196,9 +201,9 @@ def score(
     """Score a folder of prediction PNGs from any system, as ``segbench score`` does.
 
     ``split`` defaults to the dataset's own choice. ``options`` are those of its benchmark, such as
-    ``{"encoding": "trainids"}``. ``workers`` is the number of threads. ``recorded`` are fields of
-    ``segbench.jobs.score.ScoreOptions`` that write a record: results, name, stated_ms and
-    stated_on.
+    ``{"encoding": "trainids"}``. ``workers`` is the number of threads. With ``results``, a record
+    is written; ``recorded`` are the fields of ``segbench.jobs.score.ScoreOptions`` for it: name,
+    stated_ms and stated_on.
     """
     from segbench.jobs.score import ScoreOptions, score_folder
     from segbench.scoring.score import with_options
@@ -211,6 +216,7 @@ def score(
         split=split,
         label_scale=label_scale,
         workers=workers,
+        results=_path(results),
         **recorded,
     )
     return score_folder(chosen, plugins, reporter or Reporter(quiet=True))
@@ -231,7 +237,7 @@ def export(
     reporter: Reporter | None = None,
     **options: Any,
 ) -> "Exported":
-    """Write the file that a runtime loads, as ``segbench export`` does; return its size in bytes.
+    """Write the file that a runtime loads, as ``segbench export`` does; return what was written.
 
     Instead of a checkpoint, ``network`` and ``weights``, or ``model`` and ``model_options``, are as
     for ``evaluate``, for the classes of ``dataset``. ``options`` are fields of

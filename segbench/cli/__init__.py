@@ -19,7 +19,9 @@ from segbench.types import Configurable
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-@click.option("--all", "members", is_flag=True, help="List every timm backbone too.")
+@click.option(
+    "--all", "members", is_flag=True, help="List each member of a family of backbones too."
+)
 @click.pass_obj
 def plugins(registry: Registry, as_json: bool, members: bool) -> None:
     """List what the installed plugins offer, and how to fix unusable items."""

@@ -4,6 +4,7 @@ It is keyed by the content of the files and the size.
 """
 
 import hashlib
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -136,13 +137,13 @@ def only_ignored(dataset: Dataset, split: str) -> str:
 
 
 def fingerprint(dataset: Dataset, frames: Sequence[Frame], reporter: Reporter) -> str:
-    """A hex digest of the frames' ids, files and labelling, independent of the folder.
+    """A hex digest of the frames' ids, images, labels and labelling, independent of the folder.
 
-    DataError if a file cannot be read.
+    Instances and calibrations are not part of it. DataError if a file cannot be read.
     """
 
     def digest(frame: Frame) -> bytes:
-        whole = hashlib.sha256(frame.id.encode())
+        whole = hashlib.sha256(os.fsencode(frame.id))
         for path in (frame.image, frame.label):
             if path is not None:
                 whole.update(hashlib.sha256(read_file(path)).digest())

@@ -147,9 +147,7 @@ def refuse_contradiction(
         raise DataError(f"{path} is a palette picture {why}; save it as 8-bit grey.")
 
 
-def _contradiction(
-    picture: PIL.Image.Image, largest: int, colors: Sequence[Color] = ()
-) -> str | None:
+def _contradiction(picture: PIL.Image.Image, largest: int, colors: Sequence[Color]) -> str | None:
     """How a palette's colours contradict its indices, or None.
 
     They do if all colours in use are in ``colors`` (of the values 0, 1, ...), or all are grey

@@ -80,7 +80,7 @@ class Agreement:
         quarter. With class maps only, half of the pixels must agree.
         """
         error = self.error
-        if error is not None and not math.isfinite(error):
+        if not math.isfinite(self.squared_error):
             return ["its logits are not finite"]
         if not trained and error is not None:
             if error > LARGEST_FRESH_ERROR:

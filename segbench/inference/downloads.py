@@ -66,11 +66,15 @@ def hub_url(hub: Hub) -> str:
 
 def cache_folder(hub: Hub) -> Path:
     """The download cache of the hub's client."""
-    home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    home = _folder("XDG_CACHE_HOME", Path("~/.cache"))
     if hub == "PyTorch":
-        return Path(os.environ.get("TORCH_HOME", home / "torch")) / "hub" / "checkpoints"
-    hugging_face = Path(os.environ.get("HF_HOME", home / "huggingface"))
-    return Path(os.environ.get("HF_HUB_CACHE", hugging_face / "hub"))
+        return _folder("TORCH_HOME", home / "torch") / "hub" / "checkpoints"
+    return _folder("HF_HUB_CACHE", _folder("HF_HOME", home / "huggingface") / "hub")
+
+
+def _folder(variable: str, default: Path) -> Path:
+    """The folder that an environment variable names, as the hubs' clients read it."""
+    return Path(os.path.expandvars(os.environ.get(variable, default))).expanduser()
 
 
 def reachable(url: str) -> bool:
@@ -78,10 +82,11 @@ def reachable(url: str) -> bool:
     answers = []
 
     def ask() -> None:
+        from http.client import HTTPException
         from urllib.error import HTTPError
         from urllib.request import Request, urlopen
 
-        with suppress(OSError):
+        with suppress(OSError, ValueError, HTTPException):  # ValueError: $HF_ENDPOINT is no URL
             try:
                 with urlopen(Request(url, method="HEAD"), timeout=PATIENCE_S):  # noqa: S310 - a hub
                     answers.append(url)

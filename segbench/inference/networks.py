@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, unknown_name
 from segbench.plugins import Registry
-from segbench.types import Backbone, FileNetwork, InputConvention, ModelFormat, Network, Size
+from segbench.types import (
+    DECODERS,
+    Backbone,
+    FileNetwork,
+    InputConvention,
+    ModelFormat,
+    Network,
+    Size,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -78,7 +86,9 @@ class LoadedNetwork:
 
 
 def fcn8s_on(backbone: Backbone, decoder: str = "bilinear") -> FCN8sNetwork:
-    """FCN8s over ``backbone``, with one of the ``DECODERS``."""
+    """FCN8s over ``backbone``; SegbenchError unless ``decoder`` is one of the ``DECODERS``."""
+    if decoder not in DECODERS:
+        raise SegbenchError(unknown_name("decoder", decoder, DECODERS))
     return FCN8sNetwork(
         name=FCN8S,
         summary=f"FCN8s on {backbone.summary}",

@@ -15,10 +15,11 @@ from segbench.types import Calibration, Dataset, Frame, Runtime, Session, Setup,
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    """Which network to run and where; ``data_root`` and what follows it is for INT8.
+    """Which network to run and where.
 
     The network is that of a ``checkpoint``, a named one with a file of weights, or a model file.
-    ``size`` None is the training size, ``calibration_frames`` None is 128.
+    ``size`` None is the training size. ``data_root`` is the folder of the datasets;
+    ``calibration_frames`` (None is 128) and ``keep_float`` are for INT8.
     """
 
     checkpoint: Source

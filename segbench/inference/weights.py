@@ -177,11 +177,14 @@ def weights_label(weights: str, downloads: Collection[str] = ()) -> str:
 
 
 def file_sha256(*paths: Path) -> str:
-    """The hex digest of the content of files, one after the other."""
+    """The hex digest of the content of files, one after the other; SegbenchError if unreadable."""
     whole = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            hashlib.file_digest(file, lambda: whole)
+        try:
+            with path.open("rb") as file:
+                hashlib.file_digest(file, lambda: whole)
+        except OSError as error:
+            raise SegbenchError(f"{path} cannot be read ({error.strerror}).") from error
     return whole.hexdigest()
 
 

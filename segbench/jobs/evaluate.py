@@ -119,6 +119,7 @@ def score(
     dataset, runtime = options.dataset, options.runtime
     network, session, size = opened.network, opened.session, opened.size
     trained = network.config
+    content = fingerprint(dataset, frames, reporter)
     with memory_may_be_short(1, size):
         evaluation = evaluate(session, dataset, frames, size, options.label_scale, reporter)
     record = Record(
@@ -149,7 +150,7 @@ def score(
             registry=registry,
             plugins=[network.plugin, dataset, runtime],
             engine=session.engine,
-            dataset_fingerprint=fingerprint(dataset, frames, reporter),
+            dataset_fingerprint=content,
         )
         | session_details(session),
     )

@@ -21,7 +21,7 @@ from segbench.progress import Reporter
 from segbench.types import Dataset, Description, Setup
 
 KINDS = ("logits", "labels")
-"""Of output."""
+"""Kinds of output."""
 
 
 @dataclass(frozen=True, kw_only=True)

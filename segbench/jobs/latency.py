@@ -46,6 +46,7 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     are rejected before the first.
     """
     options = resolved(options, registry)
+    _check(options, registry)
     if not options.isolate:
         _prepare(options, registry, reporter)
     parts = options.one_by_one()
@@ -66,19 +67,22 @@ def latency(options: LatencyOptions, registry: Registry, reporter: Reporter) -> 
     return outcome
 
 
-def _prepare(options: LatencyOptions, registry: Registry, reporter: Reporter) -> None:
-    """Reject invalid options, in the process that measures, before measuring."""
-    from segbench.device import resolve_device, slow_precision
-
+def _check(options: LatencyOptions, registry: Registry) -> None:
+    """Reject invalid options as far as torch is not needed for it."""
     source_state()
-    runtimes = [registry.runtime(name) for name in options.runtimes]
-    check_machine(runtimes)
+    check_machine([registry.runtime(name) for name in options.runtimes])
     if source := source_of(options, registry):
         source_file(source)
+    check_writable(options.results / "latency", "--results")
+
+
+def _prepare(options: LatencyOptions, registry: Registry, reporter: Reporter) -> None:
+    """Reject a device that is not there, and warn of slow ones, in the process that measures."""
+    from segbench.device import resolve_device, slow_precision
+
     with reporter.working("load torch"):
         device = resolve_device(options.protocol.device)
-    check_writable(options.results / "latency", "--results")
-    for runtime in runtimes:
+    for runtime in [registry.runtime(name) for name in options.runtimes]:
         if warning := slow_precision(runtime.precision, device.type):
             reporter.say(f"Warning: {runtime.name}: {warning}")
 

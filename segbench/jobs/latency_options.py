@@ -15,7 +15,7 @@ from segbench.latency.protocol import Protocol
 from segbench.latency.timing import SCENARIOS, SCOPES
 from segbench.plugins import Registry
 from segbench.text import by
-from segbench.types import ModelOptions, Size
+from segbench.types import DECODERS, ModelOptions, Size
 
 PROTOCOL = {each.name for each in fields(Protocol)}
 
@@ -53,7 +53,7 @@ class LatencyOptions:
 
     @property
     def shape(self) -> str:
-        """The batch and size of a single measurement, as command-line options."""
+        """The batch and size of a single measurement, for messages."""
         (size,) = self.sizes
         return (
             f"--batch-size {self.protocol.batch_size} at --size {by(size) if size else 'its own'}"
@@ -119,8 +119,10 @@ def resolved(options: LatencyOptions, registry: Registry) -> LatencyOptions:
         len(options.networks) == 1 and options.dataset and not options.backbones
     ):
         raise OptionError("--weights needs exactly one --network, and --dataset.")
-    if options.decoder and (options.networks or options.model) and not options.backbones:
+    if options.decoder and options.networks and not options.backbones:
         raise OptionError("--decoder is for FCN8s on a --backbone; leave it out.")
+    if options.decoder and options.decoder not in DECODERS:
+        raise OptionError(unknown_name("decoder", options.decoder, DECODERS))
     source_of(options, registry)
     if not (options.checkpoint or options.model or options.networks or options.backbones):
         options = replace(options, backbones=(registry.default_backbone().name,))

@@ -1,6 +1,7 @@
 """One run: its options with names resolved, and the resulting configuration."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from segbench.types import Dataset, Network, Recipe
 RUNTIME = "eager"
 DEFAULT_PATIENCE = 3
 SETTINGS = get_type_hints(Recipe)
+LARGER_THAN = {"epochs": 0, "batch_size": 0, "lr": 0, "class_weight_offset": 1}
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def choose_recipe(
     if "class_weight_offset" in wanted and not recipe.class_weights:
         raise SegbenchError("--class-weight-offset changes class weights; add --class-weights.")
     _check_words(recipe)
+    _check_numbers(recipe)
     if recipe.crop and (recipe.crop[0] > recipe.size[0] or recipe.crop[1] > recipe.size[1]):
         crop, size = (f"{height}x{width}" for height, width in (recipe.crop, recipe.size))
         raise SegbenchError(f"--crop {crop} is larger than --size {size}; make it smaller.")
@@ -105,6 +108,13 @@ def _check_words(recipe: Recipe) -> None:
         word = getattr(recipe, setting)
         if get_origin(kind) is Literal and word not in get_args(kind):
             raise SegbenchError(unknown_name(setting, str(word), get_args(kind)))
+
+
+def _check_numbers(recipe: Recipe) -> None:
+    """Raise SegbenchError for a number that is too small to train with."""
+    for setting, bound in LARGER_THAN.items():
+        if not bound < getattr(recipe, setting) < math.inf:
+            raise SegbenchError(f"{setting} must be a number larger than {bound}.")
 
 
 def check_splits(dataset: Dataset, train_splits: Sequence[str], recipe: Recipe) -> None:

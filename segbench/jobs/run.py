@@ -113,7 +113,12 @@ def score_and_record(
     options, output, world = experiment.options, experiment.output, experiment.world
     dataset, size, runtime = options.dataset, options.recipe.size, registry.runtime(RUNTIME)
     engine = EngineOptions(checkpoint=output / BEST, runtime=runtime, device=options.device)
+    world.tell(None)  # rank 0 has written the checkpoint
     network = load_network(engine, registry, reporter)
+    if len(set(world.gather(network.sha256))) > 1:
+        raise SegbenchError(
+            f"The ranks read different files at {output / BEST}; continue with --resume."
+        )
     if changed := training_changes(experiment.config, network.config):
         raise SegbenchError(
             f"{output / BEST} is from another run ({'; '.join(changed)}) and is not scored; "

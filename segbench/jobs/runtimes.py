@@ -33,7 +33,7 @@ def named_runtimes(
 
 
 def with_fp16(names: Sequence[str], device: str, registry: Registry) -> tuple[str, ...]:
-    """``names``, with its FP16 counterpart after each INT8 runtime that runs here."""
+    """``names``; each INT8 runtime that runs here is followed by its FP16 counterpart."""
     wanted = []
     known = {each.name for each in registry.runtimes if not registry.problem(each)}
     for name in names:

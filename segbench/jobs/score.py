@@ -59,7 +59,7 @@ def score_folder(options: ScoreOptions, registry: Registry, reporter: Reporter) 
         check_writable(options.results / EXTERNAL, "--results")
     dataset = options.dataset
     split = options.split or dataset.predictions_split or dataset.score_split
-    frames = _labelled_frames(dataset, dataset.locate(options.data_root), split)
+    frames = _labelled_frames(dataset, dataset.locate(options.data_root), split, reporter)
     score = score_predictions(
         dataset, frames, options.predictions, options.label_scale, options.workers, reporter
     )
@@ -72,7 +72,9 @@ def score_folder(options: ScoreOptions, registry: Registry, reporter: Reporter) 
     return replace(score, record=write_record(record, options.results, score.arrays()))
 
 
-def _labelled_frames(dataset: Dataset, folder: Path, split: str) -> Sequence[Frame]:
+def _labelled_frames(
+    dataset: Dataset, folder: Path, split: str, reporter: Reporter
+) -> Sequence[Frame]:
     """The frames of a split; DataError for none, or if their labels are not public."""
     frames = dataset.frames(folder, split)
     if not frames:
@@ -81,7 +83,7 @@ def _labelled_frames(dataset: Dataset, folder: Path, split: str) -> Sequence[Fra
         raise DataError(
             f"The split {split!r} of {dataset.name} has no public labels; choose another."
         )
-    provide(dataset, folder, frames)
+    provide(dataset, folder, frames, reporter)
     return frames
 
 

@@ -32,13 +32,11 @@ def bootstrap_miou(
 def bootstrap_iou(
     matrices: NDArray[np.int64],
     before: NDArray[np.int64] | None = None,
-    seed: int = 0,
-    samples: int = 1000,
 ) -> list[Interval | None]:
     """The same interval of each class's IoU; None for a class that never occurs."""
-    found = _resampled_iou(matrices, seed, samples)
+    found = _resampled_iou(matrices)
     if before is not None:
-        found = found - _resampled_iou(before, seed, samples)
+        found = found - _resampled_iou(before)
     return [interval(iou) for iou in found.T]
 
 
@@ -63,7 +61,9 @@ def interval(values: NDArray[np.float64]) -> Interval | None:
     return float(low), float(high)
 
 
-def _resampled_iou(matrices: NDArray[np.int64], seed: int, samples: int) -> NDArray[np.float64]:
+def _resampled_iou(
+    matrices: NDArray[np.int64], seed: int = 0, samples: int = 1000
+) -> NDArray[np.float64]:
     """IoU (samples, C) of each resample; NaN for classes that do not occur in it."""
     sums = resampled(np.stack(marginals(matrices), axis=1), seed, samples)
     true_positives, truth, predicted = np.moveaxis(sums, 1, 0)

@@ -1,7 +1,10 @@
 """Differences between the options of a resumed training and the original ones."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
+
+from segbench.types import Recipe
 
 OPTIONS = {
     "force",
@@ -32,12 +35,7 @@ OPTIONS = {
     "weights",
 }
 """Settings that ``segbench run`` has an option for."""
-BESIDE_RECIPES = {
-    *("backbone", "data", "dataset", "decoder", "device", "label_scale", "limit", "network"),
-    *("recipe", "seed", "train_splits", "weights"),
-}
-
-
+OF_RECIPES = {field.name for field in fields(Recipe)}
 WAS_NOW = "{name} was {old}, now {new}"
 
 
@@ -49,7 +47,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any], form: str = WAS_N
     old, new = _settings(before), _settings(now)
     differ = [name for name in sorted(new) if old.get(name) != new[name]]
     if "recipe" in differ:
-        differ = [name for name in differ if name in BESIDE_RECIPES]
+        differ = [name for name in differ if name not in OF_RECIPES]
     return [_sentence(name, old.get(name), new[name], form) for name in differ]
 
 
