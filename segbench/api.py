@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.errors import MeasurementError, OptionError
+from segbench.errors import MeasurementError, OptionError, SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
 from segbench.text import counted
@@ -268,9 +268,12 @@ def load_records(results: AnyPath = RESULTS) -> "DataFrame":
     """All records of a results folder, one per row, oldest first.
 
     A file that is not a record is skipped with a warning. ``docs/records.md`` lists the columns.
+    SegbenchError if there is no such folder.
     """
     from segbench.records.frame import load_records as load
 
+    if not Path(results).is_dir():
+        raise SegbenchError(f"There is no folder {results}; name a results folder.")
     return load(results)
 
 

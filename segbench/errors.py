@@ -18,7 +18,7 @@ MEMORY_IS_SHORT = (
     "bad_alloc",
     "bad allocation",
 )
-MOST_NAMES = 40
+MOST_NAMES = 60
 ErrorT = TypeVar("ErrorT", bound=Exception)
 
 
@@ -82,8 +82,9 @@ def sentence(error: Exception) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first sentence of an error, to be quoted in another message."""
-    return (str(error).splitlines() or [type(error).__name__])[0].split(". ")[0].rstrip(".")
+    """The first sentence of an error, to be quoted in another message; its type if it has none."""
+    said = (str(error).splitlines() or [""])[0].split(". ")[0].rstrip(".")
+    return said if any(map(str.isalpha, said)) else f"{type(error).__name__} {said}".rstrip()
 
 
 def kept(error: ErrorT) -> ErrorT:

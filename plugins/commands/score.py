@@ -133,7 +133,7 @@ def score(
         **given,
     )
     frames, scale = counted(result.frames, "frame"), scale_note(given["label_scale"])
-    title = f"{dataset} {result.split}, {frames}{scale}"
+    title = f"{registry.dataset(dataset).name} {result.split}, {frames}{scale}"
     print_score(result, registry.dataset(dataset).benchmark, title)
     if output:
         text = json.dumps(result.official, indent=2, allow_nan=False) + "\n"

@@ -67,7 +67,11 @@ def write_submission(options: SubmitOptions, registry: Registry, reporter: Repor
     written atomically.
     """
     if not isinstance(options.dataset.benchmark, Submittable):
-        raise SegbenchError(f"{options.dataset.name!r} has no test server.")
+        others = [d.name for d in registry.datasets if isinstance(d.benchmark, Submittable)]
+        raise SegbenchError(
+            f"{options.dataset.name!r} has no test server, but these have: {', '.join(others)}. "
+            "segbench evaluate scores a network here."
+        )
     zipped = options.output.suffix == ".zip"
     taken = options.output.exists() and (zipped or options.output.is_file())
     if taken or (options.output.is_dir() and any(options.output.iterdir())):

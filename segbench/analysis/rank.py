@@ -260,6 +260,7 @@ def _ranked(table: "DataFrame") -> "DataFrame":
     table = table.assign(
         group=network,
         by_score=-score,
+        lower=-score,
         by_time=table["p50_ms"].astype(float),
         doubted=table["verdict"].ne("VALID"),
     )
@@ -270,7 +271,7 @@ def _ranked(table: "DataFrame") -> "DataFrame":
     shown = [ranks[group] if ok else None for group, ok in zip(table["group"], ranked, strict=True)]
     table["rank"] = pd.Series(shown, table.index, dtype=object)
     table["by_score"] = table["rank"].where(ranked, table["by_score"]).astype(float)
-    order = ["unranked", "by_score", "doubted", "by_time"]
+    order = ["unranked", "by_score", "doubted", "by_time", "lower"]
     return table.assign(unranked=~ranked).sort_values(order, kind="stable")
 
 

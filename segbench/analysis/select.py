@@ -72,7 +72,7 @@ def select(
 
 def _column(name: str) -> str:
     if name not in NAMES:
-        raise SegbenchError(unknown_name("column", name, NAMES))
+        raise SegbenchError(unknown_name("column", name, (*COLUMNS, *SHORT)))
     return NAMES[name]
 
 

@@ -30,8 +30,16 @@ class SizeType(click.ParamType):
         return int(height), int(width)
 
 
+class WholeRange(click.IntRange):
+    """A range of whole numbers."""
+
+    name = "whole number"
+
+
 class FiniteRange(click.FloatRange):
     """A range of finite numbers; comparisons do not reject NaN."""
+
+    name = "number"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -43,7 +51,7 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-class CountOrAuto(click.IntRange):
+class CountOrAuto(WholeRange):
     """A number above zero, or "auto"."""
 
     def __init__(self) -> None:
@@ -59,7 +67,7 @@ class CountOrAuto(click.IntRange):
 
 
 SIZE = SizeType()
-COUNT = click.IntRange(min=1)
+COUNT = WholeRange(min=1)
 BATCH_SIZE = CountOrAuto()
 
 
@@ -80,7 +88,7 @@ def sweep(
         callback=split,
         default=default,
         show_default=True,
-        metavar=f"{type.name.upper().replace(' RANGE', '')},...",
+        metavar=f"{type.name.upper()},...",
         help=f"{help} Repeatable.".strip(),
     )
 

@@ -16,10 +16,10 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from segbench.cache import cache_dir, cached
-from segbench.data.layouts import provide, read_file
+from segbench.data.layouts import known_split, provide, read_file
 from segbench.data.pictures import read_image
 from segbench.data.skipped import skipped_beside, skipped_sentence
-from segbench.errors import DataError
+from segbench.errors import DataError, SegbenchError
 from segbench.files import check_writable
 from segbench.progress import Reporter
 from segbench.text import by
@@ -97,14 +97,19 @@ def labelled_frames(
 ) -> tuple[Frame, ...]:
     """The first ``limit`` frames of a split, each of which has an image and a label on disk.
 
-    Files that are skipped are listed on ``reporter``.
+    Files that are skipped are listed on ``reporter``. SegbenchError for a limit below 1.
     """
+    if limit is not None and limit < 1:
+        raise SegbenchError(f"--limit {limit}: at least one frame is needed.")
+    known_split(split, dataset.splits)
     frames = tuple(dataset.frames(folder, split))[:limit]
+    if not frames:
+        raise DataError(f"Split {split!r} of {dataset.name} has no frames in {folder}.")
     provide(dataset, folder, frames, reporter)
     unlabelled = sum(frame.label is None for frame in frames)
     needed = [path for frame in frames for path in (frame.image, frame.label) if path is not None]
     missing = [path for path in needed if not path.is_file()]
-    if missing or unlabelled or not frames:
+    if missing or unlabelled:
         first = f", first {missing[0]}" if missing else ""
         raise DataError(
             f"Split {split!r} of {dataset.name} in {folder} has {len(frames)} frames, "

@@ -96,6 +96,8 @@ def choose_recipe(
             f"A batch of one {height}x{width} image leaves a single value at stride {stride}, and "
             "batch normalisation cannot train on that; make --batch-size or --size larger."
         )
+    if early_stop is False and "patience" in wanted:
+        raise SegbenchError("--patience is for early stopping; leave out --no-early-stop.")
     if early_stop is None:
         return recipe
     patience = (recipe.patience or DEFAULT_PATIENCE) if early_stop else None
@@ -111,10 +113,20 @@ def _check_words(recipe: Recipe) -> None:
 
 
 def _check_numbers(recipe: Recipe) -> None:
-    """Raise SegbenchError for a number that is too small to train with."""
+    """Raise SegbenchError for a size or a number that nothing can be trained with."""
     for setting, bound in LARGER_THAN.items():
         if not bound < getattr(recipe, setting) < math.inf:
             raise SegbenchError(f"{setting} must be a number larger than {bound}.")
+    if recipe.ema is not None and not 0 <= recipe.ema < 1:
+        raise SegbenchError("ema must be at least 0 and less than 1.")
+    for setting, size in (("size", recipe.size), ("crop", recipe.crop)):
+        match size:
+            case None if setting == "crop":
+                pass
+            case (int(height), int(width)) if min(height, width) > 0:
+                pass
+            case _:
+                raise SegbenchError(f"{setting} {size!r} is not height and width in pixels.")
 
 
 def check_splits(dataset: Dataset, train_splits: Sequence[str], recipe: Recipe) -> None:

@@ -32,7 +32,9 @@ def new_network(options: RunOptions) -> "tuple[SegmentationModel, LoadedWeights]
         model, loaded = fine_tuned(options.network, classes, Path(options.weights))
     else:
         model, loaded = build_model(options.network, classes, options.weights)
-    model.check_output(options.recipe.crop or options.recipe.size)
+    size = options.recipe.crop or options.recipe.size
+    with memory_may_be_short(1, size):
+        model.check_output(size)
     return model, loaded
 
 

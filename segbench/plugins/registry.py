@@ -206,6 +206,9 @@ class Registry:
         items = self._all(kind)
         found = next((item for item in items if item.name == name), None)
         if found is None:
+            for other, option in ((Backbone, "--backbone"), (Network, "--network")):
+                if kind in (Backbone, Network) and name in {each.name for each in self._all(other)}:
+                    raise PluginError(f"{name!r} is a {kind_name(other)}; use {option} {name}.")
             known = {item.name for item in items}
             if kind is Dataset:
                 known |= {described.name for described in self._all(DescribedDataset)}

@@ -245,7 +245,7 @@ def test_of_long_lists_what_differs_is_shown(tmp_path: Path) -> None:
         (EAGER, RECORDS, "two records or two leaderboards"),
         (RECORDS, RECORDS / "run", "There is no record in"),
         (EAGER, RECORDS / "run" / "none.json", "does not exist"),
-        (EAGER, EAGER.with_suffix(".npz"), "is not a segbench record"),
+        (EAGER, EAGER.with_suffix(".npz"), "is not a record, which is a .json file"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_a_sentence(a: Path, b: Path, why: str) -> None:

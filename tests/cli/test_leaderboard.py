@@ -7,17 +7,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from pandas import DataFrame
+from rich.cells import cell_len
 
+from segbench.analysis.rank import ranking, tables_of
 from segbench.analysis.select import select
 from segbench.cli import main
 from segbench.device import cpu_extensions
 from segbench.device.cpu import cpu_model, usable_cores
 from segbench.device.microarchitecture import microarchitecture
+from segbench.records.frame import read_frame
 from segbench.records.provenance import devices_here
 from segbench.records.record import Record, write_record
+from segbench_plugins.commands.leaderboard.formats import as_table
 
 CONFIG: dict[str, Any] = {
     "dataset": "camvid",
@@ -82,7 +87,7 @@ def test_a_file_is_written_instead(results: Path, tmp_path: Path) -> None:
     output.write_text("old")
     done = invoke("--results", results, "--format", "json", "--output", output)
     assert done.exit_code == 0
-    assert done.stdout == ""
+    assert done.stdout == f"{output}\n"
     (row,) = json.loads(output.read_text())
     assert (row["rank"], row["score"], row["p50_ms"]) == (1, 0.625, 12.5)
     assert (results / row["record"]).is_file()
@@ -104,12 +109,38 @@ def test_the_ending_of_the_file_says_its_format(
     assert written("--format", "csv").startswith("table,rank,")
 
 
+@pytest.mark.parametrize("name", ["board.pdf", "board"])
+def test_an_unknown_ending_is_refused(results: Path, tmp_path: Path, name: str) -> None:
+    done = invoke("--results", results, "--output", tmp_path / name)
+    assert done.exit_code == 1
+    assert "ends in none of .csv, .json, .md, .html" in done.stderr
+    assert (
+        invoke("--results", results, "--output", tmp_path / name, "--format", "csv").exit_code == 0
+    )
+
+
+def test_columns_that_do_not_fit_the_terminal_are_left_out(results: Path) -> None:
+    board = tables_of(ranking(read_frame(results)[0]))
+    whole, narrow = as_table(board), as_table(board, width=60)
+    assert max(map(cell_len, click.unstyle(narrow).splitlines()[2:])) <= 60
+    assert "more columns in a wider terminal or --format csv" in narrow
+    assert "more column" not in whole
+    assert click.unstyle(narrow).splitlines()[2].split()[:3] == ["rank", "network", "runtime"]
+
+
+def test_a_record_is_not_a_results_folder(results: Path) -> None:
+    record = next(results.glob("run/*.json"))
+    done = invoke("--results", record)
+    assert done.exit_code == 1
+    assert "is a file; name the folder of the records" in done.stderr
+
+
 def test_a_file_that_cannot_be_written_is_named(results: Path, tmp_path: Path) -> None:
     (tmp_path / "none").write_text("a file")
-    for place in ("none/board.txt", "none/deeper/board.txt"):
+    for place in ("none/board.csv", "none/deeper/board.csv"):
         done = invoke("--results", results, "--output", tmp_path / place)
         assert done.exit_code == 1
-        assert f"board.txt cannot be written ({tmp_path / 'none'} is not a folder)." in done.stderr
+        assert f"board.csv cannot be written ({tmp_path / 'none'} is not a folder)." in done.stderr
 
 
 @pytest.mark.parametrize("place", ["board.html", "results/board.html", "new/folder/board.html"])
@@ -119,7 +150,7 @@ def test_a_page_links_to_the_records_from_where_it_lies(
     (record,) = (results / "run").glob("*.json")
     output = tmp_path / place
     done = invoke("--results", results, "--format", "html", "--output", output)
-    assert (done.exit_code, done.output) == (0, "")
+    assert (done.exit_code, done.output) == (0, f"{output}\n")
     links = re.findall(r'<a href="([^"#]+)"', output.read_text(encoding="utf-8"))
     assert record.resolve() in [(output.parent / link).resolve() for link in links]
 
@@ -149,7 +180,7 @@ def test_a_file_that_is_no_record_is_named_and_the_rest_is_shown(
     assert done.stderr.startswith("Warning: ")
     assert "odd.json is not a segbench record" in done.stderr
     assert "0.6250" in done.stdout
-    output = tmp_path / "board.txt"
+    output = tmp_path / "board.md"
     assert invoke("--results", results, "--output", output).exit_code == 1
     assert "0.6250" in output.read_text()
 

@@ -107,7 +107,7 @@ def test_a_checkpoint_is_scored_and_drawn_and_leaves_no_record(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     options = ("--data-root", trained / "data", "--split", "train", "--limit", "3")
-    done = segbench("report", trained / "out" / "best.safetensors", "--output", "a.html", *options)
+    done = segbench("report", trained / "out", "--output", "a.html", *options)
     assert done.exit_code == 0, done.output
     text = Path("a.html").read_text()
     assert "<h1>FCN8s tiny on tiny train</h1>" in text
@@ -124,13 +124,15 @@ def test_a_checkpoint_is_scored_and_drawn_and_leaves_no_record(
         ((LATENCY, "--checkpoint", RUN), "A latency record has no frames to draw"),
         ((RUN.with_suffix(".npz"),), "is not a weights file"),
         ((RECORDS / "none.json",), "does not exist"),
-        ((RECORDS,), "is a directory"),
+        ((RECORDS,), "has no best.safetensors"),
+        ((RUN, "--output", "a.txt"), "end it with .html"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_in_a_sentence(
     arguments: tuple[str | Path, ...], why: str, tmp_path: Path
 ) -> None:
-    done = segbench("report", *arguments, "--output", tmp_path / "a.html")
+    output = () if "--output" in arguments else ("--output", tmp_path / "a.html")
+    done = segbench("report", *arguments, *output)
     assert done.exit_code != 0
     assert why in done.output
     assert "Traceback" not in done.output

@@ -49,6 +49,10 @@ def test_two_ranks_leave_one_record_that_names_their_world(tmp_path: Path) -> No
     assert ranks[1].output == ""
     log = Path("out/train.log").read_text().splitlines()
     assert [line.split(":")[0] for line in log] == ["epoch 1/2", "epoch 2/2", "checkpoint"]
+    scored = segbench("evaluate", "--checkpoint", "out", "--dataset", "tiny", "--results", "again")
+    assert scored.exit_code == 0, scored.output
+    (again,) = Path("again/evaluate").glob("*.json")
+    assert read_record(again).metrics["miou"] == record.metrics["miou"]
     alone = segbench(*RUN, "--epochs", "2", "--results", "alone", "--output", "alone/out")
     assert alone.exit_code == 0, alone.output
     (other,) = Path("alone/run").glob("*.json")

@@ -140,6 +140,8 @@ def test_an_unknown_name_comes_with_the_nearest_one() -> None:
     with pytest.raises(PluginError) as caught:
         registry.backbone("vg16")
     assert caught.value.message == "No backbone named 'vg16'. Did you mean 'vgg16'?"
+    with pytest.raises(PluginError, match="'vgg16' is a backbone; use --backbone vgg16"):
+        registry.network("vgg16")
 
 
 def test_an_unknown_name_may_be_that_of_a_broken_plugin(install: Install) -> None:

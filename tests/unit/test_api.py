@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -13,10 +14,11 @@ import torch
 from safetensors.torch import save_file
 
 import segbench
+from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.networks import fcn8s_on
 from segbench.jobs.plan import RunOptions, choose_recipe
 from segbench.jobs.train import new_network
-from tests.tiny import tiny_backbone, tiny_dataset, write_tiny
+from tests.tiny import tiny_backbone, tiny_dataset, tiny_network, write_tiny
 
 SIZE = (32, 64)
 
@@ -115,6 +117,7 @@ def test_a_dataset_that_no_plugin_offers_is_refused_before_the_training(
         ({"min_seconds": float("nan")}, "min_seconds must be a number larger than 0"),
         ({"attempts": 0}, "attempts must be at least 1"),
         ({"threads": 0}, "--threads 0"),
+        ({"decoder": "typo"}, "No decoder named 'typo'"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
@@ -132,15 +135,56 @@ def test_what_cannot_be_measured_is_refused(
         ({"schedule": "cosine"}, "No schedule named 'cosine'"),
         ({"precision": "fp8"}, "No precision named 'fp8'"),
         ({"epoch": 3}, "No setting of a recipe named 'epoch'. Did you mean 'epochs'"),
+        ({"epochs": 0}, "epochs must be a number larger than 0"),
+        ({"batch_size": 0}, "batch_size must be a number larger than 0"),
+        ({"lr": -1.0}, "lr must be a number larger than 0"),
+        ({"class_weights": True, "class_weight_offset": 1.0}, "must be a number larger than 1"),
+        ({"ema": 2.0}, "ema must be at least 0 and less than 1"),
+        ({"size": (0, 8)}, "size (0, 8) is not height and width"),
+        ({"size": "64x128"}, "size '64x128' is not height and width"),
     ],
 )
-def test_a_setting_that_does_not_exist_is_refused(
+def test_a_setting_that_cannot_be_is_refused(
     changes: dict[str, Any], message: str, plugins: segbench.Registry, data_root: Path
 ) -> None:
-    with pytest.raises(segbench.SegbenchError, match=message):
+    with pytest.raises(segbench.SegbenchError, match=re.escape(message)):
         segbench.train(
             "tiny", "tiny", changes=changes, weights="none", plugins=plugins, data_root=data_root
         )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"limit": 0}, "at least one frame"), ({"split": "foo"}, "No split named 'foo'")],
+)
+def test_frames_that_are_not_there_are_not_scored(
+    options: dict[str, Any], message: str, plugins: segbench.Registry, tmp_path: Path
+) -> None:
+    config = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64}
+    save_checkpoint(tmp_path / "a.safetensors", tiny_network(), config)
+    with pytest.raises(segbench.SegbenchError, match=message):
+        segbench.evaluate(
+            tmp_path / "a.safetensors",
+            "tiny",
+            plugins=plugins,
+            data_root=write_tiny(tmp_path / "data"),
+            **options,
+        )
+
+
+@pytest.mark.parametrize("network", ["tiny", fcn8s_on(tiny_backbone())])
+def test_a_decoder_that_cannot_be_is_refused(
+    network: Any, plugins: segbench.Registry, data_root: Path
+) -> None:
+    with pytest.raises(segbench.SegbenchError, match="decoder"):
+        segbench.train(
+            network, "tiny", decoder="typo", weights="none", plugins=plugins, data_root=data_root
+        )
+
+
+def test_a_results_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(segbench.SegbenchError, match="There is no folder"):
+        segbench.load_records(tmp_path / "none")
 
 
 def test_paths_and_single_names_may_be_strings(

@@ -46,6 +46,10 @@ def test_each_option_that_differs_is_named_with_both_values() -> None:
 def test_another_recipe_stands_for_what_it_sets() -> None:
     now = BEGUN | {"recipe": "seed", "epochs": 100, "training": {"lr": 0.0005}}
     assert changes(BEGUN, now) == ["--recipe was modern, now seed"]
+    assert changes(BEGUN, now | {"fine_tune": True}) == [
+        "fine tune was not set, now on",
+        "--recipe was modern, now seed",
+    ]
 
 
 def test_other_frames_have_no_option() -> None:

@@ -98,6 +98,12 @@ def test_the_fingerprint_follows_content_and_not_place(tmp_path: Path) -> None:
     assert fingerprint(TINY, frames, QUIET) != prints[0]
 
 
+def test_a_name_that_is_not_utf8_has_a_fingerprint(folder: Path) -> None:
+    first, *others = labelled_frames(TINY, folder, "train")
+    odd = replace(first, id=os.fsdecode(b"caf\xe9"))
+    assert fingerprint(TINY, [odd, *others], QUIET) != fingerprint(TINY, [first, *others], QUIET)
+
+
 def test_the_fingerprint_follows_what_the_labels_mean(folder: Path) -> None:
     frames = labelled_frames(TINY, folder, "train")
     other = replace(TINY, labelling="road is 7")
@@ -115,7 +121,7 @@ def test_missing_files_are_counted_and_the_first_is_named(folder: Path) -> None:
         DataError, match=r"1 files missing, first .*001\.label\.png; run segbench data check"
     ):
         labelled_frames(TINY, folder, "train")
-    with pytest.raises(DataError, match="0 frames"):
+    with pytest.raises(DataError, match="No split named 'none such'"):
         labelled_frames(TINY, folder, "none such")
 
 

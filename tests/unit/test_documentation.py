@@ -105,6 +105,8 @@ def test_the_python_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results").symlink_to(ROOT / "results")
     assert not _run(records)["rows"].empty
+    (tables,) = re.findall(r"^```python\n(.*?)^```$", TEXTS[ROOT / "docs/records.md"], re.M | re.S)
+    assert len(_run(tables)["samples"]) > 0
     assert _run(scores)["matrix"].tolist() == [[1, 1, 0, 0], [0, 2, 0, 0], [0, 0, 1, 0]]
 
     from segbench.inference.checkpoint import save_checkpoint

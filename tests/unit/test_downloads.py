@@ -44,6 +44,22 @@ def test_weights_can_be_had_from_the_hub_or_its_cache(
     check()
 
 
+def test_a_home_folder_in_a_variable_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", "~/torch")
+    monkeypatch.setenv("HF_HUB_CACHE", "$HOME/hub")
+    assert cache_folder("PyTorch") == tmp_path / "torch/hub/checkpoints"
+    assert cache_folder("Hugging Face") == tmp_path / "hub"
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("url", ["mirror.example", ""])
+def test_an_address_that_is_none_is_not_reachable(url: str) -> None:
+    assert not reachable(url)
+
+
 @pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
 def test_an_interrupted_download_is_not_taken_for_the_weights(
     file: str, monkeypatch: pytest.MonkeyPatch

@@ -441,6 +441,9 @@ def test_networks_within_noise_share_a_rank_and_the_faster_is_first(tmp_path: Pa
     worse = with_frames(tmp_path, frames - 1, p50_ms=1.0)
     (rows,) = leaderboard([*slow, *fast, *worse]).values()
     assert column(rows, "rank", "p50_ms") == [(1, 3.0), (1, 9.0), (3, 1.0)]
+    (rows,) = leaderboard([worse[0], fast[0], slow[0]]).values()
+    assert column(rows, "rank") == [1, 1, 3]
+    assert column(rows, "score") == sorted(column(rows, "score"), reverse=True)
 
 
 def test_without_its_arrays_a_score_ties_with_equal_ones_only(tmp_path: Path) -> None:

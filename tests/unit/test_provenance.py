@@ -120,6 +120,8 @@ def test_no_folder_user_or_host_is_named() -> None:
         ("--weights=/home/a=b/c=d", "--weights=c=d"),
         ("/home/a=b/c=d", "c=d"),
         ("/", ""),
+        (str(Path.home()), "~"),
+        (f"--data-root={Path.home()}/", "--data-root=~"),
     ],
 )
 def test_of_a_path_only_the_last_component_is_kept(argument: str, kept: str) -> None:

@@ -15,7 +15,7 @@ from segbench.errors import SegbenchError
 from segbench.inference import weights
 from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.networks import fcn8s_on
-from segbench.inference.weights import LoadedWeights, build_model, weights_label
+from segbench.inference.weights import LoadedWeights, build_model, file_sha256, weights_label
 from segbench.types import Backbone, InputConvention
 from segbench_plugins.backbones import mobilenet, vgg16
 from tests.tiny import TinyEncoder, fcn8s_over, tiny_backbone
@@ -206,6 +206,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     for use in (lambda path: build_encoder(tiny_backbone(), path), weights_label):
         with pytest.raises(SegbenchError, match=r"There is no file .*w\.pth; give --weights"):
             use(str(tmp_path / "w.pth"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs Linux's /proc")
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(SegbenchError, match="/proc/self/mem cannot be read"):
+        file_sha256(Path("/proc/self/mem"))
 
 
 def test_a_download_that_fails_names_the_option() -> None:

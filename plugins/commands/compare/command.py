@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from segbench.errors import SegbenchError
-from segbench.records.record import read_record, read_records
+from segbench.records.record import Record, read_record, read_records
 from segbench.text import printable
 
 from .leaderboards import Leaderboard, leaderboard_of, read_leaderboard
@@ -40,7 +40,16 @@ def compare(a: Path, b: Path) -> None:
     if _is_leaderboard(a):
         print_leaderboards(_leaderboard(a), _leaderboard(b))
     else:
-        print_records(read_record(a), read_record(b))
+        print_records(_record(a), _record(b))
+
+
+def _record(path: Path) -> Record:
+    if path.suffix != ".json":
+        raise SegbenchError(
+            f"{path} is not a record, which is a .json file, nor a leaderboard, which is a results "
+            "folder or a .csv or .json file."
+        )
+    return read_record(path)
 
 
 def _is_leaderboard(path: Path) -> bool:

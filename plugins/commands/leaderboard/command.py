@@ -1,6 +1,8 @@
 """``segbench leaderboard``: rank records."""
 
 import os
+import shutil
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ from urllib.parse import quote
 import click
 
 from segbench import api
+from segbench.analysis.rank import tables_of
 from segbench.cli import options
+from segbench.cli.terminal import echo
 from segbench.errors import RecordError, SegbenchError
 from segbench.files import draft_of
 from segbench.plugins import Registry
@@ -18,7 +22,7 @@ from segbench.records.provenance import devices_here
 from segbench.records.record import Record, read_record, without_collector
 from segbench.text import printable
 
-from .formats import FORMATS
+from .formats import FORMATS, as_table
 from .page import leaderboard_page
 
 ENDINGS = {".csv": "csv", ".json": "json", ".md": "markdown", ".html": "html"}
@@ -86,6 +90,9 @@ def leaderboard(
 
     Columns for --where and --sort are those of the CSV, or the headers of numbers.
     """
+    form = form or _format_of(output)
+    if results.is_file():
+        raise SegbenchError(f"--results {results} is a file; name the folder of the records.")
     frame, problems = read_frame(results)
     for problem in problems:
         click.echo(f"Warning: {printable(problem)}", err=True)
@@ -103,18 +110,31 @@ def leaderboard(
             "No row fits these conditions; see all rows without them. With --pareto, and with "
             "--best by latency, INVALID latencies do not count."
         )
-    form = form or (ENDINGS.get(output.suffix.lower(), "table") if output else "table")
     if form == "html":
         text = leaderboard_page(rows, partial(_record, results), dates, _url(results, output))
     else:
         text = FORMATS[form](rows)
+        if form == "table" and output is None and sys.stdout.isatty():
+            text = as_table(tables_of(rows), shutil.get_terminal_size().columns)
     if output is None:
         click.echo(text, nl=False, color=False if os.environ.get("NO_COLOR") else None)
     else:
         with draft_of(output) as draft:
             draft.write_text(click.unstyle(text), encoding="utf-8")
+        echo(output)
     if problems:
         raise click.exceptions.Exit(1)
+
+
+def _format_of(output: Path | None) -> str:
+    """What the ending of ``output`` says; a table for the terminal."""
+    if output is None:
+        return "table"
+    if output.suffix.lower() not in ENDINGS:
+        raise SegbenchError(
+            f"--output {output} ends in none of {', '.join(ENDINGS)}; choose one, or a --format."
+        )
+    return ENDINGS[output.suffix.lower()]
 
 
 def _record(results: Path, name: str) -> Record | None:

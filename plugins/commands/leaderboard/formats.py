@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 
 from segbench.analysis.columns import NARROW, Column, filled
 from segbench.analysis.rank import COLUMNS, Row, Tables, tables_of
-from segbench.text import csv_cell, markdown, printable, unicode
+from segbench.text import counted, csv_cell, markdown, printable, unicode
 
 from .layout import in_order, shared
 
@@ -60,8 +61,10 @@ def as_markdown(tables: Tables) -> str:
     return "\n".join(blocks)
 
 
-def as_table(tables: Tables) -> str:
+def as_table(tables: Tables, width: int | None = None) -> str:
     """Aligned, coloured columns; what all rows share stands above, and long cells are cut.
+
+    Columns that do not fit in ``width`` characters are left out, the least important first.
 
     Not ``rich.table``, which takes ten seconds for ten thousand rows.
     """
@@ -72,13 +75,17 @@ def as_table(tables: Tables) -> str:
         cells = [[_cut(printable(column.text(row))) for column in columns] for row in rows]
         lines = [[column.header for column in columns], *cells]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+        fitting = len(widths) if width is None else _fitting(widths, width)
+        left_out, widths = len(widths) - fitting, widths[:fitting]
         rule = ["─" * width for width in widths]
         block = [click.style(printable(title), bold=True)]
         if above:
             block.append(printable("; ".join(f"{header} {said}" for header, said in above.items())))
         for line in [lines[0], rule, *cells]:
-            padded = (_pad(*cell) for cell in zip(line, widths, columns, strict=True))
+            padded = (_pad(*cell) for cell in zip(line, widths, columns, strict=False))
             block.append("  ".join(padded).rstrip())
+        if left_out:
+            block.append(f"{counted(left_out, 'more column')} in a wider terminal or --format csv")
         blocks.append("\n".join(block) + "\n")
     return "\n".join(blocks)
 
@@ -101,6 +108,12 @@ def _csv_cells(values: list[Any]) -> Iterable[object]:
 def _with_note(column: Column, row: Row) -> str:
     text, note = column.text(row), column.note(row)
     return printable(f"{text} ({note})" if note and text else text)
+
+
+def _fitting(widths: Sequence[int], width: int) -> int:
+    """How many columns fit side by side, two characters apart; at least one."""
+    ends = accumulate(widths, lambda end, column: end + 2 + column)
+    return max(1, sum(end <= width for end in ends))
 
 
 def _cut(text: str) -> str:

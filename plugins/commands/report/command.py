@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from segbench.cli import options as shared
 from segbench.cli.terminal import echo
 from segbench.errors import SegbenchError
 from segbench.files import check_writable, draft_of
+from segbench.inference.checkpoint import BEST
 from segbench.inference.networks import LoadedNetwork
 from segbench.inference.opened import Opened, check_runtime, load_network
 from segbench.inference.sources import Source, source_file
@@ -35,7 +36,7 @@ FRAMES_DRAWN = 3
 @click.argument(
     "source",
     metavar="RECORD|CHECKPOINT",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, path_type=Path),
 )
 @click.option(
     "--output",
@@ -79,8 +80,8 @@ def report(registry: Registry, **given: Any) -> None:
 class ReportOptions:
     """The options of ``segbench report``.
 
-    ``source`` is a record (``*.json``) or a checkpoint. ``checkpoint`` is for a record, whose
-    frames are then drawn; ``runtime``, ``split`` and ``limit`` are for a checkpoint.
+    ``source`` is a record (``*.json``), or a checkpoint or its folder. ``checkpoint`` is for a
+    record, whose frames are then drawn; ``runtime``, ``split`` and ``limit`` are for a checkpoint.
     """
 
     source: Path
@@ -100,6 +101,15 @@ def write_report(options: ReportOptions, registry: Registry, reporter: Reporter)
 
     SegbenchError if the page would replace what it shows.
     """
+    if options.source.is_dir():
+        best = options.source / BEST
+        if not best.is_file():
+            raise SegbenchError(
+                f"{options.source} has no {BEST}; name a record, a checkpoint or a run's folder."
+            )
+        options = replace(options, source=best)
+    if options.output.suffix.lower() not in (".html", ".htm"):
+        raise SegbenchError(f"--output {options.output}: a report is a page; end it with .html.")
     shown = [options.source, *([source_file(options.checkpoint)] if options.checkpoint else [])]
     if options.output.resolve() in {path.resolve() for path in shown}:
         raise SegbenchError(f"--output {options.output} is what the report shows; name a new file.")

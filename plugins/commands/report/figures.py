@@ -109,6 +109,8 @@ def learning_curves(curve: Sequence[Mapping[str, Any]]) -> Figure:
     loss.legend(loc="upper right")
     miou.set_xlabel("epoch")
     miou.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(curve) == 1:
+        miou.set_xlim(0.5, 1.5)
     return figure
 
 
