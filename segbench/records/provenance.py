@@ -136,7 +136,8 @@ def without_folders(argument: str, names: Collection[str] = ()) -> str:
         option, equals, value = "", "", argument
     if value in names or FRACTION.fullmatch(value):
         return argument
-    if value.rstrip("/\\") == str(Path.home()):  # its last component is the user's name
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
+    if value.rstrip("/\\") == home:  # its last component is the user's name
         return option + equals + "~"
     return option + equals + re.split(r"[/\\]", value.rstrip("/\\"))[-1]
 

@@ -18,7 +18,14 @@ from segbench.inference.checkpoint import save_checkpoint
 from segbench.inference.networks import fcn8s_on
 from segbench.jobs.plan import RunOptions, choose_recipe
 from segbench.jobs.train import new_network
-from tests.tiny import tiny_backbone, tiny_dataset, tiny_network, write_tiny
+from tests.tiny import (
+    CLASSES,
+    TinyEncoder,
+    fcn8s_over,
+    tiny_backbone,
+    tiny_dataset,
+    write_tiny,
+)
 
 SIZE = (32, 64)
 
@@ -161,7 +168,7 @@ def test_frames_that_are_not_there_are_not_scored(
     options: dict[str, Any], message: str, plugins: segbench.Registry, tmp_path: Path
 ) -> None:
     config = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64}
-    save_checkpoint(tmp_path / "a.safetensors", tiny_network(), config)
+    save_checkpoint(tmp_path / "a.safetensors", fcn8s_over(TinyEncoder(), len(CLASSES)), config)
     with pytest.raises(segbench.SegbenchError, match=message):
         segbench.evaluate(
             tmp_path / "a.safetensors",
