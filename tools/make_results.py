@@ -19,7 +19,7 @@ from segbench_plugins.commands.leaderboard.points import plot_key, points
 from segbench_plugins.commands.pages import render
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids
 from segbench_plugins.datasets.streets.scene import draw_scene
-from tools.readme_table import newest, readme_table, unbeaten
+from tools.readme_table import newest, readme_table
 
 ROOT = Path(__file__).parents[1]
 STREET = ROOT / "docs/pictures/street.png"
@@ -62,7 +62,7 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
     frame = frame_of(records)
     board = ranking(frame)
     tables = tables_of(board)
-    rows, best = headline(tables), readme_table(best_network(tables))
+    rows = headline(tables)
     named = {record.name or "": record for record in records}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return {
@@ -71,8 +71,7 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
         "results/leaderboard.html": leaderboard_page(board, named.get, frame["started_at"], "."),
         "docs/pictures/pareto.svg": pareto_picture(rows),
         "README.md": TABLE.sub(
-            lambda found: "\n".join([found[1], best, readme_table(unbeaten(rows)), found[2]]),
-            readme,
+            lambda found: "\n".join([found[1], readme_table(valid(rows)), found[2]]), readme
         ),
     }
 
@@ -84,13 +83,6 @@ def headline(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
         return len({row["network"] for row in valid(rows)}), best_score(rows)
 
     return max(map(newest, tables.values()), key=networks)
-
-
-def best_network(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """The rows of the network with the best VALID score, in its table."""
-    rows = max(map(newest, tables.values()), key=best_score)
-    best = max(valid(rows), key=lambda row: row["score"])
-    return [row for row in rows if row["checkpoint_sha256"] == best["checkpoint_sha256"]]
 
 
 def valid(rows: Sequence[Row]) -> list[Row]:

@@ -23,7 +23,7 @@ NEAR = 0.1
 MARGIN = 1.6
 MOST_TICKS = 8
 MOST_LABELS = 60
-LONGEST_LABEL = 30
+LONGEST_LABEL = 40
 # Label positions beside a mark: anchor, and steps right and down.
 BESIDE = (("start", 11, 4), ("end", -11, 4), ("middle", 0, -11), ("middle", 0, 20))
 # Corners, rotation in degrees, and the radius of every other corner.
