@@ -25,7 +25,5 @@ def test_what_has_no_advisories_is_not_called_sound() -> None:
 def test_without_a_network_it_is_a_sentence() -> None:
     program = "raise ConnectionError('no network')"
     said, code = audit([sys.executable, "-c", program])
-    assert said == [
-        "Nothing was audited: the advisories cannot be reached (ConnectionError: no network)."
-    ]
+    assert said == ["Nothing was audited: pip-audit did not run (ConnectionError: no network)."]
     assert code == 2

@@ -108,11 +108,11 @@ def write_report(options: ReportOptions, registry: Registry, reporter: Reporter)
                 f"{options.source} has no {BEST}; name a record, a checkpoint or a run's folder."
             )
         options = replace(options, source=best)
-    if options.output.suffix.lower() not in (".html", ".htm"):
-        raise SegbenchError(f"--output {options.output}: a report is a page; end it with .html.")
     shown = [options.source, *([source_file(options.checkpoint)] if options.checkpoint else [])]
     if options.output.resolve() in {path.resolve() for path in shown}:
         raise SegbenchError(f"--output {options.output} is what the report shows; name a new file.")
+    if options.output.suffix.lower() not in (".html", ".htm"):
+        raise SegbenchError(f"--output {options.output}: a report is a page; end it with .html.")
     check_writable(options.output.parent)
     if options.png is not None:
         check_writable(options.png, "--png")
