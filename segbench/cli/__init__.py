@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 
 import segbench
-from segbench.cli.terminal import Commands, Console, echo
+from segbench.cli.terminal import Commands, Console, echo, take_sigterm_as_ctrl_c
 from segbench.errors import SegbenchError, unknown_name
 from segbench.plugins import LISTING, Registry, listing
 from segbench.training.world import started_by_torchrun
@@ -86,3 +86,5 @@ def main(ctx: click.Context) -> None:
         raise SegbenchError(
             f"torchrun is for segbench run; start segbench {ctx.invoked_subcommand} without it."
         )
+    if not started_by_torchrun():  # its agent ends ranks that wait for one another
+        take_sigterm_as_ctrl_c(ctx)

@@ -8,6 +8,7 @@ import gc
 import io
 import signal
 import sys
+import threading
 from collections import Counter
 from typing import Any
 
@@ -69,6 +70,14 @@ class Commands(click.Group):
             for name, command in commands.items()
             if command is not None
         }
+
+
+def take_sigterm_as_ctrl_c(ctx: click.Context) -> None:
+    """Keep what was measured when a batch scheduler or ``timeout`` ends the command of ``ctx``."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # only the main thread handles signals
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ctx.call_on_close(lambda: signal.signal(signal.SIGTERM, before or signal.SIG_DFL))
 
 
 def _end() -> None:

@@ -1,8 +1,11 @@
 """``segbench latency`` on a tiny network."""
 
+import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -406,19 +409,24 @@ def test_a_trained_network_compared_on_noise_is_invalid(registry: Registry, tmp_
     assert "compared on noise: no frames of tiny under --data-root" in metrics["reasons"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_measuring_leaves_invalid_records(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure = steady.measure_in_turns
 
     def stopped_after_a_round(*arguments: Any, **options: Any) -> Any:
-        return measure(*arguments, **options | {"step": raising(KeyboardInterrupt())})
+        step = partial(os.kill, os.getpid(), number)
+        return measure(*arguments, **options | {"step": step})
+
+    before = signal.getsignal(signal.SIGTERM)
 
     monkeypatch.setattr(steady, "measure_in_turns", stopped_after_a_round)
     result = latency(registry, tmp_path, "--runtime", "eager", "--runtime", "again")
     assert result.exit_code == 1
     assert "Error: Interrupted" in result.output
     assert len(records(tmp_path)) == 2
+    assert signal.getsignal(signal.SIGTERM) is before
     for record in records(tmp_path).values():
         assert record.metrics["verdict"] == "INVALID"
         assert "interrupted" in record.metrics["reasons"]

@@ -1,6 +1,8 @@
 """``segbench suite`` on tiny networks: what it does, what it leaves, what it refuses."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -475,3 +477,21 @@ def test_what_a_training_sets_is_not_in_the_environment_of_a_latency(
     monkeypatch.setattr(timing, "latency", look)
     timing._measure(("A_TRAININGS_OWN",), LatencyOptions(("eager",)))
     assert seen == [None]
+
+
+def test_the_machine_is_known_with_its_gpu() -> None:
+    """Which torch tells, and only if it is imported."""
+    code = """
+import sys
+from pathlib import Path
+from segbench.plugins import Registry
+from segbench.progress import Reporter
+from segbench_plugins.commands.suite import context
+real = context.provenance
+def asked(*arguments):
+    assert "torch" in sys.modules
+    return real(*arguments)
+context.provenance = asked
+context.Context(Path("none"), Registry.of(), Reporter(quiet=True))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
