@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segbench.errors import DataError
+from segbench.errors import DataError, OptionError
 from segbench.text import by
 from segbench.types import ClassMap, Counts
 
@@ -25,8 +25,10 @@ def at_label_scale(
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Every ``label_scale``-th pixel of both; a prediction already of that size is unchanged.
 
-    DataError for a prediction of any other size.
+    DataError for a prediction of any other size, OptionError for a scale below 1.
     """
+    if label_scale < 1:
+        raise OptionError(f"--label-scale {label_scale}: it must be at least 1.")
     sampled = truth[::label_scale, ::label_scale]
     if prediction.shape == truth.shape:
         return sampled, prediction[::label_scale, ::label_scale]

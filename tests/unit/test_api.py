@@ -162,9 +162,13 @@ def test_a_setting_that_cannot_be_is_refused(
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"limit": 0}, "at least one frame"), ({"split": "foo"}, "No split named 'foo'")],
+    [
+        ({"limit": 0}, "at least one frame"),
+        ({"split": "foo"}, "No split named 'foo'"),
+        ({"label_scale": 0}, "must be at least 1"),
+    ],
 )
-def test_frames_that_are_not_there_are_not_scored(
+def test_what_cannot_be_scored_is_refused(
     options: dict[str, Any], message: str, plugins: segbench.Registry, tmp_path: Path
 ) -> None:
     config = {"backbone": "tiny", "dataset": "tiny", "height": 32, "width": 64}
