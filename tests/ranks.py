@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from segbench.data.frames import Split, cached_split, labelled_frames
 from segbench.errors import SegbenchError
 from segbench.plugins import Registry
 from segbench.progress import Reporter
+from segbench.training import state
 from segbench.training.fit import fit
 from segbench.training.state import Epoch, Job
 from segbench.training.validation import Validator
@@ -168,6 +170,18 @@ def fail_in_the_second_epoch() -> None:
         main(sys.argv[2:], obj=REGISTRY, prog_name="segbench")
 
 
+def write_slowly() -> None:
+    """``segbench`` with the other arguments, which takes a second to begin each checkpoint."""
+    write = state.save_checkpoint
+
+    def written_late(*arguments: Any) -> None:
+        time.sleep(1)
+        write(*arguments)
+
+    with patch.object(state, "save_checkpoint", written_late):
+        main(sys.argv[2:], obj=REGISTRY, prog_name="segbench")
+
+
 def train_all(root: Path) -> None:
     """Each of ``RECIPES``; what the ranks have in common goes into a file."""
     with joined("cpu") as world:
@@ -201,5 +215,7 @@ if __name__ == "__main__":
         train_all(Path(sys.argv[2]))
     elif sys.argv[1] == "full disk":
         fail_in_the_second_epoch()
+    elif sys.argv[1] == "slow disk":
+        write_slowly()
     else:
         main(obj=REGISTRY, prog_name="segbench")

@@ -34,10 +34,11 @@ latencies, and the `.npz` file beside a record its confusion matrices or samples
 The records are the best training of each network on each dataset and a few others to compare it
 with, scores on most runtimes that were timed, and the latency sessions of each machine. A
 latency is INVALID if the machine was not steady, the samples were too few or its baseline is
-INVALID (the record says which); it is kept until a VALID one replaces it. Removed were trainings
-replaced by a better one, latencies with a wrong roofline (the FP32 rate for an INT8 engine, or a
-rate higher than the machine's), and records that no suite repeats: VGG16 on `streets` with an
-old recipe, and latencies of VGG16 with random weights on the H200, INVALID after 0.4 s each. The
+INVALID (the record says which); it is kept until a VALID one replaces it. Removed were
+trainings replaced by a better one, VALID sessions of MobileNetV2 wide and wide4 replaced by
+newer ones, latencies with a wrong roofline (the FP32 rate for an INT8 engine, or a rate higher
+than the machine's), and records that no suite repeats: VGG16 on `streets` with an old recipe,
+and latencies of VGG16 with random weights on the H200, INVALID after 0.4 s each. The
 files in `suites/` name every record here but the two of `external/`, which
 `tools/kitti_folds.py` makes. Tables with *unknown extensions* are from before these were
 recorded. Rows timed on the H200 are from trainings still in progress, on frames re-encoded as
@@ -71,7 +72,7 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
         "results/leaderboard.html": leaderboard_page(board, named.get, frame["started_at"], "."),
         "docs/pictures/pareto.svg": pareto_picture(rows),
         "README.md": TABLE.sub(
-            lambda found: "\n".join([found[1], readme_table(valid(rows)), found[2]]), readme
+            lambda found: f"{found[1]}\n{readme_table(valid(rows))}\n{found[2]}", readme
         ),
     }
 
@@ -79,20 +80,17 @@ def texts(records: Sequence[Record]) -> dict[str, str]:
 def headline(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
     """The table that has VALID rows of most networks; the one with the best score of several."""
 
-    def networks(rows: Sequence[Row]) -> tuple[int, float]:
-        return len({row["network"] for row in valid(rows)}), best_score(rows)
+    def networks_and_score(rows: Sequence[Row]) -> tuple[int, float]:
+        timed = valid(rows)
+        best = max((row["score"] for row in timed), default=0.0)
+        return len({row["network"] for row in timed}), best
 
-    return max(map(newest, tables.values()), key=networks)
+    return max(map(newest, tables.values()), key=networks_and_score)
 
 
 def valid(rows: Sequence[Row]) -> list[Row]:
     """Those with a VALID latency."""
     return [row for row in rows if row["verdict"] == "VALID"]
-
-
-def best_score(rows: Sequence[Row]) -> float:
-    """The best of the VALID rows."""
-    return max((row["score"] for row in valid(rows)), default=0)
 
 
 def pareto_picture(rows: Sequence[Row]) -> str:

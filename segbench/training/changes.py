@@ -36,6 +36,8 @@ OPTIONS = {
 }
 """Settings that ``segbench run`` has an option for."""
 OF_RECIPES = {field.name for field in fields(Recipe)}
+"""Settings that another recipe changes with it."""
+
 WAS_NOW = "{name} was {old}, now {new}"
 
 

@@ -112,10 +112,10 @@ def leaderboard(
         )
     if form == "html":
         text = leaderboard_page(rows, partial(_record, results), dates, _url(results, output))
+    elif form == "table" and output is None and sys.stdout.isatty():
+        text = as_table(tables_of(rows), shutil.get_terminal_size().columns)
     else:
         text = FORMATS[form](rows)
-        if form == "table" and output is None and sys.stdout.isatty():
-            text = as_table(tables_of(rows), shutil.get_terminal_size().columns)
     if output is None:
         click.echo(text, nl=False, color=False if os.environ.get("NO_COLOR") else None)
     else:

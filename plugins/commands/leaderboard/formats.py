@@ -65,7 +65,6 @@ def as_table(tables: Tables, width: int | None = None) -> str:
     """Aligned, coloured columns; what all rows share stands above, and long cells are cut.
 
     Columns that do not fit in ``width`` characters are left out, the least important first.
-
     Not ``rich.table``, which takes ten seconds for ten thousand rows.
     """
     blocks = []
@@ -76,13 +75,14 @@ def as_table(tables: Tables, width: int | None = None) -> str:
         lines = [[column.header for column in columns], *cells]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
         fitting = len(widths) if width is None else _fitting(widths, width)
-        left_out, widths = len(widths) - fitting, widths[:fitting]
+        left_out = len(widths) - fitting
+        columns, widths = columns[:fitting], widths[:fitting]
         rule = ["─" * width for width in widths]
         block = [click.style(printable(title), bold=True)]
         if above:
             block.append(printable("; ".join(f"{header} {said}" for header, said in above.items())))
         for line in [lines[0], rule, *cells]:
-            padded = (_pad(*cell) for cell in zip(line, widths, columns, strict=False))
+            padded = (_pad(*cell) for cell in zip(line[:fitting], widths, columns, strict=True))
             block.append("  ".join(padded).rstrip())
         if left_out:
             block.append(f"{counted(left_out, 'more column')} in a wider terminal or --format csv")
