@@ -69,8 +69,8 @@ def write_submission(options: SubmitOptions, registry: Registry, reporter: Repor
     if not isinstance(options.dataset.benchmark, Submittable):
         others = [d.name for d in registry.datasets if isinstance(d.benchmark, Submittable)]
         raise SegbenchError(
-            f"{options.dataset.name!r} has no test server, but these have: {', '.join(others)}. "
-            "segbench evaluate scores a network here."
+            f"{options.dataset.name!r} has no test server. Files in a server's format are written "
+            f"for {', '.join(others)}; segbench evaluate scores a network here."
         )
     zipped = options.output.suffix == ".zip"
     taken = options.output.exists() and (zipped or options.output.is_file())
