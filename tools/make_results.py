@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from segbench.analysis.rank import Row, ranking, score_name, tables_of
+from segbench.analysis.fields import Row
+from segbench.analysis.rank import ranking, score_name, tables_of
 from segbench.data.draw import legend, overlay
 from segbench.plugins import Registry
 from segbench.records.frame import frame_of

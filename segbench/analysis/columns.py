@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from segbench.analysis.rank import TRAIN, Row
+from segbench.analysis.fields import TRAIN, Row
 from segbench.text import counted
 
 

@@ -1,10 +1,7 @@
 """Records -> ranked rows: the official score of a network beside its latency.
 
-A *network* here is a checkpoint on one runtime at one size. Its FP32 score is the same on every
-device, so it is joined with latencies from any device. A score in 16 bits or INT8 holds for one
-kind of device; if only another device's score exists, the row names that device. Rows of one table
-are comparable: same dataset and split, number of frames, label scale, training dataset and splits,
-and device of the latencies.
+Rows of one table are comparable: same dataset and split, number of frames, label scale, training
+dataset and splits, and device of the latencies.
 """
 
 from collections.abc import Iterable
@@ -12,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.analysis.difference import miou_difference
+from segbench.analysis.fields import FIELDS, INPUT, TRAIN, Row, Tables
+from segbench.analysis.join import joined
 from segbench.errors import SegbenchError
 from segbench.records.arrays import ScoredFrames, scored_frames
 from segbench.records.frame import frame_of
@@ -19,78 +18,9 @@ from segbench.records.record import Record, read_record
 from segbench.text import counted
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
-Row = dict[str, Any]
-Tables = dict[str, list[Row]]
-
-TRAINED = (
-    "dataset",
-    "trained_on",
-    "train_splits",
-    "network",
-    "backbone",
-    "decoder",
-    "weights",
-    "recipe",
-    "precision",
-    "epochs",
-)
-NETWORK = (*TRAINED, "seed")
-# A latency takes these from the score of its checkpoint.
-TRAINING = ("epochs", "crop", "precision", "parameters")
-INPUT = ("height", "width", "runtime", "checkpoint_sha256")
-TRAIN = "train"
-"""The training split, unless a record names others."""
-SCORED = ("split", "label_scale", "limit", "score_name")
-SCORE = ("score", "miou", "miou_low", "miou_high", "frames")
-# A latency reported by another system's authors, not measured here.
-STATED = ("stated_ms", "stated_on")
-QUERY = ("scope", "scenario", "batch_size", "threads")
-# Scores equal in these repeat one experiment, with the same or another seed.
-REPEATED = (
-    *TRAINED,
-    *("batch_size", "crop", "training", "height", "width", "runtime", "keep_float"),
-    *SCORED,
-)
-LATENCY = (
-    "p50_ms",
-    "p90_ms",
-    "p99_ms",
-    "fps",
-    "baseline",
-    "speedup",
-    "speedup_low",
-    "speedup_high",
-    "file_mb",
-    "verdict",
-    "reasons",
-    "note",
-)
-COLUMNS = (
-    "table",
-    "rank",
-    *NETWORK,
-    "crop",
-    *INPUT,
-    "keep_float",
-    "parameters",
-    *SCORED,
-    *SCORE,
-    "score_from",
-    "seeds",
-    "seeds_mean",
-    "seeds_std",
-    "device",
-    *(f"query_{name}" for name in QUERY),
-    *LATENCY,
-    *STATED,
-    "commit",
-    "dirty",
-    "record",
-    "latency_record",
-)
-OF_NETWORK = (*NETWORK, "crop", *INPUT, "keep_float", "parameters", "commit", "dirty")
+# Rows equal in these are in one table.
 BOARD = ("dataset", "split", "score_name", "label_scale", "frames", "trained_on", "train_splits")
 WORDS = ("dataset", "split", "score_name", "trained_on", "train_splits")
 # Rows equal in these are one network timed in several ways, and share its rank.
@@ -100,7 +30,7 @@ COMPARED = 100
 
 
 def leaderboard(records: Iterable[Record]) -> Tables:
-    """Tables by title, best row first; each row has all ``COLUMNS``, None for missing values.
+    """Tables by title, best row first; each row has all ``FIELDS``, None for missing values.
 
     ``records`` are ordered oldest first; the newest of the same measurement counts.
     """
@@ -110,14 +40,14 @@ def leaderboard(records: Iterable[Record]) -> Tables:
 def tables_of(rows: "DataFrame") -> Tables:
     """Rows of ``ranking`` grouped by the title of their table."""
     tables: Tables = {}
-    for values in zip(*(rows[name] for name in COLUMNS), strict=True):
-        row = dict(zip(COLUMNS, values, strict=True))
+    for values in zip(*(rows[name] for name in FIELDS), strict=True):
+        row = dict(zip(FIELDS, values, strict=True))
         tables.setdefault(row["table"], []).append(row)
     return tables
 
 
 def ranking(records: "DataFrame") -> "DataFrame":
-    """The rows of all tables, table by table, with all ``COLUMNS``.
+    """The rows of all tables, table by table, with all ``FIELDS``.
 
     ``records`` are those of ``frame_of``. ``rank`` is a network's place by score: networks whose
     scores differ only by noise share a rank, VALID latencies first. A row without a score or with a
@@ -128,9 +58,9 @@ def ranking(records: "DataFrame") -> "DataFrame":
     import pandas as pd
 
     if records.empty:
-        return pd.DataFrame(columns=list(COLUMNS), dtype=object)
-    tables = _in_tables(_joined(records)).groupby("table", sort=False)
-    return pd.concat([_ranked(table) for _, table in tables], ignore_index=True)[list(COLUMNS)]
+        return pd.DataFrame(columns=list(FIELDS), dtype=object)
+    tables = _in_tables(joined(records)).groupby("table", sort=False)
+    return pd.concat([_ranked(table) for _, table in tables], ignore_index=True)[list(FIELDS)]
 
 
 def score_name(row: Row) -> str:
@@ -138,99 +68,11 @@ def score_name(row: Row) -> str:
     return "mIoU" if row["score_name"] == "miou" else row["score_name"] or "score"
 
 
-def _joined(records: "DataFrame") -> "DataFrame":
-    """A row for each pair of a network's scores and latencies, and for each unpaired one.
-
-    The newest record counts, but an INVALID latency never replaces a VALID one.
-    """
-    import pandas as pd
-
-    # The key on which scores and latencies of a network are joined.
-    network = ["checkpoint", "runtime", "height", "width", "keep_float"]
-    of_checkpoint = records.groupby("checkpoint")
-    records = records.assign(
-        order=range(len(records)),
-        group=records.groupby(network, dropna=False, sort=False).ngroup(),
-        alike=_alike(records),
-        train_splits=records["train_splits"].fillna(TRAIN),
-        **{name: of_checkpoint[name].transform("last") for name in TRAINING},
-    )
-    scores, latencies = _scores(records), _latencies(records)
-    pairs = scores.merge(latencies.drop(columns=list(OF_NETWORK)), on="group")
-    fits = pairs["alike"].eq("") | pairs["alike"].eq(pairs["latency_alike"])
-    pairs["score_from"] = pairs["scored_on"].mask(fits)
-    pairs = pairs.assign(fits=fits).sort_values(["fits", "order"], kind="stable")
-    pairs = pairs.drop_duplicates(["latency", "dataset", *SCORED], keep="last")
-    pairs = pairs.sort_values(["order", "latency"])
-    untimed = scores[~scores["order"].isin(pairs["order"])]
-    unscored = latencies[~latencies["latency"].isin(pairs["latency"])]
-    return pd.concat([part.astype(object) for part in (pairs, untimed, unscored)])
-
-
-def _alike(records: "DataFrame") -> "Series":
-    """Where a record's figures hold: "" for every device, else one kind of device."""
-    known = records["device_kind"].fillna(records["device_name"])
-    return known.mask(records["arithmetic"].eq("fp32"), "")
-
-
-def _scores(records: "DataFrame") -> "DataFrame":
-    scores = records[records["kind"].ne("latency")]
-    scores = scores.assign(label_scale=scores["label_scale"].fillna(1))
-    scores = scores.drop_duplicates(["group", "alike", "dataset", *SCORED], keep="last")
-    scores = scores.join(_over_seeds(scores), on="order")
-    kept = [*OF_NETWORK, *SCORED, *SCORE, *STATED]
-    kept += ["seeds", "seeds_mean", "seeds_std", "record", "path"]
-    return scores[[*kept, "order", "group", "alike", "device_name"]].rename(
-        columns={"device_name": "scored_on"}
-    )
-
-
-def _latencies(records: "DataFrame") -> "DataFrame":
-    latencies = records[records["kind"].eq("latency")]
-    valid = latencies["verdict"].eq("VALID")
-    latencies = latencies.assign(valid=valid).sort_values("valid", kind="stable")
-    latencies = latencies.drop_duplicates(["group", "device_name", *QUERY], keep="last")
-    kept = [*OF_NETWORK, *LATENCY, *QUERY, "order", "group", "device_name", "device_kind"]
-    return (
-        latencies[[*kept, "record"]]
-        .sort_values("order")
-        .rename(
-            columns={
-                **{name: f"query_{name}" for name in QUERY},
-                "order": "latency",
-                "device_name": "device",
-                "device_kind": "latency_alike",
-                "record": "latency_record",
-            }
-        )
-    )
-
-
-def _over_seeds(scores: "DataFrame") -> "DataFrame":
-    """Mean and deviation of the score over seeds, by the record's ``order``."""
-    repeated = ["alike", *REPEATED]
-    scores = scores[scores["score"].notna()]
-    seeds = scores.assign(
-        experiment=scores.groupby(repeated, dropna=False, sort=False).ngroup(),
-        score=scores["score"].astype(float),
-    )
-    spread = (
-        seeds.drop_duplicates(["experiment", "seed"], keep="last")
-        .groupby("experiment")["score"]
-        .agg(seeds="count", seeds_mean="mean", seeds_std="std")
-        .query("seeds > 1")
-        .astype(object)
-    )
-    return seeds.set_index("order")[["experiment"]].join(spread, on="experiment", how="inner")[
-        ["seeds", "seeds_mean", "seeds_std"]
-    ]
-
-
 def _in_tables(rows: "DataFrame") -> "DataFrame":
     """The rows with the title of their ``table``, in table order."""
     import pandas as pd
 
-    rows = _plain(rows.reindex(columns=[*COLUMNS, "path", "scored_on", "alike"]))
+    rows = _plain(rows.reindex(columns=[*FIELDS, "path", "scored_on", "alike"]))
     rows = rows.reset_index(drop=True)
     device = rows["device"].fillna(rows["scored_on"].mask(rows["alike"].eq("")))
     rows = rows.assign(

@@ -5,9 +5,8 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segbench.analysis.columns import COLUMNS as SHOWN
-from segbench.analysis.columns import DIGITS
-from segbench.analysis.rank import COLUMNS
+from segbench.analysis.columns import COLUMNS, DIGITS
+from segbench.analysis.fields import FIELDS
 from segbench.errors import SegbenchError, unknown_name
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 CONDITION = re.compile(r"\s*(.+?)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*")
 SHORT = {"p50": "p50_ms", "p90": "p90_ms", "p99": "p99_ms"}
 NAMES = (
-    {name: name for name in COLUMNS}
-    | {column.header: column.number for column in SHOWN if column.number}
+    {name: name for name in FIELDS}
+    | {column.header: column.number for column in COLUMNS if column.number}
     | SHORT
 )
 """A column's name on the command line -> the row's key."""
@@ -72,7 +71,7 @@ def select(
 
 def _column(name: str) -> str:
     if name not in NAMES:
-        raise SegbenchError(unknown_name("column", name, (*COLUMNS, *SHORT)))
+        raise SegbenchError(unknown_name("column", name, (*FIELDS, *SHORT)))
     return NAMES[name]
 
 

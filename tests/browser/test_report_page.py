@@ -14,7 +14,8 @@ from segbench.cli import main
 from segbench.records.arrays import ScoredFrames
 from segbench.records.record import read_record
 from segbench_plugins.commands.report.figures import View
-from segbench_plugins.commands.report.page import frame_section, report_page
+from segbench_plugins.commands.report.page import report_page
+from segbench_plugins.commands.report.sections import frame_section
 from tests.browser.conftest import OpenPage
 
 RECORDS = Path(__file__).parents[1] / "records"

@@ -45,7 +45,8 @@ from segbench_plugins.commands.latency import latency
 from segbench_plugins.commands.leaderboard.formats import FORMATS
 from segbench_plugins.commands.leaderboard.page import leaderboard_page
 from segbench_plugins.commands.plugin import segbench_commands
-from segbench_plugins.commands.report.page import facts, score_sections
+from segbench_plugins.commands.report.page import facts
+from segbench_plugins.commands.report.sections import score_sections
 from segbench_plugins.commands.run import run
 from segbench_plugins.commands.suite.file import read_suite
 from segbench_plugins.commands.video.read import open_footage

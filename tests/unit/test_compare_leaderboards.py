@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from segbench.analysis.rank import COLUMNS
+from segbench.analysis.fields import FIELDS
 from segbench.errors import SegbenchError
 from segbench_plugins.commands.compare.leaderboards import (
     match_latencies,
@@ -19,7 +19,7 @@ NETWORK = {"backbone": "tiny", "runtime": "eager", "height": 2, "width": 4, "dat
 
 
 def row(**values: Any) -> dict[str, Any]:
-    return dict.fromkeys(COLUMNS) | NETWORK | values
+    return dict.fromkeys(FIELDS) | NETWORK | values
 
 
 def test_a_network_trained_again_is_matched_and_another_runtime_is_not() -> None:
@@ -52,7 +52,7 @@ def test_a_written_leaderboard_is_matched_with_its_rows(
     tmp_path: Path, name: str, form: Any
 ) -> None:
     rows = [row(score=0.5, epochs=3, keep_float="a; b"), row(p50_ms=1.5, query_batch_size=2)]
-    (tmp_path / name).write_text(form(DataFrame(rows, columns=COLUMNS, dtype=object)))
+    (tmp_path / name).write_text(form(DataFrame(rows, columns=FIELDS, dtype=object)))
     read = read_leaderboard(tmp_path / name)
     assert len(match_scores(read, rows).pairs) == len(match_latencies(read, rows).pairs) == 1
     assert match_scores(read, rows).only_a == match_latencies(read, rows).only_b == ()
@@ -64,7 +64,7 @@ def test_a_written_leaderboard_is_matched_with_its_rows(
         ("a.csv", "backbone,runtime\ntiny,eager\n"),
         ("b.json", "[3]"),
         ("c.json", "[{"),
-        ("d.csv", ",".join(COLUMNS) + "\n" + ",".join(["tall"] * len(COLUMNS)) + "\n"),
+        ("d.csv", ",".join(FIELDS) + "\n" + ",".join(["tall"] * len(FIELDS)) + "\n"),
         ("e.csv", "\0"),
     ],
 )

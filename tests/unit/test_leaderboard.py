@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas import DataFrame
 
-from segbench.analysis.rank import COLUMNS, Row, Tables, leaderboard, ranking, tables_of
+from segbench.analysis.fields import FIELDS, Row, Tables
+from segbench.analysis.rank import leaderboard, ranking, tables_of
 from segbench.analysis.select import select
 from segbench.records.frame import frame_of, load_records
 from segbench.records.record import Record, read_record, write_record
@@ -496,7 +497,7 @@ def test_whatever_the_records_each_table_is_ranked_and_of_one_device(
     tables = tables_of(board)
 
     for rows in tables.values():
-        assert all(tuple(row) == COLUMNS for row in rows)
+        assert all(tuple(row) == FIELDS for row in rows)
         assert len({row["device"] for row in rows} - {None}) <= 1
         assert len(set(column(rows, "dataset", "split", "label_scale"))) == 1
         ranked = [row for row in rows if row["rank"] is not None]
@@ -566,7 +567,7 @@ def test_csv_and_json_have_every_column(board: DataFrame) -> None:
     objects = json.loads(as_json(board))
 
     assert len(parsed) == len(objects) == 2
-    assert tuple(parsed[0]) == tuple(objects[0]) == COLUMNS
+    assert tuple(parsed[0]) == tuple(objects[0]) == FIELDS
     assert parsed[0]["score"] == "0.625"
     assert parsed[1]["backbone"] == objects[1]["backbone"] == "a|b\n[red]<i>"
     assert objects[1]["p50_ms"] is None

@@ -12,14 +12,13 @@ from segbench.scoring.bootstrap import bootstrap_iou
 from segbench.types import IGNORED
 from segbench_plugins.commands.report import figures
 from segbench_plugins.commands.report.figures import View, frame_rows
-from segbench_plugins.commands.report.page import (
+from segbench_plugins.commands.report.page import facts, report_page
+from segbench_plugins.commands.report.sections import (
     class_section,
     confusion_section,
-    facts,
     frame_section,
     latency_section,
     learning_section,
-    report_page,
 )
 
 ODD = "<script>alert(1)</script> $x_ \\frac 日本\n"

@@ -15,7 +15,8 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from segbench.analysis.rank import NETWORK, Row, leaderboard
+from segbench.analysis.fields import NETWORK, Row
+from segbench.analysis.rank import leaderboard
 from segbench.errors import SegbenchError
 from segbench.files import read_text
 from segbench.records.record import Record, network_title

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from segbench.analysis.columns import query, text
 from segbench.analysis.difference import Difference
-from segbench.analysis.rank import Row
+from segbench.analysis.fields import Row
 from segbench.cli.terminal import Console, plain_table
 from segbench.text import counted, printable
 

@@ -11,7 +11,8 @@ import orjson
 from rich.cells import cell_len, set_cell_size
 
 from segbench.analysis.columns import NARROW, Column, filled
-from segbench.analysis.rank import COLUMNS, Row, Tables, tables_of
+from segbench.analysis.fields import FIELDS, Row, Tables
+from segbench.analysis.rank import tables_of
 from segbench.text import counted, csv_cell, markdown, printable, unicode
 
 from .layout import in_order, shared
@@ -28,10 +29,10 @@ STYLES = {"VALID": "green", "INVALID": "red"}
 def as_csv(rows: "DataFrame") -> str:
     """Every column of every row, reasons joined by "; "."""
     said = rows.assign(reasons=["; ".join(map(str, why or ())) for why in rows["reasons"]])
-    columns = [_csv_cells(said[name].tolist()) for name in COLUMNS]
+    columns = [_csv_cells(said[name].tolist()) for name in FIELDS]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(FIELDS)
     writer.writerows(zip(*columns, strict=True))
     return out.getvalue()
 
@@ -39,8 +40,8 @@ def as_csv(rows: "DataFrame") -> str:
 def as_json(rows: "DataFrame") -> str:
     """A list of rows, one per line, each an object with every column; text is not escaped."""
     rows = rows.assign(**{name: rows[name].map(unicode, na_action="ignore") for name in FILES})
-    columns = [rows[name].tolist() for name in COLUMNS]
-    values = (dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True))
+    columns = [rows[name].tolist() for name in FIELDS]
+    values = (dict(zip(FIELDS, row, strict=True)) for row in zip(*columns, strict=True))
     lines = ",\n".join(orjson.dumps(row).decode() for row in values)
     return f"[\n{lines}\n]\n"
 

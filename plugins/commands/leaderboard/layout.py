@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from segbench.analysis.columns import COLUMNS, Column
-from segbench.analysis.rank import Row
+from segbench.analysis.fields import Row
 
 # The most important columns; the others follow in their order.
 FIRST = (

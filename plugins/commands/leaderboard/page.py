@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from segbench.analysis.columns import COLUMNS, Column, filled
-from segbench.analysis.rank import Row, score_name, tables_of
+from segbench.analysis.fields import Row
+from segbench.analysis.rank import score_name, tables_of
 from segbench.analysis.select import select
 from segbench.records.record import Record
 

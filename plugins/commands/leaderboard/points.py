@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import chain
 
 from segbench.analysis.columns import query
-from segbench.analysis.rank import Row, Tables, score_name
+from segbench.analysis.fields import Row, Tables
+from segbench.analysis.rank import score_name
 from segbench.text import printable
 
 from .pareto import Key, Point

@@ -27,7 +27,8 @@ from segbench.types import Frame
 
 from .figures import View
 from .frames import best_and_worst, frame_miou
-from .page import Section, frame_section, latency_section, report_page, score_sections
+from .page import report_page
+from .sections import Section, frame_section, latency_section, score_sections
 
 FRAMES_DRAWN = 3
 
