@@ -24,7 +24,7 @@ from segbench.inference.weights import file_sha256
 from segbench.plugins import Registry, installed_version
 from segbench.records.record import Record, read_record
 from segbench_plugins.commands.suite import cluster as ray_cluster
-from segbench_plugins.commands.suite import on_ray
+from segbench_plugins.commands.suite import on_ray, reach
 from segbench_plugins.networks.enet import ENet
 from tests.plugins.test_folder import write as write_folder
 from tests.tiny import write_tiny
@@ -89,7 +89,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A head and, for a test that needs it, a second node; both have the plugin."""
+    """A head and, for a test that needs it, a second node; both have the plugin.
+
+    Here and there torch has one thread, since sums depend on their number.
+    """
     site = tmp_path_factory.mktemp("site")
     info = site / "slow_plugin-1.0.dist-info"
     info.mkdir()
@@ -100,12 +103,16 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         patch.syspath_prepend(site)
         patch.setenv("PYTHONPATH", os.pathsep.join((str(site), str(ROOT))))
         patch.setenv("SEGBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
         head = {**NODE, "include_dashboard": False, "_system_config": HEALTH}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         patch.setenv("RAY_ADDRESS", cluster.address)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
         yield cluster
+        torch.set_num_threads(threads)
         cluster.shutdown()
 
 
@@ -283,12 +290,12 @@ def test_cancelling_ends_the_processes_and_keeps_the_last_epoch(
 def test_hosts_with_other_code_are_named_before_anything_runs(
     hosts: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = on_ray.code_of
+    real = reach.code_of
 
     def other(*arguments: Any) -> dict[str, str | None]:
         return {**real(*arguments), "torch": "9.9", "slow-plugin": "2.0"}
 
-    monkeypatch.setattr(on_ray, "code_of", other)
+    monkeypatch.setattr(reach, "code_of", other)
     result = suite(TINY)
     assert result.exit_code == 1
     assert "slow-plugin 1.0 (the caller has 2.0)" in result.output

@@ -1,21 +1,16 @@
 """Scores and latencies meet in rows, and only what may be compared is ranked together."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pandas import DataFrame
 
-from segbench.analysis.fields import FIELDS, Row, Tables
+from segbench.analysis.fields import FIELDS
 from segbench.analysis.rank import leaderboard, ranking, tables_of
 from segbench.analysis.select import select
 from segbench.records.frame import frame_of, load_records
@@ -23,49 +18,9 @@ from segbench.records.record import Record, read_record, write_record
 from segbench_plugins.commands.leaderboard.formats import (
     FORMATS,
     as_csv,
-    as_json,
     as_markdown,
-    as_table,
 )
-
-CPU = {"cpu": "A Processor", "extensions": ["AVX2"], "cores": 2}
-ON_CPU = "latency on A Processor, AVX2, 2 cores"
-CAMVID = "camvid test: mIoU at full label size, 233 frames"
-
-
-def scored(score: float | None, checkpoint: str, kind: str = "run", **config: Any) -> Record:
-    asked = {
-        "dataset": "camvid",
-        "split": "test",
-        "backbone": "mobilenet",
-        "decoder": "bilinear",
-        "weights": "imagenet",
-        "runtime": "eager",
-        "height": 352,
-        "width": 480,
-        "label_scale": 1,
-        "limit": None,
-        "seed": 0,
-        "device": "cpu",
-        "checkpoint_sha256": checkpoint,
-    }
-    metrics: dict[str, Any] = {"score": score, "score_name": "miou", "frames": 233}
-    if kind == "run":
-        metrics["parameters"] = 2_500_000
-    return Record(kind, asked | config, metrics, CPU | {"commit": "0123456789", "dirty": False})
-
-
-def timed(p50_ms: float, checkpoint: str | None, **config: Any) -> Record:
-    record = scored(None, "", **config)
-    asked = record.config | {"split": None, "label_scale": None, "checkpoint_sha256": checkpoint}
-    query = {"scope": "model", "scenario": "single-stream", "batch_size": 1, "threads": 2}
-    metrics = {"p50_ms": p50_ms, "fps": 1000 / p50_ms, "verdict": "VALID", "reasons": []}
-    gpu = {"gpu": "A Card"} if asked["device"] == "cuda" else {}
-    return Record("latency", query | asked, metrics, record.provenance | gpu)
-
-
-def column(rows: list[Row], *names: str) -> list[Any]:
-    return [row[names[0]] if len(names) == 1 else tuple(row[n] for n in names) for row in rows]
+from tests.board import CAMVID, ON_CPU, column, external, scored, timed
 
 
 def test_scores_over_other_frames_are_never_ranked_together() -> None:
@@ -79,12 +34,6 @@ def test_the_best_score_is_first() -> None:
 
     assert list(tables) == [CAMVID]
     assert column(tables[CAMVID], "rank", "score") == [(1, 0.7), (2, 0.6), (3, 0.5)]
-
-
-def external(name: str, score: float, **metrics: Any) -> Record:
-    config = {"dataset": "camvid", "split": "test", "network": name, "runtime": "external"}
-    metrics = {"score": score, "score_name": "miou", "frames": 233} | metrics
-    return Record("external", config, metrics, CPU)
 
 
 def test_another_system_is_ranked_by_its_score_and_has_no_latency() -> None:
@@ -317,103 +266,6 @@ def test_a_score_without_a_name_is_not_lost_among_the_unscored() -> None:
     assert sorted(len(rows) for rows in tables.values()) == [1, 1]
 
 
-def test_a_device_is_the_hardware_and_not_the_word_for_it() -> None:
-    assert timed(1.0, "a").device_name == "A Processor, AVX2, 2 cores"
-    assert timed(1.0, "a", device="cuda").device_name == "A Card"
-    assert timed(1.0, "a", device="npu").device_name == "npu"
-    assert Record("latency", {"device": "cuda:1"}, {}, {}).device_name == "cuda:1"
-    assert Record("latency", {}, {}, {}).device_name == "cpu, unknown extensions"
-
-
-ZEN3 = CPU | {"microarchitecture": "Zen 3"}
-ZEN4 = CPU | {"microarchitecture": "Zen 4", "extensions": ["AVX2", "AVX-512", "VNNI", "BF16"]}
-OLD = {"cpu": "A Processor", "cores": 2}
-GPU = {"gpu": "A GPU", "driver": "580.1", "power_limit_w": 72.0}
-
-
-def on(origin: dict[str, Any], record: Record) -> Record:
-    return replace(record, provenance=origin)
-
-
-def test_a_device_is_all_that_decides_its_figures() -> None:
-    latency = timed(1.0, "a")
-    names = [on(origin, latency).device_name for origin in (ZEN3, ZEN4, OLD)]
-    assert names == [
-        "A Processor Zen 3, AVX2, 2 cores",
-        "A Processor Zen 4, AVX-512, VNNI, BF16, 2 cores",
-        "A Processor, unknown extensions, 2 cores",
-    ]
-    on_gpu = timed(1.0, "a", device="cuda")
-    assert on(GPU, on_gpu).device_name == "A GPU, driver 580.1, 72 W"
-    assert on(OLD | {"cores": 1}, latency).device_name.endswith("1 core")
-
-
-def test_processors_of_one_name_never_share_a_table() -> None:
-    latencies = [on(origin, timed(9.0, "a")) for origin in (ZEN3, ZEN4, OLD)]
-    tables = leaderboard([scored(0.6, "a"), *latencies])
-    assert [len(rows) for rows in tables.values()] == [1, 1, 1]
-    assert {rows[0]["score"] for rows in tables.values()} == {0.6}, "FP32 is the same on all"
-    assert {rows[0]["score_from"] for rows in tables.values()} == {None}
-
-
-def test_an_int8_score_joins_latencies_of_the_same_kind_of_device() -> None:
-    def int8(origin: dict[str, Any], score: float) -> Record:
-        return on(origin, scored(score, "a", kind="evaluate", runtime="onnx-int8"))
-
-    def latency(origin: dict[str, Any]) -> Record:
-        return on(origin, timed(2.0, "a", runtime="onnx-int8"))
-
-    four_cores = ZEN3 | {"cores": 4}
-    tables = leaderboard([int8(ZEN3, 0.4), int8(ZEN4, 0.6), latency(four_cores), latency(ZEN4)])
-    found = [(row["score"], row["score_from"]) for rows in tables.values() for row in rows]
-    assert found == [(0.4, None), (0.6, None)]
-
-
-@pytest.mark.parametrize("other", [ZEN4, OLD])
-def test_an_int8_score_of_another_device_says_where_it_is_from(other: dict[str, Any]) -> None:
-    score = on(other, scored(0.6, "a", kind="evaluate", runtime="onnx-int8"))
-    ((row,),) = leaderboard([score, on(ZEN3, timed(2.0, "a", runtime="onnx-int8"))]).values()
-    assert (row["score"], row["p50_ms"]) == (0.6, 2.0)
-    assert row["score_from"] == score.device_name
-    assert score.device_name in as_markdown({"t": [row]})
-
-
-def test_what_two_old_machines_had_is_not_known_to_be_the_same() -> None:
-    score = on(OLD, scored(0.6, "a", kind="evaluate", runtime="onnx-int8"))
-    ((row,),) = leaderboard([score, on(OLD, timed(2.0, "a", runtime="onnx-int8"))]).values()
-    assert row["score_from"] == "A Processor, unknown extensions, 2 cores"
-
-
-def test_an_int8_score_without_a_latency_stands_with_its_own_device() -> None:
-    records = [
-        scored(0.7, "a"),
-        on(ZEN4, scored(0.6, "a", kind="evaluate", runtime="onnx-int8")),
-        on(ZEN3, timed(9.0, "a")),
-        on(ZEN3, timed(9.5, "a", batch_size=2)),
-    ]
-    titles = [title.split(", ", 2)[2] for title in leaderboard(records)]
-    assert titles == [
-        "latency on A Processor Zen 3, AVX2, 2 cores",
-        "scored on A Processor Zen 4, AVX-512, VNNI, BF16, 2 cores",
-    ]
-
-
-def test_a_runtime_says_what_it_computes_in_and_an_older_records_name_tells() -> None:
-    odd = scored(0.5, "a", runtime="odd")
-    assert odd.arithmetic == "fp32"
-    assert on({"arithmetic": "int8"}, odd).arithmetic == "int8"
-    assert scored(0.5, "a", runtime="onnx-int8-signed").arithmetic == "int8"
-    assert scored(0.5, "a", runtime="eager-bf16").arithmetic == "bf16"
-
-
-def test_bf16_without_instructions_for_it_is_noted() -> None:
-    latency = timed(90.0, "a", runtime="eager-bf16")
-    tables = leaderboard([on(origin, latency) for origin in (ZEN3, ZEN4, OLD)])
-    notes = {rows[0]["device"]: rows[0]["note"] for rows in tables.values()}
-    assert [bool(note) for _, note in sorted(notes.items())] == [True, False, False]
-    assert "BF16 is emulated" in as_table(tables)
-
-
 def test_a_network_trained_elsewhere_is_ranked_apart_and_says_so() -> None:
     tables = leaderboard([scored(0.5, "a"), scored(0.9, "b", trained_on="streets")])
     assert list(tables) == [CAMVID, f"{CAMVID}, trained on streets"]
@@ -508,17 +360,6 @@ def test_whatever_the_records_each_table_is_ranked_and_of_one_device(
         assert isinstance(form(board), str)
 
 
-@pytest.fixture
-def board() -> DataFrame:
-    odd = scored(0.5, "b", backbone="a|b\n[red]<i>", decoder="transposed")
-    return ranking(frame_of([scored(0.625, "a"), odd, timed(12.5, "a")]))
-
-
-@pytest.fixture
-def tables(board: DataFrame) -> Tables:
-    return tables_of(board)
-
-
 def test_a_network_is_named_and_an_older_record_is_of_fcn8s() -> None:
     whole = titled(scored(0.6, "b", network="enet", backbone=None, decoder=None), "ENet")
     own = titled(scored(0.4, "c", backbone="timm/resnet18"), "ResNet-18")
@@ -530,62 +371,6 @@ def test_a_network_is_named_and_an_older_record_is_of_fcn8s() -> None:
 
 def titled(record: Record, title: str) -> Record:
     return replace(record, provenance=record.provenance | {"title": title})
-
-
-def test_markdown_is_a_pipe_table_that_no_name_can_break(tables: Tables) -> None:
-    title, _, header, rule, first, second = as_markdown(tables).splitlines()
-
-    assert title == f"### {CAMVID}, {ON_CPU}"
-    assert header.startswith("| rank | network | weights | size | score |")
-    assert "speed-up" not in header
-    assert rule.startswith("| ---: | :--- |")
-    assert first == (
-        "| 1 | FCN8s MobileNetV2 | imagenet | 352x480 | 0.6250 | 2.50 M | eager "
-        "| model, batch 1, 2 threads | 12.50 | 80.0 | VALID | 0123456 |"
-    )
-    assert second.startswith(r"| 2 | FCN8s a\|b \[red\]&lt;i> transposed | imagenet |")
-
-
-def test_the_terminal_table_is_aligned(tables: Tables) -> None:
-    title, shared, header, rule, first, second = click.unstyle(as_table(tables)).splitlines()
-
-    assert CAMVID in title
-    assert "size 352x480" in shared
-    assert header.split()[:4] == ["rank", "network", "runtime", "score"]
-    for word, line in (("FCN8s Mobile", first), ("FCN8s a|b [red]<i>", second), ("────", rule)):
-        assert line[header.index("network") :].startswith(word)
-
-
-def test_a_long_name_is_cut_in_the_terminal_only() -> None:
-    tables = leaderboard([scored(0.5, "a", weights="w" * 60)])
-    assert "w" * 31 + "…" in as_table(tables)
-    assert "w" * 60 in as_markdown(tables)
-
-
-def test_csv_and_json_have_every_column(board: DataFrame) -> None:
-    parsed = list(csv.DictReader(io.StringIO(as_csv(board))))
-    objects = json.loads(as_json(board))
-
-    assert len(parsed) == len(objects) == 2
-    assert tuple(parsed[0]) == tuple(objects[0]) == FIELDS
-    assert parsed[0]["score"] == "0.625"
-    assert parsed[1]["backbone"] == objects[1]["backbone"] == "a|b\n[red]<i>"
-    assert objects[1]["p50_ms"] is None
-    assert parsed[1]["p50_ms"] == ""
-
-
-def test_reasons_of_a_verdict_are_kept() -> None:
-    record = timed(1.0, "a")
-    record.metrics.update(verdict="INVALID", reasons=["drift of 20%", "few samples"])
-    board = ranking(frame_of([scored(0.5, "a"), record]))
-    assert "drift of 20%; few samples" in as_csv(board)
-    assert "INVALID" in as_table(tables_of(board))
-
-
-def test_a_dirty_commit_is_marked() -> None:
-    record = scored(0.5, "a")
-    record.provenance["dirty"] = True
-    assert "0123456 dirty" in as_markdown(leaderboard([record]))
 
 
 def test_a_row_without_a_latency_is_the_last_of_its_rank() -> None:

@@ -5,12 +5,10 @@ after each epoch, so that another host or a later call can resume from it.
 """
 
 import asyncio
-import os
 import signal
 import traceback
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -24,26 +22,24 @@ from segbench.files import check_writable, locked
 from segbench.inference.checkpoint import BEST
 from segbench.inference.networks import chosen_network
 from segbench.inference.sources import source_file
-from segbench.jobs.latency_options import LatencyOptions
 from segbench.jobs.output import claim_output
 from segbench.jobs.plan import default_output
 from segbench.records.record import Record, config_hash, find_record, read_record, write_record
 from segbench.types import Dataset, Network, Runtime
 
 from .board import Board, Line
-from .by_name import dumped, loaded
-from .cluster import Cluster, LostHostError, Node, Process, connected
-from .code import code_of
+from .cluster import Cluster, LostHostError, connected
 from .context import Context
 from .file import Entry, Suite
-from .host import OUTPUT, RESULTS, Here, Host
+from .host import OUTPUT, RESULTS, Here
 from .jobs.evaluation import Evaluation
 from .jobs.timing import Timing
 from .jobs.training import Training
 from .jobs.writing import Writing
+from .reach import Hosts, Reached, absolute
 from .resources import Resources
 from .subject import Subject
-from .travel import Reached, fetch, fetch_state, send
+from .travel import fetch, fetch_state, send
 from .work import DONE, EXISTS, FAILED, Job, following
 
 TRIES = 5
@@ -78,7 +74,7 @@ async def _until_terminated(work: "_Work") -> None:
     assert task is not None
     with suppress(NotImplementedError):  # on Windows
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    await work.check_hosts()
+    await work.hosts.check(work.suite)
     with work.board:
         await asyncio.gather(*map(work.entry, work.suite.entries))
 
@@ -86,37 +82,8 @@ async def _until_terminated(work: "_Work") -> None:
 class _Work:
     def __init__(self, suite: Suite, context: Context, cluster: Cluster, board: Board) -> None:
         self.suite, self.context, self.cluster, self.board = suite, context, cluster, board
-        self.environment = {name: os.environ[name] for name in context.unset}
+        self.hosts = Hosts(context, cluster)
         self.data: dict[tuple[Any, ...], tuple[str, str]] = {}
-
-    async def check_hosts(self) -> None:
-        """Raise SegbenchError for all hosts that may run a job and whose code differs."""
-        items: dict[Path, list[Network | Dataset | Runtime]] = defaultdict(list)
-        for entry in self.suite.entries:
-            for scored, _ in entry.evaluations:
-                items[scored.data_root] += [scored.dataset, scored.runtime]
-            for timed, _ in entry.latencies:
-                runtimes = map(self.context.registry.runtime, timed.runtimes)
-                items[timed.protocol.data_root] += runtimes
-            if isinstance(entry.source, Training):
-                trained = entry.source.options
-                items[trained.data_root] += [trained.network, trained.dataset]
-
-        async def check(node: Node) -> None:
-            try:
-                async with self.cluster.process(Host, Resources(cpus=0), node, {}) as process:
-                    for data_root, there in items.items():
-                        await self._check(process, None, there, data_root)
-            except LostHostError as error:
-                raise SegbenchError(f"Host {node.address} cannot be used: {error}") from error
-
-        nodes = [node for node in self.cluster.nodes() if node.cpus]
-        answers = await asyncio.gather(*map(check, nodes), return_exceptions=True)
-        if faults := [answer for answer in answers if isinstance(answer, BaseException)]:
-            expected = [fault for fault in faults if isinstance(fault, SegbenchError)]
-            if len(expected) < len(faults):
-                raise next(fault for fault in faults if not isinstance(fault, SegbenchError))
-            raise SegbenchError("\n  ".join(fault.message for fault in expected))
 
     async def entry(self, entry: Entry) -> None:
         """Run the jobs of an entry; those of a kind in parallel."""
@@ -187,7 +154,7 @@ class _Work:
         from segbench.training.state import STATE
 
         options = job.options
-        async with self._host(options, (), resources, line) as there:
+        async with self.hosts.reach(options, (), resources, line) as there:
             if Path(options.weights).is_file():
                 await send(there, Path(options.weights), Path(options.weights).name)
             config = await there.process.call("configuration")
@@ -212,7 +179,9 @@ class _Work:
     async def _evaluate(self, job: Evaluation, resources: Resources, line: Line) -> Ended:
         if job.options.runtime.precision == "fp32" and (found := job.found(self.context)):
             return EXISTS, found
-        async with self._host(job.ready, self._network(job.subject), resources, line) as there:
+        async with self.hosts.reach(
+            job.ready, self._network(job.subject), resources, line
+        ) as there:
             context = self.context.on(there.here.origin, there.here.device)
             if found := job.found(context):
                 return EXISTS, found
@@ -227,14 +196,14 @@ class _Work:
         whole = replace(resources, cpus=node.cpus, gpus=node.gpus)
         runtimes = [self.context.registry.runtime(name) for name in job.options.runtimes]
         items: list[Network | Dataset | Runtime] = [*self._network(job.subject), *runtimes]
-        async with self._host(job.ready(()), items, whole, line, alone_on=node) as there:
+        async with self.hosts.reach(job.ready(()), items, whole, line, alone_on=node) as there:
             context = self.context.on(there.here.origin, there.here.device)
             if "--threads" not in job.options.argv:
                 job = job.with_threads(there.here.threads)
             if found := job.found(context):
                 return EXISTS, found
             await send(there, job.subject.file, job.subject.file.name)
-            known, asked = job.records(context), _absolute(job.ready(job.missing(context)))
+            known, asked = job.records(context), absolute(job.ready(job.missing(context)))
             changes = {"runtimes": asked.runtimes, "protocol": asked.protocol}
             every = SECONDS_BETWEEN_NEWS_OF_A_LATENCY
             names = await self._follow(there, line, changes, seconds=every)
@@ -242,44 +211,13 @@ class _Work:
 
     async def _export(self, job: Writing, resources: Resources, line: Line) -> Ended:
         assert job.options is not None
-        async with self._host(job.options, (), resources, line) as there:
+        async with self.hosts.reach(job.options, (), resources, line) as there:
             file = source_file(job.options.checkpoint)
             await send(there, file, file.name)
             names = await self._follow(there, line, {})
             for name in sorted(names, key=lambda name: Path(name).name == job.path.name):
                 await fetch(there, name, job.path.parent / Path(name).relative_to(OUTPUT))
             return DONE, str(job.path)
-
-    @asynccontextmanager
-    async def _host(
-        self,
-        options: Any,
-        items: Sequence[Network | Dataset | Runtime],
-        resources: Resources,
-        line: Line,
-        alone_on: Node | None = None,
-    ) -> AsyncIterator[Reached]:
-        """A process with the options, once a host has free resources and the caller's code."""
-        self.cluster.able(resources)
-        environment = {} if alone_on else self.environment
-        async with self.cluster.process(Host, resources, alone_on, environment) as process:
-            await self._check(process, options, items, _data_root(options))
-            here: Here = await process.call("here")
-            line.host = f"{here.address} ({here.node})"
-            line.say("begun")
-            yield Reached(process, here)
-
-    async def _check(
-        self,
-        process: Process,
-        options: Any,
-        items: Sequence[Network | Dataset | Runtime],
-        data_root: Path,
-    ) -> None:
-        registry = self.context.registry.at(data_root.absolute())
-        job = dumped((_absolute(options), items))
-        code = code_of(loaded(job, registry)[1], registry)
-        await process.call("check", code, registry.data_root, job)
 
     async def _follow(
         self,
@@ -343,17 +281,3 @@ class _Work:
 
     def _network(self, subject: Subject) -> tuple[Network]:
         return (chosen_network(self.context.registry, **subject.network),)
-
-
-def _data_root(options: Any) -> Path:
-    found: Path = getattr(options, "protocol", options).data_root
-    return found
-
-
-def _absolute(options: Any) -> Any:
-    """The options with the host's data root."""
-    if isinstance(options, LatencyOptions):
-        protocol = options.protocol
-        root = protocol.data_root.absolute()
-        return replace(options, protocol=replace(protocol, data_root=root))
-    return options and replace(options, data_root=options.data_root.absolute())

@@ -1,22 +1,13 @@
 """Transfer of files between the caller and a host, in pieces; files arrive complete."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from segbench.files import draft_of
 from segbench.inference.checkpoint import BEST
 
-from .cluster import Process
-from .host import OUTPUT, PIECE, Here
-
-
-@dataclass(frozen=True)
-class Reached:
-    """A process on a host with the options of a job."""
-
-    process: Process
-    here: Here
+from .host import OUTPUT, PIECE
+from .reach import Reached
 
 
 async def send(there: Reached, path: Path, name: str) -> None:
