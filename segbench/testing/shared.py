@@ -14,7 +14,7 @@ ODD_SIZE: Size = (50, 70)
 
 def check_name(name: str, summary: str) -> None:
     """Check the name and the summary that every item has."""
-    assert re.fullmatch("[a-z0-9._/-]+", name), f"{name!r}: a name may have a-z, 0-9, '.', '_', '-'"
+    assert re.fullmatch("[a-z0-9._/-]+", name), f"{name!r}: a name may have a-z, 0-9 and . _ - /"
     assert re.fullmatch(".+", summary), f"{name!r}: a summary must be one line"
 
 
