@@ -59,7 +59,7 @@ def steps(device: str, scale: Scale, weights: str, folder: Path) -> dict[str, li
     python = [sys.executable, "-m"]
     results = ["--results", str(folder / "results")]
     timed = [*python, "segbench", "latency", "--device", device, "--size", scale.sizes]
-    timed += ["--min-seconds", scale.seconds, *results]
+    timed += ["--min-seconds", scale.seconds, "--attempts", "3", *results]
     found = {"tests": [*python, "pytest", "-m", "gpu", "-q", "tests/unit/test_gpu.py"]}
     for backbone in scale.backbones:
         asked = ["--backbone", backbone]
