@@ -45,8 +45,8 @@ CONVOLUTIONS = {
         Convolution(1024, 1, (256, 256)),
     ),
 }
-"""Small ones finish between two interruptions; large ones use many cores, and in INT8 the conversion
-of the image and the logits takes a smaller part of their time."""
+"""Small ones finish between two interruptions; large ones use many cores, and in INT8 the
+conversions at both ends take a smaller part of their time."""
 
 
 def best_rate(device: str, prepared: Callable[[Convolution], Callable[[], object]]) -> float:
