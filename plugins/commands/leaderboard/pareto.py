@@ -15,7 +15,7 @@ from segbench.text import printable
 WIDTH = 640
 LEFT, RIGHT, TOP, BOTTOM = 68, 628, 14, 320
 LINE, LETTER = 20, 6.2
-COLORS = 6
+COLORS = 8
 RADIUS = 6.5
 # A point is near the front if raising its score by this share of the best one puts it there.
 NEAR = 0.1
