@@ -15,7 +15,7 @@ from segbench.records.frame import frame_of
 from segbench.records.record import Record, read_records
 from segbench_plugins.commands.leaderboard.formats import as_csv, as_markdown
 from segbench_plugins.commands.leaderboard.page import leaderboard_page
-from segbench_plugins.commands.leaderboard.pareto import pareto_plot
+from segbench_plugins.commands.leaderboard.plot import pareto_plot
 from segbench_plugins.commands.leaderboard.points import plot_key, points
 from segbench_plugins.commands.pages import render
 from segbench_plugins.datasets.cityscapes.labels import train_ids_from_label_ids

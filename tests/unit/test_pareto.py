@@ -8,16 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segbench.plugins import Registry
-from segbench_plugins.commands.leaderboard.pareto import (
-    LETTER,
-    Key,
-    Point,
-    linear_axis,
-    log_axis,
-    near_front,
-    pareto_front,
-    pareto_plot,
-)
+from segbench_plugins.commands.leaderboard.axes import linear_axis, log_axis
+from segbench_plugins.commands.leaderboard.measures import LEFT, LETTER, RIGHT
+from segbench_plugins.commands.leaderboard.pareto import Point, near_front, pareto_front
+from segbench_plugins.commands.leaderboard.plot import Key, pareto_plot
 from segbench_plugins.commands.pages import render
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -191,6 +185,12 @@ def test_points_are_labelled_by_what_differs() -> None:
     ]
 
 
+def test_a_network_below_the_front_is_named_once() -> None:
+    slow = [Point(ms, 0.58, "vgg16", runtime) for ms, runtime in ((50, "onnx"), (90, "eager"))]
+    found = labels([Point(10, 0.6, "mobilenet", "onnx"), *slow])
+    assert found == ["mobilenet onnx", "vgg16", None]
+
+
 def test_a_label_without_room_is_left_out_and_the_fronts_come_first() -> None:
     crowd = [Point(10, 0.6 - n / 2000, "vgg16", ("eager", "onnx")[n % 2]) for n in range(9)]
     found = labels(crowd)
@@ -218,7 +218,9 @@ def test_no_label_covers_another(points: list[Point]) -> None:
             width = LETTER * len(mark.label.text)
             share = {"start": 0.0, "middle": 0.5, "end": 1.0}[mark.label.anchor]
             left, base = mark.x + mark.label.x - share * width, mark.y + mark.label.y
-            boxes.append((left, base - 10, left + width, base))
+            assert left > LEFT
+            assert left + width < RIGHT
+            boxes.append((left, base - 9, left + width, base))
     for n, one in enumerate(boxes):
         for other in boxes[:n]:
             apart = one[2] <= other[0] or other[2] <= one[0]

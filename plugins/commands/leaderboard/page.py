@@ -18,7 +18,7 @@ from segbench.records.record import Record
 
 from ..pages import render
 from .layout import in_order, shared
-from .pareto import Key, pareto_plot
+from .plot import Key, pareto_plot
 from .points import distinctions, plot_key, points
 
 if TYPE_CHECKING:

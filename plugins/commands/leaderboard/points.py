@@ -10,7 +10,8 @@ from segbench.analysis.fields import Row, Tables
 from segbench.analysis.rank import score_name
 from segbench.text import printable
 
-from .pareto import Key, Point
+from .pareto import Point
+from .plot import Key
 
 # Settings that may distinguish rows, with their display names.
 DISTINCT = {
