@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from segbench.analysis.columns import over_seeds
+
 Row = Mapping[str, Any]
 
 REFERENCE = "eager"
@@ -43,10 +45,15 @@ def readme_table(rows: Sequence[Row]) -> str:
     runtimes = sorted({row["runtime"] for row in rows}, key=lambda name: (name != REFERENCE, name))
     score = "mIoU" if rows[0]["score_name"] == "miou" else rows[0]["score_name"]
     lines = [
-        ["network", score, *runtimes],
-        [":---", *["---:"] * (1 + len(runtimes))],
+        ["network", score, "over seeds", *runtimes],
+        [":---", *["---:"] * (2 + len(runtimes))],
         *(
-            [name, _score(timed[REFERENCE]), *(_cell(timed, runtime) for runtime in runtimes)]
+            [
+                name,
+                _score(timed[REFERENCE]),
+                over_seeds(timed[REFERENCE]),
+                *(_cell(timed, runtime) for runtime in runtimes),
+            ]
             for name, timed in networks.items()
         ),
     ]

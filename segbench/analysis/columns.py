@@ -50,6 +50,13 @@ def text(name: str, form: str = "{}") -> Callable[[Row], str]:
     return lambda row: "" if row[name] is None else form.format(row[name])
 
 
+def over_seeds(row: Row) -> str:
+    """Mean and standard deviation of the score over seeds, and their number."""
+    if row["seeds"] is None:
+        return ""
+    return f"{row['seeds_mean']:.4f} ± {row['seeds_std']:.4f} ({row['seeds']})"
+
+
 def _interval(low: str, high: str, form: str) -> Callable[[Row], str]:
     return lambda row: "" if None in (row[low], row[high]) else form.format(row[low], row[high])
 
@@ -89,12 +96,6 @@ def _speedup(row: Row) -> str:
     return "" if row["speedup"] is None else f"{row['speedup']:.2f}x{over}"
 
 
-def _seeds(row: Row) -> str:
-    if row["seeds"] is None:
-        return ""
-    return f"{row['seeds_mean']:.4f} ± {row['seeds_std']:.4f} ({row['seeds']})"
-
-
 def _commit(row: Row) -> str:
     return (row["commit"] or "")[:7] + (" dirty" if row["dirty"] else "")
 
@@ -115,7 +116,7 @@ COLUMNS = (
     Column("training precision", text("precision"), telling=True),
     Column("score", _score, "score", _score_interval),
     Column("score from", text("score_from"), style="from"),
-    Column("over seeds", _seeds),
+    Column("over seeds", over_seeds),
     Column("parameters", _parameters, "parameters"),
     Column("runtime", text("runtime"), style="runtime"),
     Column("kept in float", text("keep_float"), style="kept"),
