@@ -28,6 +28,8 @@ SCORE = ("score", "miou", "miou_low", "miou_high", "frames")
 # A latency reported by another system's authors, not measured here.
 STATED = ("stated_ms", "stated_on")
 QUERY = ("scope", "scenario", "batch_size", "threads")
+# The same in a row, where the training has a batch size too.
+TIMED = tuple(f"query_{name}" for name in QUERY)
 # Scores equal in these repeat one experiment, with the same or another seed.
 REPEATED = (
     *TRAINED,
@@ -63,7 +65,7 @@ FIELDS = (
     "seeds_mean",
     "seeds_std",
     "device",
-    *(f"query_{name}" for name in QUERY),
+    *TIMED,
     *LATENCY,
     *STATED,
     "commit",

@@ -15,6 +15,7 @@ from segbench.analysis.fields import (
     SCORE,
     SCORED,
     STATED,
+    TIMED,
     TRAIN,
     TRAINING,
 )
@@ -81,7 +82,7 @@ def _latencies(records: "DataFrame") -> "DataFrame":
         .sort_values("order")
         .rename(
             columns={
-                **{name: f"query_{name}" for name in QUERY},
+                **dict(zip(QUERY, TIMED, strict=True)),
                 "order": "latency",
                 "device_name": "device",
                 "device_kind": "latency_alike",

@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segbench.analysis.columns import COLUMNS, DIGITS
-from segbench.analysis.fields import FIELDS
+from segbench.analysis.columns import COLUMNS
+from segbench.analysis.fields import FIELDS, TIMED
+from segbench.analysis.pareto import pareto_front
 from segbench.errors import SegbenchError, unknown_name
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ NAMES = (
 )
 """A column's name on the command line -> the row's key."""
 HIGHEST_FIRST = {"score", "miou", "miou_low", "miou_high", "seeds_mean", "fps", "speedup"}
-QUERY = ["query_scope", "query_scenario", "query_batch_size", "query_threads"]
 
 
 def select(
@@ -60,10 +60,10 @@ def select(
         rows = rows[rows["score"].astype(float) >= min_score]
     if pareto or best:
         rows = rows[rows["rank"].notna()]
-    if pareto or (best and (max_ms, sort) != (None, None)):
+    if best and (max_ms, sort) != (None, None):
         rows = rows[rows["verdict"].ne("INVALID")]
     if pareto:
-        rows = rows[_on_the_front(rows)]
+        rows = _front(rows[rows["verdict"].eq("VALID")])
     if sort is not None:
         rows = _sorted(rows, _column(sort))
     return rows.groupby("table", sort=False).head(1) if best else rows
@@ -105,16 +105,13 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _on_the_front(rows: "DataFrame") -> "Series":
-    """Rows that no other row of their table, timed alike, beats in score at no more latency."""
-    timed = rows[rows["p50_ms"].notna()].astype({"score": float, "p50_ms": float})
-    timed = timed.round({"score": DIGITS})
-    timed = timed.sort_values(["p50_ms", "score"], ascending=[True, False], kind="stable")
-    before = timed.groupby(["table", *QUERY], dropna=False)["score"]
-    best = before.transform("cummax")
-    record = best.groupby([timed["table"], *(timed[name] for name in QUERY)], dropna=False)
-    front = timed["score"] > record.shift().fillna(-1.0)
-    return front.reindex(rows.index, fill_value=False)
+def _front(rows: "DataFrame") -> "DataFrame":
+    """Rows that no other row of their table, timed alike, beats in both score and latency."""
+    front: list[Any] = []
+    for _, alike in rows.groupby(["table", *TIMED], dropna=False, sort=False):
+        places = zip(alike["p50_ms"].astype(float), alike["score"].astype(float), strict=True)
+        front += list(alike.index[pareto_front(list(places))])
+    return rows[rows.index.isin(front)]
 
 
 def _sorted(rows: "DataFrame", name: str) -> "DataFrame":

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from segbench.plugins import Registry
 from segbench_plugins.commands.leaderboard.axes import linear_axis, log_axis
+from segbench_plugins.commands.leaderboard.front import Point, near_front, valid_front
 from segbench_plugins.commands.leaderboard.measures import LEFT, LETTER, RIGHT
-from segbench_plugins.commands.leaderboard.pareto import Point, near_front, pareto_front
 from segbench_plugins.commands.leaderboard.plot import Key, pareto_plot
 from segbench_plugins.commands.pages import render
 
@@ -40,7 +40,7 @@ def places(*pairs: tuple[float, float]) -> list[Point]:
 def test_the_front_of_a_few_points(
     points: list[tuple[float, float]], front: list[tuple[float, float]]
 ) -> None:
-    assert pareto_front(places(*points)) == places(*front)
+    assert valid_front(places(*points)) == places(*front)
 
 
 def dominates(one: Point, other: Point) -> bool:
@@ -56,7 +56,7 @@ POINTS = st.lists(
 
 @given(POINTS)
 def test_the_front_is_the_points_that_none_dominates(points: list[Point]) -> None:
-    front = pareto_front(points)
+    front = valid_front(points)
     expected = [p for p in points if not any(dominates(other, p) for other in points)]
     assert sorted(front, key=repr) == sorted(expected, key=repr)
     assert all(a.ms <= b.ms for a, b in pairwise(front))

@@ -15,7 +15,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from segbench.analysis.fields import NETWORK, Row
+from segbench.analysis.fields import NETWORK, TIMED, Row
 from segbench.analysis.rank import leaderboard
 from segbench.errors import SegbenchError
 from segbench.files import read_text
@@ -32,14 +32,7 @@ from .records import (
 
 RUNS_AS = (*NETWORK, "height", "width", "runtime", "keep_float")
 SAME_SCORE = (*RUNS_AS, "split", "label_scale", "limit", "frames", "score_name")
-SAME_LATENCY = (
-    *RUNS_AS,
-    "device",
-    "query_scope",
-    "query_scenario",
-    "query_batch_size",
-    "query_threads",
-)
+SAME_LATENCY = (*RUNS_AS, "device", *TIMED)
 INTEGERS = {"epochs", "seed", "height", "width", "label_scale", "limit", "frames"} | {
     "query_batch_size",
     "query_threads",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from segbench.text import printable
 
+from .front import Point, valid_front
 from .measures import BOTTOM, LEFT, LETTER, RADIUS, RIGHT, TOP
-from .pareto import Point, valid_front
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""

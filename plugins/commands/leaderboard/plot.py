@@ -10,9 +10,9 @@ from math import cos, pi, sin
 from typing import Any
 
 from .axes import Axis, linear_axis, log_axis
+from .front import Point, near_front, valid_front
 from .labels import Label, labels_of
 from .measures import BOTTOM, LEFT, LETTER, RADIUS, RIGHT, TOP, WIDTH
-from .pareto import Point, near_front, valid_front
 
 LINE = 20
 COLORS = 8

@@ -10,7 +10,7 @@ from segbench.analysis.fields import Row, Tables
 from segbench.analysis.rank import score_name
 from segbench.text import printable
 
-from .pareto import Point
+from .front import Point
 from .plot import Key
 
 # Settings that may distinguish rows, with their display names.

@@ -1,9 +1,9 @@
-"""The Pareto front of score and latency."""
+"""The points of a plot, and those on and near the Pareto front."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from segbench.analysis.columns import DIGITS
+from segbench.analysis.pareto import pareto_front
 
 # A point is near the front if raising its score by this share of the best one puts it there.
 NEAR = 0.1
@@ -25,26 +25,9 @@ class Point:
     row: int = 0
 
 
-def pareto_front(points: Iterable[Point]) -> list[Point]:
-    """The points that no other dominates, fastest first.
-
-    A point dominates another if it is at least as fast and as good, and better in one of the two;
-    so points equal in both are in the front together. Scores count as they are shown.
-    """
-    front: list[Point] = []
-    for point in sorted(points, key=lambda point: (point.ms, -_shown(point))):
-        if not front or _shown(point) > _shown(front[-1]) or _equal(point, front[-1]):
-            front.append(point)
-    return front
-
-
-def _shown(point: Point) -> float:
-    return round(point.score, DIGITS)
-
-
 def valid_front(points: Iterable[Point]) -> list[Point]:
-    """The front of the points whose latency is VALID."""
-    return pareto_front(point for point in points if point.verdict == "VALID")
+    """The front of the points whose latency is VALID, fastest first."""
+    return _front([point for point in points if point.verdict == "VALID"])
 
 
 def near_front(points: Sequence[Point]) -> list[Point]:
@@ -52,7 +35,7 @@ def near_front(points: Sequence[Point]) -> list[Point]:
 
     Slightly is NEAR of the best score. Without valid points the front is that of all points.
     """
-    front = valid_front(points) or pareto_front(points)
+    front = valid_front(points) or _front(points)
     little = NEAR * abs(front[-1].score)
     near = []
     reached = 0
@@ -64,5 +47,5 @@ def near_front(points: Sequence[Point]) -> list[Point]:
     return near
 
 
-def _equal(one: Point, other: Point) -> bool:
-    return (one.ms, _shown(one)) == (other.ms, _shown(other))
+def _front(points: Sequence[Point]) -> list[Point]:
+    return [points[n] for n in pareto_front([(point.ms, point.score) for point in points])]
