@@ -1,10 +1,21 @@
 """The columns that a leaderboard shows: a header and the text of each row."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from segbench.analysis.fields import TRAIN, Row
 from segbench.text import counted
+
+DIGITS = 4
+"""Digits of a score after the point, as it is shown; further ones differ between engines."""
+TOLD = {
+    "lr": "lr",
+    "encoder_lr_scale": "encoder",
+    "class_weights": "class weights",
+    "lovasz": "lovasz",
+    "ema": "ema",
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,11 @@ def filled(columns: Sequence[Column], rows: Sequence[Row]) -> list[Column]:
     return found
 
 
+def text(name: str, form: str = "{}") -> Callable[[Row], str]:
+    """A field of a row in ``form``; "" where it is absent."""
+    return lambda row: "" if row[name] is None else form.format(row[name])
+
+
 def query(row: Row) -> str:
     """How a latency was timed, such as "model, batch 1, 2 threads"."""
     scenario = row["query_scenario"]
@@ -45,9 +61,24 @@ def query(row: Row) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def text(name: str, form: str = "{}") -> Callable[[Row], str]:
-    """A field of a row in ``form``; "" where it is absent."""
-    return lambda row: "" if row[name] is None else form.format(row[name])
+def size(row: Row) -> str:
+    """Height and width of the input in pixels, such as "360x480"."""
+    return "" if row["height"] is None else f"{row['height']}x{row['width']}"
+
+
+def epochs(row: Row) -> str:
+    """The planned epochs, such as "60"; "53 of 60" if an earlier epoch is scored."""
+    planned, scored = row["epochs"], row["epoch"]
+    return text("epochs")(row) if scored in (None, planned) else f"{scored} of {planned}"
+
+
+def score_interval(row: Row) -> str:
+    """The 95% interval of mean IoU, such as "0.6558 to 0.6810", if that is the official score.
+
+    Older records have one for a single frame too, which is meaningless.
+    """
+    named = row["score_name"] == "miou" and row["frames"] != 1
+    return _interval("miou_low", "miou_high", "{:.4f} to {:.4f}")(row) if named else ""
 
 
 def over_seeds(row: Row) -> str:
@@ -66,15 +97,6 @@ def _score(row: Row) -> str:
     return text("score", "{:.4f}")(row) + limit
 
 
-def _score_interval(row: Row) -> str:
-    """Records hold the interval of mIoU, whatever the official score is.
-
-    Older records have one for a single frame too, which is meaningless.
-    """
-    named = row["score_name"] == "miou" and row["frames"] != 1
-    return _interval("miou_low", "miou_high", "{:.4f} to {:.4f}")(row) if named else ""
-
-
 def _parameters(row: Row) -> str:
     return "" if row["parameters"] is None else f"{row['parameters'] / 1e6:.2f} M"
 
@@ -83,8 +105,16 @@ def _train_splits(row: Row) -> str:
     return "" if row["train_splits"] == TRAIN else row["train_splits"] or ""
 
 
-def _size(row: Row) -> str:
-    return "" if row["height"] is None else f"{row['height']}x{row['width']}"
+def _training(row: Row) -> str:
+    """The settings of a training that are often changed."""
+    if row["training"] is None:
+        return ""
+    settings = json.loads(row["training"])
+    return ", ".join(
+        f"{name} {settings[field]:g}"
+        for field, name in TOLD.items()
+        if settings.get(field) is not None
+    )
 
 
 def _stated(row: Row) -> str:
@@ -100,21 +130,20 @@ def _commit(row: Row) -> str:
     return (row["commit"] or "")[:7] + (" dirty" if row["dirty"] else "")
 
 
-DIGITS = 4
-"""Digits of a score after the point, as it is shown; further ones differ between engines."""
 COLUMNS = (
     Column("rank", text("rank"), "rank"),
     Column("network", text("network"), style="network"),
     Column("weights", text("weights"), style="weights"),
     Column("trained on", text("trained_on")),
     Column("train splits", _train_splits),
-    Column("size", _size),
+    Column("size", size),
     Column("recipe", text("recipe"), telling=True),
     Column("crop", text("crop"), telling=True),
-    Column("epochs", text("epochs"), "epochs", telling=True),
+    Column("settings", _training, telling=True),
+    Column("epochs", epochs, "epochs", telling=True),
     Column("seed", text("seed"), "seed", telling=True),
     Column("training precision", text("precision"), telling=True),
-    Column("score", _score, "score", _score_interval),
+    Column("score", _score, "score", score_interval),
     Column("score from", text("score_from"), style="from"),
     Column("over seeds", over_seeds),
     Column("parameters", _parameters, "parameters"),

@@ -19,7 +19,7 @@ TRAINED = (
 )
 NETWORK = (*TRAINED, "seed")
 # A latency takes these from the score of its checkpoint.
-TRAINING = ("epochs", "crop", "precision", "parameters")
+TRAINING = ("epochs", "epoch", "crop", "precision", "training", "parameters")
 INPUT = ("height", "width", "runtime", "checkpoint_sha256")
 TRAIN = "train"
 """The training split, unless a record names others."""
@@ -46,6 +46,10 @@ LATENCY = (
     "speedup_low",
     "speedup_high",
     "file_mb",
+    "peak_memory_mb",
+    "gflop",
+    "roofline_multiple",
+    "agreement",
     "verdict",
     "reasons",
     "note",
@@ -54,12 +58,15 @@ FIELDS = (
     "table",
     "rank",
     *NETWORK,
+    "epoch",
     "crop",
+    "training",
     *INPUT,
     "keep_float",
     "parameters",
     *SCORED,
     *SCORE,
+    "score_holds_on",
     "score_from",
     "seeds",
     "seeds_mean",
@@ -74,4 +81,9 @@ FIELDS = (
     "latency_record",
 )
 # A score and a latency both have these; the joined row takes the score's.
-OF_NETWORK = (*NETWORK, "crop", *INPUT, "keep_float", "parameters", "commit", "dirty")
+OF_NETWORK = (
+    *NETWORK,
+    *("epoch", "crop", "training"),
+    *INPUT,
+    *("keep_float", "parameters", "commit", "dirty"),
+)

@@ -74,6 +74,7 @@ def _in_tables(rows: "DataFrame") -> "DataFrame":
 
     rows = _plain(rows.reindex(columns=[*FIELDS, "path", "scored_on", "alike"]))
     rows = rows.reset_index(drop=True)
+    rows["score_holds_on"] = rows["alike"].map(lambda kind: kind or None)
     device = rows["device"].fillna(rows["scored_on"].mask(rows["alike"].eq("")))
     rows = rows.assign(
         board=rows.groupby(list(BOARD), dropna=False, sort=False).ngroup(), home=device

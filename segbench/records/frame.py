@@ -24,6 +24,7 @@ DERIVED = (
     "arithmetic",
     "checkpoint",
     "keep_float",
+    "epoch",
     "training",
     "reasons",
     "note",
@@ -78,8 +79,8 @@ def frame_of(records: Iterable[Record]) -> "DataFrame":
     The columns are ``record`` (the file below the results folder), ``path``, ``kind``, every field
     of config, metrics and provenance that is a single value by the schema, and derived columns:
     ``network`` ("FCN8s VGG16"), ``device_name``, ``device_kind``, ``arithmetic``, ``checkpoint``
-    (its SHA-256, or the configuration's hash), ``keep_float``, ``training`` (as JSON), ``reasons``
-    and ``note``.
+    (its SHA-256, or the configuration's hash), ``keep_float``, ``epoch`` (the one that is scored),
+    ``training`` (as JSON), ``reasons`` and ``note``.
     """
     records = list(records)
     with without_collector():
@@ -102,6 +103,7 @@ def values_of(record: Record) -> list[Any]:
         record.arithmetic,
         record.config.get("checkpoint_sha256") or record.config_hash,
         "; ".join(record.kept_float) or None,
+        record.epoch,
         None if training is None else json.dumps(training, sort_keys=True),
         record.metrics.get("reasons"),
         record.note,

@@ -136,6 +136,15 @@ class Record:
         return "BF16 is emulated: the CPU has no instructions for it" if emulated else None
 
     @property
+    def epoch(self) -> int | None:
+        """The epoch of the scored weights: the best by validation mIoU, else the last."""
+        if self.config.get("epoch") is not None or not self.curve:
+            return self.config.get("epoch")
+        validated = [entry for entry in self.curve if entry.get("val_miou") is not None]
+        best = max(validated, key=lambda entry: entry["val_miou"], default=self.curve[-1])
+        return best.get("epoch")
+
+    @property
     def kept_float(self) -> tuple[str, ...]:
         """The encoder's layers that INT8 kept in float, as requested or chosen automatically."""
         told = self.provenance.get("quantization") or {}

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,14 @@ from segbench.analysis import difference
 from segbench.cli import main
 from segbench.records.record import Record, write_record
 from segbench_plugins.commands.compare import records
+from segbench_plugins.commands.compare.leaderboards import (
+    Leaderboard,
+    leaderboard_of,
+    match_scores,
+)
 from segbench_plugins.commands.compare.print_records import values
 from segbench_plugins.commands.compare.records import Setting
+from tests.board import scored
 
 RECORDS = Path(__file__).parents[1] / "records"
 EAGER = RECORDS / "run" / "20261124T165555Z-509bfdfdce66.json"
@@ -186,6 +193,22 @@ def test_the_score_of_prediction_files_has_no_size(tmp_path: Path) -> None:
     done = segbench(write_score(tmp_path, GOOD, POOR, runtime="eager"), theirs)
     assert done.exit_code == 0, done.output
     assert "theirs on tiny val, external\n" in done.output
+
+
+def test_int8_scores_of_two_kinds_of_device_are_not_mixed_up() -> None:
+    def board(*kinds: str) -> Leaderboard:
+        score = scored(0.6, "a", kind="evaluate", runtime="onnx-int8")
+        origins = (score.provenance | {"extensions": [kind]} for kind in kinds)
+        return leaderboard_of([replace(score, provenance=origin) for origin in origins])
+
+    def pairs(a: Leaderboard, b: Leaderboard) -> list[tuple[str, str]]:
+        found = match_scores(a.rows, b.rows).pairs
+        return sorted((x["score_holds_on"], y["score_holds_on"]) for x, y in found)
+
+    both, other = board("AVX2", "AVX-512"), board("AVX-512", "AVX2")
+    avx512, avx2 = "A Processor, AVX-512", "A Processor, AVX2"
+    assert pairs(both, other) == [(avx512, avx512), (avx2, avx2)]
+    assert pairs(board("AVX2"), board("AVX-512")) == [(avx2, avx512)]
 
 
 def test_rows_whose_records_cannot_be_compared_keep_their_figures(

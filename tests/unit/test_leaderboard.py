@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segbench.analysis.columns import epochs
 from segbench.analysis.fields import FIELDS
 from segbench.analysis.rank import leaderboard, ranking, tables_of
 from segbench.analysis.select import select
@@ -79,6 +80,20 @@ def test_the_front_does_not_depend_on_digits_that_are_not_shown() -> None:
         timed(5.0, "a"),
     ]
     assert list(select(ranking(frame_of(records)), pareto=True)["runtime"]) == ["eager"]
+
+
+def test_the_scored_epoch_stands_beside_the_planned_ones() -> None:
+    curve = [{"epoch": n, "val_miou": miou} for n, miou in ((1, 0.3), (2, 0.5), (3, 0.5))]
+    best = replace(scored(0.5, "a", epochs=3), curve=curve)
+    unvalidated = [entry | {"val_miou": None} for entry in curve]
+    last = replace(scored(0.6, "b", epochs=3), curve=unvalidated)
+    asked = scored(0.4, "c", kind="evaluate", epochs=3, epoch=1)
+    assert [record.epoch for record in (best, last, asked)] == [2, 3, 1]
+    tables = leaderboard([best, last, asked, timed(9.0, "a", runtime="onnx")])
+    assert [[epochs(row) for row in rows] for rows in tables.values()] == [
+        ["2 of 3"],
+        ["3", "2 of 3", "1 of 3"],
+    ]
 
 
 def test_a_network_with_layers_in_float_is_another_one_and_says_so() -> None:

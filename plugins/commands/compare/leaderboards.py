@@ -39,6 +39,7 @@ INTEGERS = {"epochs", "seed", "height", "width", "label_scale", "limit", "frames
 }
 FLOATS = {"score", "p50_ms"}
 SHA = "checkpoint_sha256"
+HOLDS_ON = "score_holds_on"
 SHOWN = ("crop", "record", "latency_record")
 NEEDED = (*dict.fromkeys((*SAME_SCORE, *SAME_LATENCY)), SHA, *SHOWN, *sorted(FLOATS))
 
@@ -126,10 +127,17 @@ def _compared(row_a: Row, row_b: Row, a: Record | None, b: Record | None) -> Pai
 
 
 def _match(a: Sequence[Row], b: Sequence[Row], names: tuple[str, ...], figure: str) -> Matched:
-    """Pairs of the same checkpoint first, then of the same training settings, best with best."""
-    exact = _pair(_unique(a, names, figure), _unique(b, names, figure), (*names, SHA))
-    alike = _pair(exact.only_a, exact.only_b, names)
-    return Matched((*exact.pairs, *alike.pairs), alike.only_a, alike.only_b)
+    """Pairs of the same checkpoint first, then of the same training settings, best with best.
+
+    Of each, first those on the same kind of device.
+    """
+    pairs: list[tuple[Row, Row]] = []
+    a, b = _unique(a, names, figure), _unique(b, names, figure)
+    for alike in ((SHA, HOLDS_ON), (SHA,), (HOLDS_ON,), ()):
+        found = _pair(a, b, (*names, *alike))
+        pairs += found.pairs
+        a, b = found.only_a, found.only_b
+    return Matched(tuple(pairs), tuple(a), tuple(b))
 
 
 def _pair(a: Sequence[Row], b: Sequence[Row], names: tuple[str, ...]) -> Matched:
@@ -147,7 +155,7 @@ def _pair(a: Sequence[Row], b: Sequence[Row], names: tuple[str, ...]) -> Matched
 
 def _unique(rows: Sequence[Row], names: tuple[str, ...], figure: str) -> list[Row]:
     """One row per score or latency, since a score is repeated for every latency of its network."""
-    found = {_key(row, (*names, SHA)): row for row in rows if row[figure] is not None}
+    found = {_key(row, (*names, SHA, HOLDS_ON)): row for row in rows if row[figure] is not None}
     return list(found.values())
 
 
@@ -164,7 +172,7 @@ def _typed(row: dict[str, str]) -> Row:
 def _checked(row: Any) -> Row:
     if not isinstance(row, dict):
         raise ValueError("a row is not an object")
-    row = {"network": network_title(row), **row}
+    row = {"network": network_title(row), HOLDS_ON: None, **row}
     for name in NEEDED:
         if name not in row:
             raise ValueError(f"column {name!r} is missing")

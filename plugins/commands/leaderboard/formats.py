@@ -47,18 +47,21 @@ def as_json(rows: "DataFrame") -> str:
 
 
 def as_markdown(tables: Tables) -> str:
-    """A heading and a pipe table for each table; empty columns are left out, notes in brackets."""
+    """A heading and a pipe table for each table, important columns first, notes in brackets.
+
+    What all rows share stands above the table, and empty columns are left out.
+    """
     blocks = []
     for title, rows in tables.items():
-        columns = filled(NARROW, rows)
-        cells = [[_with_note(column, row) for column in columns] for row in rows]
+        above, columns = _above_and_columns(rows)
         lines = [
             [column.header for column in columns],
             ["---:" if column.number else ":---" for column in columns],
-            *([markdown(cell) for cell in line] for line in cells),
+            *([markdown(_with_note(column, row)) for column in columns] for row in rows),
         ]
         table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        blocks.append(f"### {markdown(title)}\n\n{table}")
+        said = f"{markdown(above)}\n\n" if above else ""
+        blocks.append(f"### {markdown(title)}\n\n{said}{table}")
     return "\n".join(blocks)
 
 
@@ -70,8 +73,7 @@ def as_table(tables: Tables, width: int | None = None) -> str:
     """
     blocks = []
     for title, rows in tables.items():
-        above = shared(rows)
-        columns = in_order([each for each in filled(NARROW, rows) if each.header not in above])
+        above, columns = _above_and_columns(rows)
         cells = [[_cut(printable(column.text(row))) for column in columns] for row in rows]
         lines = [[column.header for column in columns], *cells]
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
@@ -81,7 +83,7 @@ def as_table(tables: Tables, width: int | None = None) -> str:
         rule = ["─" * width for width in widths]
         block = [click.style(printable(title), bold=True)]
         if above:
-            block.append(printable("; ".join(f"{header} {said}" for header, said in above.items())))
+            block.append(above)
         for line in [lines[0], rule, *cells]:
             padded = (_pad(*cell) for cell in zip(line[:fitting], widths, columns, strict=True))
             block.append("  ".join(padded).rstrip())
@@ -98,6 +100,13 @@ FORMATS: dict[str, Callable[["DataFrame"], str]] = {
     "json": as_json,
 }
 """A format: rows of ``rank.ranking`` as text."""
+
+
+def _above_and_columns(rows: Sequence[Row]) -> tuple[str, list[Column]]:
+    """What all rows share as text, and the columns of the rest."""
+    above = shared(rows)
+    columns = in_order([each for each in filled(NARROW, rows) if each.header not in above])
+    return printable("; ".join(f"{header} {said}" for header, said in above.items())), columns
 
 
 def _csv_cells(values: list[Any]) -> Iterable[object]:

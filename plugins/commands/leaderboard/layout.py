@@ -1,4 +1,4 @@
-"""Which columns come first, and what is said once above a table: on the page and a terminal."""
+"""Which columns come first, and what is said once above a table."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ FIRST = (
     *("reported latency", "note", "score from", "trained on", "p90 ms", "p99 ms", "fps"),
     "over seeds",
 )
-SHAREABLE = ("network", "weights", "trained on", "size", "timed")
+SHAREABLE = ("network", "weights", "trained on", "train splits", "size", "timed")
 
 
 def shared(rows: Sequence[Row]) -> dict[str, str]:

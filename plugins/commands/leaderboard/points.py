@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from segbench.analysis.columns import query
+from segbench.analysis.columns import query, score_interval
 from segbench.analysis.fields import Row, Tables
 from segbench.analysis.rank import score_name
 from segbench.text import printable
@@ -106,9 +106,7 @@ def _checkpoint(row: Row) -> str:
 
 
 def _details(row: Row, note: str) -> str:
-    low, high = row["miou_low"], row["miou_high"]
-    known = row["score_name"] == "miou" and None not in (low, high) and row["frames"] != 1
-    interval = f" ({low:.4f} to {high:.4f})" if known else ""
+    interval = score_interval(row)
     latency = ", ".join(
         f"{name} {row[f'{name}_ms']:.2f} ms"
         for name in ("p50", "p90", "p99")
@@ -118,7 +116,7 @@ def _details(row: Row, note: str) -> str:
     lines = (
         f"{row['network']} {row['runtime']}",
         note,
-        f"{score_name(row)} {row['score']:.4f}{interval}",
+        f"{score_name(row)} {row['score']:.4f}" + (f" ({interval})" if interval else ""),
         latency,
         (row["verdict"] or "no verdict") + (f": {reasons}" if reasons else ""),
     )
