@@ -50,7 +50,7 @@ def main(backbone: str, device: str, size: Size, frames: int, output: Path) -> N
     images = rng.integers(0, 256, (frames, *size, 3), dtype=np.uint8)
     split = Split(images, rng.integers(0, CLASSES, (frames, *size), dtype=np.uint8))
     job = Job(recipe, 0, place, output.parent, {})
-    loss = Loss(torch.ones(CLASSES, device=place))
+    loss = Loss(torch.ones(CLASSES, device=place), recipe.lovasz)
 
     def bare(steps: int) -> None:
         batch = to_device(images[: recipe.batch_size], place, dtype)
@@ -65,15 +65,19 @@ def main(backbone: str, device: str, size: Size, frames: int, output: Path) -> N
             value.backward()
             learner.optimizer.step()
 
+    def wait() -> None:
+        if place.type == "cuda":
+            torch.cuda.synchronize(place)
+
     def seconds(steps: int, epoch: int | None) -> float:
         """Of one epoch by its number, or of bare steps."""
+        wait()
         started = time.perf_counter()
         if epoch is None:
             bare(steps)
         else:
             train_epoch(learner, split, loss, job, epoch, [], Reporter(quiet=True))
-        if place.type == "cuda":
-            torch.cuda.synchronize(place)
+        wait()
         return time.perf_counter() - started
 
     steps = frames // recipe.batch_size

@@ -33,11 +33,16 @@ def weight_format(
 
 def to_device(images: NDArray[np.uint8], device: torch.device, dtype: torch.dtype) -> Tensor:
     """Images (N, H, W, 3) as float32 (N, 3, H, W) in the layout that suits ``dtype``."""
-    host = torch.from_numpy(np.array(images))
+    tensor = sent(images, device).permute(0, 3, 1, 2).float()
+    return tensor.contiguous(memory_format=memory_format(dtype))
+
+
+def sent(array: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """A copy of the array on the device; to a GPU without waiting for its earlier work."""
+    host = torch.from_numpy(np.array(array))
     if device.type == "cuda":
         host = host.pin_memory()
-    tensor = host.to(device, non_blocking=True).permute(0, 3, 1, 2).float()
-    return tensor.contiguous(memory_format=memory_format(dtype))
+    return host.to(device, non_blocking=True)
 
 
 @contextmanager

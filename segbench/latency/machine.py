@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -62,7 +63,7 @@ class Watch:
             self.slowdowns = slowdowns(self._log.read().split())
         self._log.close()
         if self.gpu:
-            self.gpu_processes = max(0, len(compute_processes(self.gpu)) - 1)
+            self.gpu_processes = _others(compute_processes(self.gpu))
 
     def doubts(self) -> list[str]:
         """Why figures measured in the block may not be reproducible."""
@@ -102,6 +103,14 @@ def compute_processes(gpu: str) -> dict[int, float | None]:
             mebibytes = memory.strip()
             processes[int(pid)] = int(mebibytes) * 2**20 / 1e6 if mebibytes.isdecimal() else None
     return processes
+
+
+def _others(processes: Collection[int]) -> int:
+    """How many of them are neither this process nor those that started it and now wait."""
+    if os.getpid() not in processes:  # a container may see it under another id
+        return max(0, len(processes) - 1)
+    waiting = {parent.pid for parent in psutil.Process().parents()}
+    return len({*processes} - waiting - {os.getpid()})
 
 
 def slowdowns(masks: list[str]) -> list[str]:

@@ -80,11 +80,13 @@ class Timings:
 
 
 def warm_up(query: Query, limit: float, clock: Clock = time.perf_counter) -> WarmUp:
-    """Query until the medians of two consecutive windows of five agree within 5%, or ``limit``."""
+    """Query until the medians of two consecutive windows of five agree within 5%, or ``limit``.
+
+    The first call does not count to ``limit``: it may search for the fastest kernels for long.
+    """
     with _collector_off():
-        started = clock()
         first_call = typical = _sample(query, 1, clock)[0]
-        previous = math.inf
+        previous, started = math.inf, clock()
         while clock() - started < limit:
             window = [_sample(query, 1, clock)[0] for _ in range(WARM_UP_WINDOW)]
             typical = float(np.median(window))

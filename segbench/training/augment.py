@@ -73,7 +73,9 @@ def _cut(images: Tensor, labels: Tensor, window: _Window, crop: Size) -> tuple[T
     theta[:, 0, 0], theta[:, 0, 2] = window.zoom_x, window.centre_x
     theta[:, 1, 1], theta[:, 1, 2] = window.zoom_y, window.centre_y
     shape = [*images.shape[:2], *crop]
-    grid = functional.affine_grid(theta.to(images.device), shape, align_corners=False)
+    grid = functional.affine_grid(
+        theta.to(images.device, non_blocking=True), shape, align_corners=False
+    )
     images = functional.grid_sample(images, grid, mode="bilinear", align_corners=False)
     shifted = labels.unsqueeze(1).float() - IGNORED
     shifted = functional.grid_sample(shifted, grid, mode="nearest", align_corners=False)
@@ -84,7 +86,7 @@ def _jitter(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
     """Brightness, contrast about mid-grey and saturation, each random per image."""
 
     def drawn(limits: tuple[float, float]) -> Tensor:
-        return draw.uniform(*limits).view(-1, 1, 1, 1).to(images.device)
+        return draw.uniform(*limits).view(-1, 1, 1, 1).to(images.device, non_blocking=True)
 
     if how.saturation != (1.0, 1.0):
         grey = images.mean(dim=1, keepdim=True)

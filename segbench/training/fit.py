@@ -21,6 +21,7 @@ from segbench.errors import SegbenchError
 from segbench.inference.tensors import (
     confusion_on_device,
     memory_format,
+    sent,
     to_device,
     weight_format,
 )
@@ -157,7 +158,7 @@ def train_epoch(
         for step in range(steps):
             chosen = order[step * batch_size : (step + 1) * batch_size][rows]
             images = to_device(split.images[chosen], job.device, dtype)
-            labels = torch.from_numpy(split.labels[chosen]).to(job.device)
+            labels = sent(split.labels[chosen], job.device)
             images, labels = augment(
                 images, labels, recipe.augmentation, generator, recipe.crop, rows, batch_size
             )

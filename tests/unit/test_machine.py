@@ -86,6 +86,13 @@ def test_another_process_on_the_gpu_and_slow_clocks_are_doubts(smi: SimpleNamesp
     ]
 
 
+def test_the_process_that_waits_for_this_one_is_no_other(smi: SimpleNamespace) -> None:
+    smi.says(f"{os.getpid()}, 500\\n{os.getppid()}, 900", "0x0000000000000004")
+    with Watch(CPU) as watch:
+        wait_for_the_log(watch)
+    assert watch.gpu_processes == 0
+
+
 def test_alone_on_a_gpu_at_its_power_cap_is_no_doubt(smi: SimpleNamespace) -> None:
     smi.says("4711, 100", "0x0000000000000004")
     with Watch(CPU) as watch:

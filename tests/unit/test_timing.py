@@ -50,6 +50,12 @@ def test_slow_starters_are_warmed_up_before_the_first_sample() -> None:
     assert timings.seconds.max() == pytest.approx(0.1)
 
 
+def test_a_first_call_longer_than_the_limit_is_still_warmed_up() -> None:
+    clock = Clock()
+    warm = warm_up(fake(clock, chain([9.0], repeat(0.1)), []), 2, clock)
+    assert warm == WarmUp(9.0, pytest.approx(0.1), steady=True)
+
+
 def test_a_warm_up_that_never_settles_ends_in_time() -> None:
     clock = Clock()
     growing = fake(clock, (1.2**n for n in range(1000)), [])

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from segbench.errors import SegbenchError
 from segbench.types import IGNORED, Frame
 from segbench_plugins.datasets.streets import plugin as streets
-from tools.gpu import FULL, QUICK, steps
+from tools.gpu import FULL, QUICK, run, steps
 from tools.try_recipes import (
     VARIANTS,
     main,
@@ -59,6 +59,11 @@ def test_one_step_of_it_can_be_named_and_a_failure_is_said(tmp_path: Path) -> No
 def test_the_full_script_has_the_steps_of_the_quick_one_for_each_backbone(tmp_path: Path) -> None:
     full, quick = (steps("cuda", scale, "none", tmp_path) for scale in (FULL, QUICK))
     assert {name for name in full if "vgg16" not in name} == set(quick)
+
+
+def test_a_step_that_takes_too_long_is_interrupted(tmp_path: Path) -> None:
+    asleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    assert run(asleep, tmp_path / "log", seconds=0.1) == "stopped"
 
 
 def test_tried_recipes_are_ranked_by_the_mean_of_their_last_epochs(tmp_path: Path) -> None:
