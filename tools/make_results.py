@@ -33,17 +33,16 @@ latencies, and the `.npz` file beside a record its confusion matrices or samples
 `leaderboard.html` is a page to download and open: it sorts, filters and plots the same rows.
 
 The records are the best training of each network on each dataset and a few others to compare it
-with, scores on most runtimes that were timed, and the latency sessions of each machine. A
-latency is INVALID if the machine was not steady, the samples were too few or its baseline is
-INVALID (the record says which); it is kept until a VALID one replaces it. Removed were
-trainings replaced by a better one, VALID sessions of MobileNetV2 wide and wide4 replaced by
-newer ones, latencies with a wrong roofline (the FP32 rate for an INT8 engine, or a rate higher
-than the machine's), latencies of a CPU whose extensions were not recorded yet, and records that
-no suite repeats: VGG16 on `streets` with an old recipe, and latencies of VGG16 with random weights
-on the H200, INVALID after 0.4 s each. The
-files in `suites/` name every record here but the two of `external/`, which
-`tools/kitti_folds.py` makes. Rows timed on the H200 are from trainings still in progress, on frames re-encoded as
-JPEG of quality 95. docs/results.md has the details.
+with, scores on most runtimes that were timed, and the latency sessions of each machine. A latency
+is INVALID if the machine was not steady, the samples were too few or its baseline is INVALID (the
+record says which); it is kept until a VALID one replaces it. Removed were trainings replaced by a
+better one, VALID sessions of MobileNetV2 wide and wide4 replaced by newer ones, latencies with a
+wrong roofline (the FP32 rate for an INT8 engine, or a rate higher than the machine's), latencies
+of a CPU whose extensions were not recorded yet, and records that no suite repeats: VGG16 on
+`streets` with an old recipe, and latencies of VGG16 with random weights on the H200, INVALID after
+0.4 s each. The files in `suites/` name every record here but the two of `external/`, which
+`tools/kitti_folds.py` makes. Rows timed on the H200 are from trainings still in progress, on
+frames re-encoded as JPEG of quality 95. docs/results.md has the details.
 
 A rank is shared by networks that the frames do not separate, VALID latencies first and the fastest
 of them on top, so a slightly lower score may stand above a higher one. Seeds are not part of it.
