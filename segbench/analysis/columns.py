@@ -113,7 +113,7 @@ def _training(row: Row) -> str:
     return ", ".join(
         f"{name} {settings[field]:g}"
         for field, name in TOLD.items()
-        if settings.get(field) is not None
+        if isinstance(settings.get(field), (int, float))
     )
 
 
