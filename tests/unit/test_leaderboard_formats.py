@@ -32,17 +32,17 @@ def tables(board: DataFrame) -> Tables:
 
 
 def test_markdown_is_a_pipe_table_that_no_name_can_break(tables: Tables) -> None:
-    title, _, header, rule, first, second = as_markdown(tables).splitlines()
+    title, _, above, _, header, rule, first, second = as_markdown(tables).splitlines()
 
     assert title == f"### {CAMVID}, {ON_CPU}"
-    assert header.startswith("| rank | network | weights | size | score |")
+    assert above == "weights imagenet; size 352x480; timed model, batch 1, 2 threads"
+    assert header.startswith("| rank | network | runtime | score | p50 ms |")
     assert "speed-up" not in header
     assert rule.startswith("| ---: | :--- |")
     assert first == (
-        "| 1 | FCN8s MobileNetV2 | imagenet | 352x480 | 0.6250 | 2.50 M | eager "
-        "| model, batch 1, 2 threads | 12.50 | 80.0 | VALID | 0123456 |"
+        "| 1 | FCN8s MobileNetV2 | eager | 0.6250 | 12.50 | VALID | 80.0 | 2.50 M | 0123456 |"
     )
-    assert second.startswith(r"| 2 | FCN8s a\|b \[red\]&lt;i> transposed | imagenet |")
+    assert second.startswith(r"| 2 | FCN8s a\|b \[red\]&lt;i> transposed | eager | 0.5000 |")
 
 
 def test_the_terminal_table_is_aligned(tables: Tables) -> None:
