@@ -41,8 +41,9 @@ wrong roofline (the FP32 rate for an INT8 engine, or a rate higher than the mach
 of a CPU whose extensions were not recorded yet, and records that no suite repeats: VGG16 on
 `streets` with an old recipe, and latencies of VGG16 with random weights on the H200, INVALID after
 0.4 s each. The files in `suites/` name every record here but the two of `external/`, which
-`tools/kitti_folds.py` makes. Rows timed on the H200 are from trainings still in progress, on
-frames re-encoded as JPEG of quality 95. docs/results.md has the details.
+`tools/kitti_folds.py` makes. Scores on *unknown extensions* are from before these were recorded.
+Rows timed on the H200 are from trainings still in progress, on frames re-encoded as JPEG of
+quality 95. docs/results.md has the details.
 
 A rank is shared by networks that the frames do not separate, VALID latencies first and the fastest
 of them on top, so a slightly lower score may stand above a higher one. Seeds are not part of it.
