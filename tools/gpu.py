@@ -17,8 +17,8 @@ from pathlib import Path
 
 import click
 
-LIMIT, LEAST = 24 * 60, 30
-"""Seconds for all steps, and for each after them."""
+LIMIT, LEAST = 23 * 60, 30
+"""Seconds for all steps, and for the leaderboard after them."""
 BATCHED = "eager,eager-fp16,eager-bf16"
 """Engines that are open at once: a compiler takes half a minute for each batch."""
 
@@ -103,8 +103,10 @@ def main(device: str, quick: bool, weights: str, only: tuple[str, ...], output: 
             continue
         started = time.perf_counter()
         click.echo(f"{name}: {shlex.join(command)}")
-        left = max(LIMIT - (started - begun), LEAST)
-        outcome = run(command, output / f"{name}.log", left)
+        left = LIMIT - (started - begun)
+        if name == "leaderboard":
+            left = max(left, LEAST)
+        outcome = run(command, output / f"{name}.log", left) if left > 0 else "no time"
         lines.append(f"{name:<20} {outcome:<12} {time.perf_counter() - started:6.1f} s")
         click.echo(lines[-1])
         (output / "summary.txt").write_text("\n".join(lines) + "\n")

@@ -25,8 +25,8 @@ def newest(rows: Sequence[Row]) -> list[Row]:
     of a VALID one.
     """
     shown = [row for row in rows if row["rank"] is not None and row["p50_ms"] is not None]
-    timed = Counter(map(query, shown))
-    shown = [row for row in shown if query(row) == max(timed, key=timed.__getitem__)]
+    usual = Counter(map(query, shown)).most_common(1)
+    shown = [row for row in shown if query(row) == usual[0][0]]
     best = {row["network"]: row["checkpoint_sha256"] for row in reversed(shown)}
     shown = [row for row in shown if row["checkpoint_sha256"] == best[row["network"]]]
     latest: dict[tuple[str, str], Row] = {}

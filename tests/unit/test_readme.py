@@ -10,7 +10,7 @@ from segbench.analysis.rank import leaderboard
 from segbench.plugins import Registry
 from segbench.records.record import read_records
 from tools import make_results
-from tools.readme_table import readme_table
+from tools.readme_table import newest, readme_table
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -104,6 +104,17 @@ def test_a_line_of_the_readme_has_the_latency_on_each_runtime() -> None:
         "3.0 (0.490) |\n"
         "| ERFNet | 20 of 60 |  | 0.5000 |  | 20.0 |  |\n"
     )
+
+
+def test_the_newest_latency_of_the_usual_query_is_shown() -> None:
+    timed = ROW | {"rank": 1, "checkpoint_sha256": "a", "runtime": "eager"}
+    slow, new, old = (
+        timed | {"p50_ms": p50_ms, "latency_record": name}
+        for p50_ms, name in ((9.0, "latency/1"), (3.0, "latency/3"), (4.0, "latency/2"))
+    )
+    whole = slow | {"query_scope": "end-to-end", "latency_record": "latency/4"}
+    assert newest([new, old, slow, whole]) == [new]
+    assert newest([new | {"verdict": "INVALID"}, old, slow, whole]) == [old]
 
 
 def test_the_readme_fits_one_screen() -> None:
